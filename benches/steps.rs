@@ -1,0 +1,139 @@
+//! The steps of a run, each by itself: reading, deciding, appending, verifying.
+//!
+//! `cargo bench` shows where time goes. Whole runs are judged by `scripts/bench-run` and
+//! `scripts/bench-verify`, which measure CPU time and not the disk.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark that fails should stop, and makes its own files"
+)]
+
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use policy_orchestrator::decision::{JournalHealth, Situation, evaluate};
+use policy_orchestrator::evaluation::{self, Options};
+use policy_orchestrator::fs::{LockTimeout, RetryDelays, Workspace};
+use policy_orchestrator::policy::document;
+use policy_orchestrator::record::verify::{Against, verify};
+use policy_orchestrator::record::{STATE_JOURNAL, journal};
+use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext, load_all};
+use policy_orchestrator::time::{Clock, Timestamp};
+
+fn main() {
+    divan::main();
+}
+
+/// A workspace with the sample signals of this repository.
+fn sample() -> (tempfile::TempDir, Workspace) {
+    let directory = tempfile::tempdir().unwrap();
+    let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in [
+        "trust_lock_state.json",
+        "exports/integrity_metrics_registry.csv",
+        "federation/weighted_consensus.json",
+        "federation/reputation_index.json",
+        "forensics/forensics_anomaly_forecast.json",
+        "forensics/response_history.jsonl",
+    ] {
+        let target = directory.path().join(file);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(project.join(file), target).unwrap();
+    }
+    let workspace = Workspace::open(directory.path()).unwrap();
+    (directory, workspace)
+}
+
+fn at() -> Timestamp {
+    Timestamp::read("2026-11-20T04:45:00Z").unwrap().time
+}
+
+fn options() -> Options {
+    Options {
+        clock: Clock::Given(at()),
+        dry_run: false,
+        retry: RetryDelays::none(),
+        lock_timeout: LockTimeout(std::time::Duration::from_secs(5)),
+        limit: DEFAULT_LIMIT,
+        key: None,
+    }
+}
+
+#[divan::bench]
+fn read_six_signals(bencher: Bencher<'_, '_>) {
+    let (_directory, workspace) = sample();
+    let context = ReadContext {
+        workspace: &workspace,
+        at: at(),
+        limit: DEFAULT_LIMIT,
+    };
+    bencher.bench_local(|| load_all(context));
+}
+
+/// A history of which only the end matters.
+#[divan::bench(args = [100, 10_000, 100_000])]
+fn read_a_history(bencher: Bencher<'_, '_>, lines: usize) {
+    let (directory, workspace) = sample();
+    let line = "{\"timestamp\":\"2025-01-01T00:00:00Z\",\"event_type\":\"ADAPTIVE_RESPONSE\",\"status\":\"completed\"}\n";
+    let history = directory.path().join("forensics/response_history.jsonl");
+    std::fs::write(history, line.repeat(lines)).unwrap();
+    let context = ReadContext {
+        workspace: &workspace,
+        at: at(),
+        limit: DEFAULT_LIMIT,
+    };
+    bencher.bench_local(|| policy_orchestrator::signals::responses::load(context));
+}
+
+#[divan::bench]
+fn decide(bencher: Bencher<'_, '_>) {
+    let (_directory, workspace) = sample();
+    let readings = load_all(ReadContext {
+        workspace: &workspace,
+        at: at(),
+        limit: DEFAULT_LIMIT,
+    });
+    let policy = document::reference();
+    let situation = Situation {
+        policy: &policy,
+        readings: &readings,
+        before: None,
+        at: at(),
+        journal: JournalHealth::Whole,
+    };
+    bencher.bench_local(|| evaluate(situation));
+}
+
+/// One whole evaluation with its durable writes: mostly the disk.
+#[divan::bench(sample_count = 50)]
+fn evaluate_and_append(bencher: Bencher<'_, '_>) {
+    let (_directory, workspace) = sample();
+    let options = options();
+    bencher.bench_local(|| evaluation::run(&workspace, &options));
+}
+
+/// A journal of `lines` decisions.
+fn recorded(lines: usize) -> (tempfile::TempDir, Workspace) {
+    let (directory, workspace) = sample();
+    for _ in 0..lines {
+        evaluation::run(&workspace, &options()).ok();
+    }
+    (directory, workspace)
+}
+
+#[divan::bench(args = [10, 300])]
+fn verify_a_journal(bencher: Bencher<'_, '_>, lines: usize) {
+    let (directory, workspace) = recorded(lines);
+    let bytes = std::fs::metadata(directory.path().join(STATE_JOURNAL))
+        .unwrap()
+        .len();
+    bencher
+        .counter(BytesCount::new(bytes))
+        .counter(ItemsCount::new(lines))
+        .bench_local(|| verify(&workspace, STATE_JOURNAL, Against::nothing(None)));
+}
+
+#[divan::bench(args = [10, 300])]
+fn find_the_last_decision(bencher: Bencher<'_, '_>, lines: usize) {
+    let (_directory, workspace) = recorded(lines);
+    bencher.bench_local(|| journal::find(&workspace, None));
+}

@@ -1,0 +1,246 @@
+//! The command line: one file per command, and what they share.
+//!
+//! Commands call the library and render; nothing is decided or recorded here. Environment
+//! variables are read here and passed on as arguments. Standard output carries results,
+//! everything else goes to standard error.
+
+mod audit;
+mod completions;
+mod doctor;
+mod exit;
+mod explain;
+mod init;
+mod output;
+mod run;
+mod secrets;
+mod status;
+mod workflow;
+
+pub use exit::Exit;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::diagnostic::{Checked, Code, Diagnostic};
+use crate::fs::Workspace;
+use crate::time::{Clock, Timestamp};
+use output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator run                     decide, explain, record
+  policy-orchestrator run --dry-run           decide and explain; write nothing
+  policy-orchestrator explain                 why is it RED, and what would make it GREEN?
+  policy-orchestrator status                  the last decision, its age, and is the record whole?
+  policy-orchestrator audit verify            was anything changed?
+  policy-orchestrator init                    start a workspace here";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "policy-orchestrator",
+    version,
+    about = "Reads a repository's health signals, decides GREEN, YELLOW or RED, explains it and records it",
+    after_help = EXAMPLES,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    /// Same as the command `run`
+    #[arg(long = "run")]
+    run: bool,
+
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The directory that holds the signals [default: POLICY_WORKSPACE, else the current directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+
+    /// How to write the result [default: human on a terminal, json into a pipe]
+    #[arg(long, global = true, value_enum)]
+    format: Option<Format>,
+
+    /// Whether to use colour; NO_COLOR is honoured
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    color: ColorChoice,
+
+    /// Say on standard error what is being done
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text for a person
+    Human,
+    /// JSON for a program
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evaluate once: read the signals, decide, explain, record
+    Run(run::RunArgs),
+    /// Why the last decision came out as it did, and what would change it
+    Explain(explain::ExplainArgs),
+    /// The last decision, its age, and whether the record is whole
+    Status(status::StatusArgs),
+    /// Verify the record, or go on behind a broken one
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Start a workspace: directories, starter files, the workflow; overwrites nothing
+    Init(init::InitArgs),
+    /// What is wrong here, each finding with its remedy; changes nothing
+    Doctor(doctor::DoctorArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print a manual page
+    Man(completions::ManArgs),
+}
+
+/// What every command gets.
+struct Context {
+    global: Global,
+    output: Output,
+}
+
+impl Context {
+    fn workspace(&self) -> Checked<Workspace> {
+        let named = self.global.workspace.clone();
+        let from_environment = || output::variable("POLICY_WORKSPACE").map(PathBuf::from);
+        let root = named
+            .or_else(from_environment)
+            .unwrap_or_else(|| PathBuf::from("."));
+        Workspace::open(&root)
+    }
+
+    /// The format of a result: what the user said, else what standard output is.
+    fn format(&self) -> Format {
+        self.global.format.unwrap_or(if self.output.on_terminal() {
+            Format::Human
+        } else {
+            Format::Json
+        })
+    }
+}
+
+/// Runs the program with its arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // A file size limit (`ulimit -f`) must be an error of the write, not the end of the process.
+    let ignored = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
+    let cli = match Cli::try_parse_from(with_run_command(arguments)) {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let output = Output::new(cli.global.color);
+    if cli.global.verbose {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .without_time()
+            .with_ansi(false);
+        subscriber.with_max_level(tracing::Level::DEBUG).init();
+    }
+    let context = Context {
+        global: cli.global,
+        output,
+    };
+    match dispatch(&context, cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => context.output.failure(&error).into(),
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run(arguments) => run::run(context, &arguments),
+        Command::Explain(arguments) => explain::explain(context, &arguments),
+        Command::Status(arguments) => status::status(context, &arguments),
+        Command::Audit(command) => audit::audit(context, &command),
+        Command::Init(arguments) => init::init(context, &arguments),
+        Command::Doctor(arguments) => doctor::doctor(context, &arguments),
+        Command::Completions(arguments) => completions::completions(context, &arguments),
+        Command::Man(arguments) => completions::man(context, &arguments),
+    }
+}
+
+/// `policy-orchestrator --run …` is the predecessor's way to say `policy-orchestrator run …`.
+fn with_run_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(run) = arguments
+        .iter_mut()
+        .find(|argument| argument.as_os_str() == "--run")
+    {
+        *run = OsString::from("run");
+    }
+    arguments
+}
+
+/// The whole command line as clap knows it, for completions, manual pages and their tests.
+fn command_line() -> clap::Command {
+    Cli::command()
+}
+
+/// The clock that a command uses: the machine's, or the time of `--at`.
+fn clock(at: Option<Timestamp>) -> Clock {
+    at.map_or(Clock::System, Clock::Given)
+}
+
+/// Parses the value of `--at`.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let time = Timestamp::read(text).map(|read| read.time);
+    time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
+        "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
+    })
+}
+
+/// True for a finding that means tampering or a broken chain.
+fn is_tampering(finding: &Diagnostic) -> bool {
+    matches!(
+        finding.code,
+        Code::JournalBroken
+            | Code::LineChanged
+            | Code::LineUnreadable
+            | Code::LineOrder
+            | Code::EndCut
+            | Code::HeadDiffers
+            | Code::StateDiffers
+            | Code::DecisionDiffers
+            | Code::SignatureWrong
+            | Code::SignatureMissing
+            | Code::SegmentChanged
+            | Code::PolicyCopyChanged
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command_line().debug_assert();
+    }
+}

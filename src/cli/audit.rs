@@ -1,0 +1,352 @@
+//! `audit verify` and `audit reseal`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::run::parse_timeout;
+use super::{Context, Exit, Format, clock, parse_time, secrets};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::read::read_own;
+use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
+use crate::ids::Digest;
+use crate::record::verify::{Against, Verdict, Verification, verify};
+use crate::record::{
+    HEADS_FILE, Head, JOURNALS, LINE_LIMIT, STATE_JOURNAL, SigningKey, StoredState, journal, reseal,
+};
+use crate::time::Timestamp;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Check the chain of every journal in the workspace
+    Verify(VerifyArgs),
+    /// Keep a broken journal as it is, and begin a new one that names it
+    Reseal(ResealArgs),
+}
+
+const VERIFY_HELP: &str = "\
+Examples:
+  policy-orchestrator audit verify
+  policy-orchestrator audit verify --head 41:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+
+Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, 5 changed
+What a reader without the signing key can and can't conclude is in SECURITY.md.";
+
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
+pub(super) struct VerifyArgs {
+    /// Hold the journal of decisions against a head that was kept elsewhere too: NUMBER:SHA256
+    #[arg(long, value_name = "NUMBER:SHA256", value_parser = parse_head)]
+    head: Option<Head>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  policy-orchestrator audit reseal --reason 'line 12 edited by hand, see ticket 4711'"
+)]
+pub(super) struct ResealArgs {
+    /// Why; it is recorded in the new journal's first line
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    reason: String,
+
+    /// Go on unsigned behind a signed journal, as when the secret is lost; the new line says so
+    #[arg(long)]
+    unsigned: bool,
+
+    /// Date the new line with this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+
+    /// How long to wait for another run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+}
+
+/// The JSON shape of `audit verify`.
+#[derive(Serialize)]
+struct Audit {
+    schema: u32,
+    whole: bool,
+    signing_key: bool,
+    journals: Vec<Verification>,
+}
+
+fn parse_head(text: &str) -> Result<Head, String> {
+    let parts = text
+        .split_once(':')
+        .and_then(|(seq, sha256)| Some((seq.parse().ok()?, Digest::parse(sha256)?)));
+    parts
+        .map(|(seq, sha256)| Head { seq, sha256 })
+        .ok_or_else(|| {
+            "expected a number, a colon and a SHA-256 of 64 lower-case digits".to_owned()
+        })
+}
+
+pub(super) fn audit(context: &Context, command: &AuditCommand) -> anyhow::Result<Exit> {
+    match command {
+        AuditCommand::Verify(arguments) => verify_all(context, arguments),
+        AuditCommand::Reseal(arguments) => reseal_journal(context, arguments),
+    }
+}
+
+fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let key = secrets::signing_key()?;
+    let journals = journals(&workspace, key.as_ref(), arguments.head)?;
+    let whole = journals
+        .iter()
+        .all(|journal| journal.verdict != Verdict::Broken);
+    let audit = Audit {
+        schema: 1,
+        whole,
+        signing_key: key.is_some(),
+        journals,
+    };
+    context
+        .output
+        .findings(audit.journals.iter().flat_map(|journal| &journal.problems));
+    match context.format() {
+        Format::Human => context.output.result(&human(context, &audit))?,
+        Format::Json => context.output.json(&audit)?,
+    }
+    Ok(if whole { Exit::Done } else { Exit::Tampering })
+}
+
+fn journals(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    kept: Option<Head>,
+) -> Checked<Vec<Verification>> {
+    // Readers read the heads before the journals, which may have grown meanwhile.
+    let state = StoredState::load(workspace);
+    let heads = other_heads(workspace)?;
+    let mut all = Vec::new();
+    for file in JOURNALS {
+        let head = match file {
+            STATE_JOURNAL => state
+                .as_ref()
+                .ok()
+                .and_then(Option::as_ref)
+                .and_then(StoredState::head),
+            other => heads
+                .iter()
+                .find(|(name, _)| name == other)
+                .map(|(_, head)| *head),
+        };
+        let mut found = verify(workspace, file, Against { head, key })?;
+        if file == STATE_JOURNAL {
+            held_against(workspace, kept, key, &mut found)?;
+            state_agrees(workspace, &state, &mut found)?;
+        }
+        if found.verdict != Verdict::Absent || file == STATE_JOURNAL {
+            all.push(found);
+        }
+    }
+    Ok(all)
+}
+
+fn add(found: &mut Verification, problem: Diagnostic) {
+    found.verdict = Verdict::Broken;
+    found.problem_count += 1;
+    found.problems.push(problem);
+}
+
+/// The head that the auditor kept elsewhere.
+fn held_against(
+    workspace: &Workspace,
+    kept: Option<Head>,
+    key: Option<&SigningKey>,
+    found: &mut Verification,
+) -> Checked<()> {
+    let Some(kept) = kept else { return Ok(()) };
+    let against = match sealed_that_holds(workspace, found, kept)? {
+        // What else is wrong with a segment that was sealed because it was broken is known.
+        Some(segment) => Verification {
+            problems: held_by_segment(workspace, &segment, kept)?,
+            ..found.clone()
+        },
+        None => verify(
+            workspace,
+            STATE_JOURNAL,
+            Against {
+                head: Some(kept),
+                key,
+            },
+        )?,
+    };
+    for problem in against.problems {
+        if !found.problems.contains(&problem) {
+            add(found, problem);
+        }
+    }
+    Ok(())
+}
+
+/// The sealed segment that a head belongs to which lies before the first line of the journal.
+fn sealed_that_holds(
+    workspace: &Workspace,
+    found: &Verification,
+    kept: Head,
+) -> Checked<Option<String>> {
+    let Some(segment) = &found.segment else {
+        return Ok(None);
+    };
+    let first = found
+        .head
+        .map_or(0, |head| head.seq + 1)
+        .saturating_sub(found.lines);
+    let Some(file) = segment.file.clone().filter(|_| kept.seq < first) else {
+        return Ok(None);
+    };
+    let sealed = verify(workspace, &file, Against::nothing(None))?;
+    Ok(sealed_that_holds(workspace, &sealed, kept)?.or(Some(file)))
+}
+
+fn held_by_segment(workspace: &Workspace, file: &str, kept: Head) -> Checked<Vec<Diagnostic>> {
+    let sealed = verify(
+        workspace,
+        file,
+        Against {
+            head: Some(kept),
+            key: None,
+        },
+    )?;
+    let about_head =
+        |problem: &Diagnostic| matches!(problem.code, Code::EndCut | Code::HeadDiffers);
+    Ok(sealed.problems.into_iter().filter(about_head).collect())
+}
+
+/// The state file has to say what the record says that it names.
+fn state_agrees(
+    workspace: &Workspace,
+    state: &Checked<Option<StoredState>>,
+    found: &mut Verification,
+) -> Checked<()> {
+    let state = match state {
+        Ok(Some(state)) if !state.is_broken() => state,
+        Ok(_) => return Ok(()),
+        Err(error) => {
+            add(found, (**error).clone());
+            return Ok(());
+        }
+    };
+    let Some(head) = state.head() else {
+        return Ok(());
+    };
+    let Some(line) = journal::find(workspace, Some(head.seq))? else {
+        return Ok(());
+    };
+    let differences = state.differences(&line.level, line.at, &line.readings);
+    if !differences.is_empty() {
+        add(found, journal::state_differs(line.seq, &differences));
+    }
+    Ok(())
+}
+
+/// The recorded heads of the other journals.
+fn other_heads(workspace: &Workspace) -> Checked<Vec<(String, Head)>> {
+    let Some(bytes) = read_own(workspace, HEADS_FILE, LINE_LIMIT)? else {
+        return Ok(Vec::new());
+    };
+    let heads: Result<std::collections::BTreeMap<String, Head>, _> = serde_json::from_slice(&bytes);
+    heads
+        .map(|heads| heads.into_iter().collect())
+        .map_err(|error| {
+            Box::new(
+                Diagnostic::new(
+                    Code::JournalBroken,
+                    Place::line(HEADS_FILE, error.line() as u64),
+                    "the heads of the journals can't be read",
+                )
+                .found(error.to_string())
+                .expected("an object of journals with `seq` and `sha256`")
+                .help("restore it from version control"),
+            )
+        })
+}
+
+fn human(context: &Context, audit: &Audit) -> String {
+    let paint = context.output.paint();
+    let mut text = String::new();
+    for journal in &audit.journals {
+        let verdict = match journal.verdict {
+            Verdict::Whole => paint.level(&crate::policy::Level::GREEN, "● whole"),
+            Verdict::Unchained => {
+                "○ unchained: a plain log that was never appended to, which is no fault".to_owned()
+            }
+            Verdict::Absent => "○ absent: nothing was recorded yet".to_owned(),
+            Verdict::Broken => paint.error("■ BROKEN"),
+        };
+        text.push_str(&format!("{}  {verdict}\n", paint.bold(&journal.file)));
+        if journal.verdict == Verdict::Absent {
+            continue;
+        }
+        text.push_str(&format!(
+            "  lines     {} ({} of them from before the chain)\n  signed    {} right, {} wrong, {} not checked for want of the key, {} unsigned\n",
+            journal.lines, journal.adopted, journal.signed, journal.wrong, journal.unchecked, journal.unsigned
+        ));
+        if let Some(head) = journal.head {
+            text.push_str(&format!("  head      {}:{}\n", head.seq, head.sha256));
+        }
+        if let Some(segment) = &journal.segment {
+            text.push_str(&format!(
+                "  before    a broken segment, sealed: {}\n",
+                segment.file.as_deref().unwrap_or("no file was there")
+            ));
+        }
+        if journal.torn {
+            text.push_str("  end       a line that was never finished, as a kill leaves it; the next run moves it aside\n");
+        }
+        if journal.problem_count > 0 {
+            text.push_str(&format!(
+                "  problems  {}{}\n",
+                journal.problem_count,
+                if journal.problem_count > journal.problems.len() {
+                    " (the first 20 are shown)"
+                } else {
+                    ""
+                }
+            ));
+        }
+    }
+    text
+}
+
+fn reseal_journal(context: &Context, arguments: &ResealArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let key = secrets::signing_key()?;
+    let lock = WorkspaceLock::acquire(
+        &workspace,
+        "audit reseal",
+        LockTimeout(arguments.lock_timeout),
+        &RetryDelays::default(),
+    )?;
+    let at = clock(arguments.at).read();
+    let request = reseal::Request {
+        at,
+        reason: &arguments.reason,
+        key: key.as_ref(),
+        unsigned: arguments.unsigned,
+    };
+    let resealed = reseal::reseal(&workspace, &lock, request)?;
+    match context.format() {
+        Format::Json => context.output.json(&resealed)?,
+        Format::Human => {
+            let kept = resealed
+                .segment
+                .file
+                .as_deref()
+                .unwrap_or("nothing, since no journal was there");
+            let mut text = format!(
+                "kept: {kept}\n{STATE_JOURNAL} begins anew with number {}; run `policy-orchestrator run` to decide again\n",
+                resealed.head.seq
+            );
+            if resealed.state_moved {
+                text.push_str(&format!("moved aside: {}\n", reseal::UNREADABLE_STATE));
+            }
+            context.output.result(&text)?;
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,402 @@
+//! `doctor`: what is wrong here, each finding with its remedy. It changes nothing.
+
+use chrono::TimeDelta;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Context, Exit, Format, clock, init, is_tampering, parse_time, secrets};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::fs::Workspace;
+use crate::policy::document;
+use crate::record::fix_branch::FixBranches;
+use crate::record::journal::{self, Inspection, Purpose};
+use crate::record::{StoredState, marker};
+use crate::report::Paint;
+use crate::signals::{self, DEFAULT_LIMIT, Outcome, ReadContext};
+use crate::time::Timestamp;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  policy-orchestrator doctor\n\nExit codes: 0 nothing wrong (remarks are no fault), 1 something is wrong, 5 the record was changed"
+)]
+pub(super) struct DoctorArgs {
+    /// Look as of this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Grade {
+    Ok,
+    Remark,
+    Wrong,
+    Tampered,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Check {
+    what: String,
+    grade: Grade,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Check {
+    fn ok(what: &str, detail: impl Into<String>) -> Self {
+        Self {
+            what: what.to_owned(),
+            grade: Grade::Ok,
+            detail: detail.into(),
+            remedy: None,
+        }
+    }
+
+    fn graded(
+        what: &str,
+        grade: Grade,
+        detail: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            what: what.to_owned(),
+            grade,
+            detail: detail.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+
+    fn of(what: &str, finding: &Diagnostic) -> Self {
+        let grade = match finding.severity() {
+            _ if is_tampering(finding) => Grade::Tampered,
+            Severity::Error => Grade::Wrong,
+            Severity::Warning => Grade::Remark,
+        };
+        Self {
+            what: what.to_owned(),
+            grade,
+            detail: finding.to_string(),
+            remedy: finding.help.clone(),
+        }
+    }
+}
+
+/// The JSON shape of an examination.
+#[derive(Serialize)]
+struct Examination {
+    schema: u32,
+    worst: Grade,
+    checks: Vec<Check>,
+}
+
+pub(super) fn doctor(context: &Context, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let at = clock(arguments.at).read();
+    let checks = examine(&workspace, at);
+    let worst = checks
+        .iter()
+        .map(|check| check.grade)
+        .max()
+        .unwrap_or(Grade::Ok);
+    match context.format() {
+        Format::Json => context.output.json(&Examination {
+            schema: 1,
+            worst,
+            checks,
+        })?,
+        Format::Human => context
+            .output
+            .result(&human(&checks, context.output.paint()))?,
+    }
+    Ok(match worst {
+        Grade::Ok | Grade::Remark => Exit::Done,
+        Grade::Wrong => Exit::Failed,
+        Grade::Tampered => Exit::Tampering,
+    })
+}
+
+fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
+    let mut checks = signals(workspace, at);
+    checks.extend(policy(workspace));
+    checks.extend(permissions(workspace));
+    checks.extend(record(workspace, at));
+    checks.push(summary(workspace));
+    checks.push(git(workspace));
+    if !init::attributes_are_set(workspace) {
+        let remedy = "add the line `state/** -text -merge` to .gitattributes";
+        checks.push(Check::graded(
+            "git attributes",
+            Grade::Remark,
+            "git may merge or convert journals",
+            remedy,
+        ));
+    }
+    checks.push(secret());
+    checks.extend(left_over(workspace));
+    checks
+}
+
+fn signals(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let context = ReadContext {
+        workspace,
+        at,
+        limit: DEFAULT_LIMIT,
+    };
+    for reading in &signals::load_all(context) {
+        let what = format!("signal {}", reading.signal);
+        match &reading.outcome {
+            Outcome::Valid(value) | Outcome::Stale(value) => {
+                checks.push(Check::ok(&what, value.to_string()));
+            }
+            Outcome::Missing(why) => {
+                let remedy = "let its writer run; until then the level is at least YELLOW";
+                checks.push(Check::graded(
+                    &what,
+                    Grade::Remark,
+                    format!("missing: {why}"),
+                    remedy,
+                ));
+            }
+            Outcome::Invalid(errors) => {
+                checks.extend(errors.iter().map(|error| Check::of(&what, error)));
+            }
+        }
+        checks.extend(
+            reading
+                .warnings
+                .iter()
+                .map(|warning| Check::of(&what, warning)),
+        );
+    }
+    checks
+}
+
+fn policy(workspace: &Workspace) -> Vec<Check> {
+    let loaded = document::load(workspace);
+    if loaded.problems.is_empty() {
+        let identity = loaded.policy.identity();
+        return vec![Check::ok(
+            "policy",
+            format!(
+                "{} version {} ({})",
+                identity.name,
+                identity.version,
+                identity.sha256.short()
+            ),
+        )];
+    }
+    loaded
+        .problems
+        .iter()
+        .map(|problem| Check::of("policy", problem))
+        .collect()
+}
+
+/// May this user write where a run writes? Asked of the system, so that nothing has to be tried.
+fn permissions(workspace: &Workspace) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for name in [".", "state", "reports"] {
+        let path = workspace.path(name);
+        if !path.exists() {
+            continue;
+        }
+        let what = format!("permissions of {name}");
+        if !path.is_dir() {
+            checks.push(Check::graded(
+                &what,
+                Grade::Wrong,
+                "it is no directory",
+                "remove it, so that a run can make the directory",
+            ));
+        } else if rustix::fs::access(
+            &path,
+            rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+        )
+        .is_err()
+        {
+            checks.push(Check::graded(
+                &what,
+                Grade::Wrong,
+                "this user may not write here",
+                "give the user of the schedule the right to write",
+            ));
+        } else {
+            checks.push(Check::ok(&what, "writable"));
+        }
+    }
+    checks
+}
+
+fn record(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
+    let state = match StoredState::load(workspace) {
+        Ok(state) => state,
+        Err(error) => return vec![Check::of("state file", &error)],
+    };
+    let mut checks = Vec::new();
+    match &state {
+        None => checks.push(Check::graded(
+            "last decision",
+            Grade::Remark,
+            "nothing was decided here yet",
+            "run `policy-orchestrator run`",
+        )),
+        Some(state) => checks.push(clock_check(state, at)),
+    }
+    let key = secrets::signing_key().ok().flatten();
+    match journal::inspect(
+        workspace,
+        state.as_ref(),
+        key.as_ref(),
+        Purpose::Look { lines: 1000 },
+    ) {
+        Ok(Inspection::Whole(tail)) => {
+            let detail = tail.head.map_or_else(
+                || "not chained yet".to_owned(),
+                |head| format!("whole at its end, head number {}", head.seq),
+            );
+            checks.push(Check::ok("journal", detail));
+            checks.extend(
+                tail.torn
+                    .map(|torn| Check::of("journal", &journal::torn_moved(torn))),
+            );
+            checks.extend(
+                (tail.ahead > 0).then(|| Check::of("journal", &journal::state_mended(tail.ahead))),
+            );
+        }
+        Ok(Inspection::Broken(problems)) => {
+            checks.extend(problems.iter().map(|problem| Check::of("journal", problem)));
+        }
+        Err(error) => checks.push(Check::of("journal", &error)),
+    }
+    checks
+}
+
+fn clock_check(state: &StoredState, at: Timestamp) -> Check {
+    let age = at.since(state.evaluated_at);
+    if age < TimeDelta::zero() {
+        let detail = format!(
+            "the last decision is dated {}, which is after now ({at})",
+            state.evaluated_at
+        );
+        return Check::graded(
+            "clock",
+            Grade::Wrong,
+            detail,
+            "set this machine's clock (UTC), or that of the machine that made the decision",
+        );
+    }
+    if journal::is_late(state.evaluated_at, at) {
+        let detail = format!("no decision since {}", state.evaluated_at.human());
+        return Check::graded(
+            "schedule",
+            Grade::Remark,
+            detail,
+            "check that the schedule runs `policy-orchestrator run` every day",
+        );
+    }
+    Check::ok(
+        "schedule",
+        format!("last decision {}", state.evaluated_at.human()),
+    )
+}
+
+fn summary(workspace: &Workspace) -> Check {
+    match std::fs::symlink_metadata(workspace.path(marker::FILE)) {
+        Err(_) => Check::ok(marker::FILE, "absent; a run makes it"),
+        Ok(status) if status.is_symlink() => Check::graded(
+            marker::FILE,
+            Grade::Wrong,
+            "it is a symbolic link, and nothing is written through links",
+            "replace the link by the file itself",
+        ),
+        Ok(status) if !status.is_file() => Check::graded(
+            marker::FILE,
+            Grade::Wrong,
+            "it is no regular file",
+            "remove it, so that a run can make it",
+        ),
+        Ok(status) => Check::ok(marker::FILE, format!("{} bytes", status.len())),
+    }
+}
+
+fn git(workspace: &Workspace) -> Check {
+    match FixBranches::open(workspace) {
+        Ok(Some(_)) => Check::ok(
+            "git",
+            "a repository; diagnostics of a failed run go to a fix branch",
+        ),
+        Ok(None) => Check::graded(
+            "git",
+            Grade::Remark,
+            "no repository here",
+            "diagnostics of a failed run go to `reports/`; `git init` if they should go to a fix branch",
+        ),
+        Err(error) => Check::of("git", &error),
+    }
+}
+
+fn secret() -> Check {
+    match secrets::signing_key() {
+        Ok(Some(_)) => Check::ok("signing secret", "set; new journal lines are signed"),
+        Ok(None) => Check::graded(
+            "signing secret",
+            Grade::Remark,
+            "not set: journal lines are chained but not signed",
+            format!(
+                "set {} or {} (see SECURITY.md for what that adds)",
+                secrets::SECRET,
+                secrets::SECRET_FILE
+            ),
+        ),
+        Err(error) => Check::of("signing secret", &error),
+    }
+}
+
+/// Temporary files of a killed run; the next run removes them.
+fn left_over(workspace: &Workspace) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for directory in [".", "state", "reports", "state/policies"] {
+        let Ok(entries) = std::fs::read_dir(workspace.path(directory)) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') && name.strip_suffix(".tmp").is_some() {
+                let detail = format!(
+                    "{directory}/{name} was left by a killed run, or belongs to one that is under way"
+                );
+                checks.push(Check::graded(
+                    "temporary file",
+                    Grade::Remark,
+                    detail,
+                    "nothing to do: the next run removes it",
+                ));
+            }
+        }
+    }
+    checks
+}
+
+fn human(checks: &[Check], paint: Paint) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let sign = match check.grade {
+            Grade::Ok => "● ok      ".to_owned(),
+            Grade::Remark => paint.warning("▲ remark  "),
+            Grade::Wrong => paint.error("■ wrong   "),
+            Grade::Tampered => paint.error("■ changed "),
+        };
+        text.push_str(&format!(
+            "{sign}{}: {}\n",
+            paint.bold(&check.what),
+            check.detail
+        ));
+        if let Some(remedy) = &check.remedy {
+            text.push_str(&format!("            {} {remedy}\n", paint.dim("remedy:")));
+        }
+    }
+    text
+}

@@ -1,0 +1,48 @@
+//! Exit codes, one documented enum (CONTRACT.md section 6).
+
+use std::process::ExitCode;
+
+use crate::policy::Level;
+
+/// How a command ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, whatever the level.
+    Done,
+    /// 1: an input, a write or an action failed.
+    Failed,
+    /// 2: the command line makes no sense.
+    Usage,
+    /// 5: tampering or a broken chain was found.
+    Tampering,
+    /// `run --exit-code`: 0 for GREEN, 10 for YELLOW, 15 for a level between, 20 for RED.
+    Level(Level),
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Tampering => 5,
+            Self::Level(level) => level.exit_code(),
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// The table for help texts.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  done, whatever the level
+  1  an input is invalid (RED was recorded), or a write failed
+  2  the command line makes no sense
+  5  tampering or a broken journal was found
+  10, 15, 20  with --exit-code: YELLOW, a level between, RED; 1 and 5 beat them";

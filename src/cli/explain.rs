@@ -1,0 +1,275 @@
+//! `explain`: why a decision came out as it did, and what would change it.
+//!
+//! A recorded decision is decided again from its journal line and the policy document that was kept
+//! for it, without the signal files; that the result is the same is part of the answer.
+
+use std::io::Read as _;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Context, Exit, Format, clock, parse_time};
+use crate::decision::{
+    Before, Decision, Inputs, JournalHealth, Needs, Reason, Situation, evaluate, inputs,
+};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::fs::read::read_own;
+use crate::ids::{Digest, ReasonCode};
+use crate::policy::{Identity, Level, Policy, document};
+use crate::record::{LINE_LIMIT, POLICIES_DIR, RecordedLine, STATE_JOURNAL, StoredState, journal};
+use crate::report::human;
+use crate::signals::{Readings, Value, json};
+use crate::time::Timestamp;
+
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator explain
+  policy-orchestrator explain --number 41
+  echo '{\"integrity_score\": 93, \"forecast_risk\": \"low\"}' | policy-orchestrator explain --inputs -";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ExplainArgs {
+    /// Decide on the `inputs` of this JSON file (- for standard input) instead; records nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "number")]
+    inputs: Option<String>,
+
+    /// Explain the decision recorded under this number instead of the last one
+    #[arg(long, value_name = "N")]
+    number: Option<u64>,
+
+    /// With --inputs: decide as of this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "inputs")]
+    at: Option<Timestamp>,
+}
+
+/// The JSON shape of an explanation.
+#[derive(Serialize)]
+struct Explanation<'a> {
+    schema: u32,
+    policy: &'a Level,
+    evaluated_at: Timestamp,
+    /// The number of the journal line; absent with --inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    inputs: Inputs<Value>,
+    reasons: &'a [Reason],
+    near: &'a [Reason],
+    needs: &'a [Needs],
+    before: Option<&'a Level>,
+    since: Timestamp,
+    document: &'a Identity,
+}
+
+pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let explained = match &arguments.inputs {
+        Some(file) => of_inputs(context, &workspace, file, clock(arguments.at).read())?,
+        None => of_record(&workspace, arguments.number)?,
+    };
+    let Explained {
+        decision,
+        readings,
+        policy,
+        number,
+    } = &explained;
+    match context.format() {
+        Format::Human => {
+            if let Some(number) = number {
+                context.output.note(&format!("number {number} of {STATE_JOURNAL}, decided again from its line: the same result"));
+            }
+            context.output.result(&human::decision(
+                decision,
+                readings,
+                policy.identity(),
+                context.output.paint(),
+            ))?;
+        }
+        Format::Json => context.output.json(&Explanation {
+            schema: 1,
+            policy: &decision.level,
+            evaluated_at: decision.at,
+            number: *number,
+            inputs: inputs(readings),
+            reasons: &decision.reasons,
+            near: &decision.near,
+            needs: &decision.needs,
+            before: decision.before.as_ref(),
+            since: decision.since,
+            document: policy.identity(),
+        })?,
+    }
+    Ok(Exit::Done)
+}
+
+struct Explained {
+    decision: Decision,
+    readings: Readings,
+    policy: Policy,
+    number: Option<u64>,
+}
+
+/// Decides again what a journal line records.
+fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
+    // Readers read the state before the journal.
+    let state = StoredState::load(workspace).ok().flatten();
+    if let Some(broken) = state
+        .as_ref()
+        .filter(|state| number.is_none() && state.is_broken())
+    {
+        return Err(Box::new(broken_now(broken)));
+    }
+    let Some(line) = journal::find(workspace, number)? else {
+        return Err(Box::new(nothing_recorded(number)));
+    };
+    let policy = kept_policy(workspace, &line)?;
+    let since = state
+        .filter(|state| state.evaluated_at == line.at)
+        .and_then(|state| state.since);
+    let before = line.before.clone().map(|level| Before {
+        level,
+        at: line.at,
+        since: since.unwrap_or(line.at),
+    });
+    let decision = evaluate(Situation {
+        policy: &policy,
+        readings: &line.readings,
+        before: before.as_ref(),
+        at: line.at,
+        journal: JournalHealth::Whole,
+    });
+    check_same(&line, &decision)?;
+    Ok(Explained {
+        decision,
+        readings: line.readings,
+        policy,
+        number: Some(line.seq),
+    })
+}
+
+fn kept_policy(workspace: &Workspace, line: &RecordedLine) -> Checked<Policy> {
+    let name = format!("{POLICIES_DIR}/{}", line.policy);
+    let kept =
+        read_own(workspace, &name, LINE_LIMIT)?.filter(|bytes| Digest::of(bytes) == line.policy);
+    kept.map(|bytes| document::from_kept(&bytes))
+        .ok_or_else(|| {
+            Box::new(
+                Diagnostic::new(
+                    Code::PolicyCopyChanged,
+                    Place::file(name),
+                    "the policy document that this decision rests on is gone or changed",
+                )
+                .found("no document with that SHA-256")
+                .expected("the document whose SHA-256 is its name")
+                .help("restore it from version control"),
+            )
+        })
+}
+
+fn check_same(line: &RecordedLine, decision: &Decision) -> Checked<()> {
+    let mut codes: Vec<&ReasonCode> = Vec::new();
+    for reason in &decision.reasons {
+        if !codes.contains(&&reason.code) {
+            codes.push(&reason.code);
+        }
+    }
+    if decision.level == line.level && codes.into_iter().eq(&line.reasons) {
+        return Ok(());
+    }
+    Err(Box::new(
+        Diagnostic::new(
+            Code::DecisionDiffers,
+            Place::file(STATE_JOURNAL),
+            format!(
+                "deciding again from number {} gives another result",
+                line.seq
+            ),
+        )
+        .found(format!("{} on the line", line.level))
+        .expected(format!(
+            "{}, as its values and its policy give",
+            decision.level
+        ))
+        .help("verify the journal with `policy-orchestrator audit verify`"),
+    ))
+}
+
+fn nothing_recorded(number: Option<u64>) -> Diagnostic {
+    let found = number.map_or_else(
+        || "no decision".to_owned(),
+        |number| format!("no decision with the number {number}"),
+    );
+    Diagnostic::new(Code::NothingRecorded, Place::file(STATE_JOURNAL), "there is no such record")
+        .found(found)
+        .expected("a decision that `run` recorded")
+        .help("run `policy-orchestrator run` first, or `policy-orchestrator run --dry-run` to see what it would decide")
+}
+
+fn broken_now(state: &StoredState) -> Diagnostic {
+    Diagnostic::new(Code::JournalBroken, Place::file(STATE_JOURNAL), format!("the level is {} because the journal is broken", state.level))
+        .found("a journal that the last run could not go on from")
+        .expected("the journal as the decision before left it")
+        .help("`policy-orchestrator audit verify` says what was changed; `explain --number N` explains an earlier decision")
+}
+
+/// Decides on six values that the user gives, under the policy in force.
+fn of_inputs(
+    context: &Context,
+    workspace: &Workspace,
+    file: &str,
+    at: Timestamp,
+) -> anyhow::Result<Explained> {
+    let bytes = read_inputs(file)?;
+    let readings = json::inputs_from(file, &bytes).map_err(|mut findings| {
+        let last = findings.pop();
+        context.output.findings(&findings);
+        last.map_or_else(
+            || anyhow::anyhow!("{file} can't be read"),
+            anyhow::Error::new,
+        )
+    })?;
+    let loaded = document::load(workspace);
+    context.output.findings(&loaded.problems);
+    let situation = Situation {
+        policy: &loaded.policy,
+        readings: &readings,
+        before: None,
+        at,
+        journal: JournalHealth::Whole,
+    };
+    Ok(Explained {
+        decision: evaluate(situation),
+        policy: loaded.policy,
+        number: None,
+        readings,
+    })
+}
+
+/// The largest file of inputs.
+const INPUTS_LIMIT: u64 = 1024 * 1024;
+
+fn read_inputs(file: &str) -> Checked<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = match file {
+        "-" => std::io::stdin()
+            .lock()
+            .take(INPUTS_LIMIT)
+            .read_to_end(&mut bytes),
+        path => std::fs::File::open(path)
+            .and_then(|open| open.take(INPUTS_LIMIT).read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| {
+        Box::new(
+            Diagnostic::new(
+                Code::FileUnreadable,
+                Place::file(file),
+                "the file of inputs can't be read",
+            )
+            .found(crate::fs::read::plain(&error))
+            .expected("a JSON file with the six inputs, or a state file")
+            .help("check the path"),
+        )
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,161 @@
+//! `init`: start a workspace. Nothing that stands there is overwritten.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::run::parse_timeout;
+use super::{Context, Exit, Format, clock, parse_time};
+use crate::diagnostic::Checked;
+use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock, write};
+use crate::record::STATE_JOURNAL;
+use crate::signals::{consensus, forecast, integrity, reputation, responses, trust};
+use crate::time::Timestamp;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n\nThe starter signals are healthy and say that they are starters: replace them by real ones."
+)]
+pub(super) struct InitArgs {
+    /// Leave out the workflow for GitHub Actions
+    #[arg(long)]
+    no_workflow: bool,
+
+    /// The time to write into the starter files
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+
+    /// How long to wait for a run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+}
+
+/// Where the workflow goes.
+const WORKFLOW: &str = ".github/workflows/policy_orchestration.yml";
+
+/// The files that `init` writes, with their contents.
+const STARTERS: [(&str, &str); 10] = [
+    (trust::FILES[0], include_str!("init/starter/trust.json")),
+    (integrity::FILE, include_str!("init/starter/integrity.csv")),
+    (consensus::FILE, include_str!("init/starter/consensus.json")),
+    (
+        reputation::FILE,
+        include_str!("init/starter/reputation.json"),
+    ),
+    (forecast::FILE, include_str!("init/starter/forecast.json")),
+    (responses::FILE, ""),
+    ("policy/README.md", include_str!("init/starter/policy.md")),
+    (".gitattributes", include_str!("init/starter/gitattributes")),
+    (".gitignore", include_str!("init/starter/gitignore")),
+    (WORKFLOW, include_str!("init/workflow.yml")),
+];
+
+/// The JSON shape of what `init` did.
+#[derive(Serialize)]
+struct Initialised {
+    schema: u32,
+    written: Vec<&'static str>,
+    kept: Vec<&'static str>,
+    /// Lines that a kept file lacks.
+    to_add: Vec<Missing>,
+}
+
+#[derive(Serialize)]
+struct Missing {
+    file: &'static str,
+    line: &'static str,
+}
+
+pub(super) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let _lock = WorkspaceLock::acquire(
+        &workspace,
+        "init",
+        LockTimeout(arguments.lock_timeout),
+        &RetryDelays::default(),
+    )?;
+    let at = clock(arguments.at).read();
+    let done = write_starters(&workspace, at, !arguments.no_workflow)?;
+    match context.format() {
+        Format::Json => context.output.json(&done)?,
+        Format::Human => context.output.result(&human(&done))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn write_starters(
+    workspace: &Workspace,
+    at: Timestamp,
+    with_workflow: bool,
+) -> Checked<Initialised> {
+    let mut done = Initialised {
+        schema: 1,
+        written: Vec::new(),
+        kept: Vec::new(),
+        to_add: Vec::new(),
+    };
+    for (file, template) in STARTERS {
+        if file == WORKFLOW && !with_workflow {
+            continue;
+        }
+        let text = template
+            .replace("{{TIME}}", &at.to_string())
+            .replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
+            .replace("{{COMMIT}}", env!("POLICY_ORCHESTRATOR_COMMIT"));
+        let made = write::create_new(workspace, file, text.as_bytes())
+            .map_err(|error| Box::new(error.into_diagnostic()))?;
+        if made {
+            done.written.push(file);
+        } else {
+            done.kept.push(file);
+            done.to_add.extend(missing_lines(workspace, file, template));
+        }
+    }
+    Ok(done)
+}
+
+/// The rules that a kept `.gitattributes` or `.gitignore` lacks: they are told, not written.
+fn missing_lines(
+    workspace: &Workspace,
+    file: &'static str,
+    template: &'static str,
+) -> Vec<Missing> {
+    if !matches!(file, ".gitattributes" | ".gitignore") {
+        return Vec::new();
+    }
+    let there = std::fs::read_to_string(workspace.path(file)).unwrap_or_default();
+    let rules = template.lines().filter(|line| !line.starts_with('#'));
+    rules
+        .filter(|rule| !there.lines().any(|line| line.trim() == *rule))
+        .map(|line| Missing { file, line })
+        .collect()
+}
+
+fn human(done: &Initialised) -> String {
+    let mut text = String::new();
+    for file in &done.written {
+        text.push_str(&format!("written  {file}\n"));
+    }
+    for file in &done.kept {
+        text.push_str(&format!("kept     {file}\n"));
+    }
+    for missing in &done.to_add {
+        text.push_str(&format!(
+            "please add this line to {}: {}\n",
+            missing.file, missing.line
+        ));
+    }
+    text.push_str(&format!("\nnext: `policy-orchestrator run` decides and begins {STATE_JOURNAL};\nlet your tools write the signals, and set the repository at the top of {WORKFLOW}\n"));
+    text
+}
+
+/// True where the workspace's `.gitattributes` keeps git from merging or converting journals.
+pub(super) fn attributes_are_set(workspace: &Workspace) -> bool {
+    missing_lines(
+        workspace,
+        ".gitattributes",
+        include_str!("init/starter/gitattributes"),
+    )
+    .is_empty()
+}

@@ -1,0 +1,140 @@
+//! The only place that writes to standard output and standard error, and reads variables.
+//!
+//! A closed pipe on standard output is no error (CONTRACT.md section 6): whoever reads may stop.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use super::{ColorChoice, Exit, is_tampering};
+use crate::diagnostic::Diagnostic;
+use crate::report::{Paint, findings};
+
+/// Where results and findings go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    result: Paint,
+    notes: Paint,
+    on_terminal: bool,
+}
+
+#[expect(
+    clippy::unused_self,
+    reason = "whoever writes has to hold an output, whatever it takes from it"
+)]
+impl Output {
+    pub(super) fn new(choice: ColorChoice) -> Self {
+        let allowed =
+            variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb");
+        let paint = |on_terminal: bool| match choice {
+            ColorChoice::Always => Paint::Colour,
+            ColorChoice::Auto if allowed && on_terminal => Paint::Colour,
+            ColorChoice::Auto | ColorChoice::Never => Paint::Plain,
+        };
+        let on_terminal = io::stdout().is_terminal();
+        Self {
+            result: paint(on_terminal),
+            notes: paint(io::stderr().is_terminal()),
+            on_terminal,
+        }
+    }
+
+    /// Is standard output a terminal?
+    pub(super) fn on_terminal(self) -> bool {
+        self.on_terminal
+    }
+
+    /// How results are painted.
+    pub(super) fn paint(self) -> Paint {
+        self.result
+    }
+
+    /// Writes a result to standard output.
+    pub(super) fn result(self, text: &str) -> anyhow::Result<()> {
+        self.result_bytes(text.as_bytes())
+    }
+
+    /// Writes the bytes of a result to standard output.
+    pub(super) fn result_bytes(self, bytes: &[u8]) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(anyhow::Error::new(error)
+                .context("the result could not be written to standard output")),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes a result as JSON to standard output.
+    pub(super) fn json<T: serde::Serialize>(self, value: &T) -> anyhow::Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(value)?;
+        bytes.push(b'\n');
+        self.result_bytes(&bytes)
+    }
+
+    /// Writes a remark to standard error.
+    pub(super) fn note(self, text: &str) {
+        // Where even standard error is closed there is nobody to tell.
+        let _ = io::stderr()
+            .lock()
+            .write_all(format!("{text}\n").as_bytes());
+    }
+
+    /// Writes findings to standard error.
+    pub(super) fn findings<'a>(self, all: impl IntoIterator<Item = &'a Diagnostic>) {
+        let _ = io::stderr()
+            .lock()
+            .write_all(findings::render(all, self.notes).as_bytes());
+    }
+
+    /// Writes text that is complete to standard error.
+    pub(super) fn raw_note(self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Tells why a command failed, and with which code it ends.
+    pub(super) fn failure(self, error: &anyhow::Error) -> Exit {
+        let finding = error.downcast_ref::<Diagnostic>().or_else(|| {
+            error
+                .downcast_ref::<Box<Diagnostic>>()
+                .map(|boxed| &**boxed)
+        });
+        match finding {
+            Some(finding) => {
+                self.findings([finding]);
+                if is_tampering(finding) {
+                    Exit::Tampering
+                } else {
+                    Exit::Failed
+                }
+            }
+            None => {
+                self.note(&format!("{}: {error:#}", self.notes.error("error")));
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// A variable of the environment; one that is empty counts as absent, as workflows set them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Help, version, or a usage error.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    // Help and version that were asked for are results; everything else is a usage error.
+    let asked_for = matches!(
+        error.kind(),
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
+    );
+    if asked_for {
+        Exit::Done.into()
+    } else {
+        Exit::Usage.into()
+    }
+}

@@ -1,0 +1,157 @@
+//! `run`: evaluate once.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Context, Exit, Format, clock, exit, parse_time, secrets, workflow};
+use crate::evaluation::{self, Ending, Evaluated, Options, Undecided};
+use crate::fs::{LockTimeout, RetryDelays};
+use crate::record::STATE_JOURNAL;
+use crate::report::human;
+use crate::signals::DEFAULT_LIMIT;
+use crate::time::Timestamp;
+
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator run
+  policy-orchestrator run --dry-run --format human
+  policy-orchestrator --run | jq -r .policy
+  policy-orchestrator run --at 2026-01-31T04:45:00Z     for tests and replays";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+pub(super) struct RunArgs {
+    /// Evaluate as of this time; such a decision never counts as fresh
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+
+    /// Decide and print; write nothing, make no branch
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Exit with 10 for YELLOW, 20 for RED, 15 for a level between
+    #[arg(long)]
+    exit_code: bool,
+
+    /// The waits between attempts at a write, in seconds, separated by commas
+    #[arg(long, value_name = "SECONDS", default_value = "1,3,9")]
+    retry_delays: RetryDelays,
+
+    /// How long to wait for another run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+
+    /// The size limit of a JSON input, and of a line or row of the others
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_LIMIT, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    max_input_bytes: u64,
+}
+
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text
+        .parse()
+        .ok()
+        .filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "expected a number of seconds from 0 to 86400".to_owned())
+}
+
+pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let options = Options {
+        clock: clock(arguments.at),
+        dry_run: arguments.dry_run,
+        retry: arguments.retry_delays.clone(),
+        lock_timeout: LockTimeout(arguments.lock_timeout),
+        limit: arguments.max_input_bytes,
+        key: secrets::signing_key()?,
+    };
+    let evaluated = match evaluation::run(&workspace, &options) {
+        Ok(evaluated) => evaluated,
+        Err(undecided) => {
+            let Undecided {
+                finding,
+                fix_branch,
+                made_branch,
+                made_report,
+            } = undecided;
+            for remark in left(fix_branch.as_deref(), made_branch, made_report) {
+                context.output.note(&remark);
+            }
+            if workflow::is_running() {
+                workflow::tell_finding(context.output, &workspace, &finding);
+            }
+            return Err(anyhow::Error::new(*finding));
+        }
+    };
+    if workflow::is_running() {
+        workflow::tell(context.output, &workspace, &evaluated);
+    }
+    context
+        .output
+        .findings(evaluated.errors.iter().chain(&evaluated.warnings));
+    for remark in remarks(&evaluated, options.dry_run) {
+        context.output.note(&remark);
+    }
+    match context.format() {
+        Format::Json => context.output.result_bytes(&evaluated.state)?,
+        Format::Human => context.output.result(&human::decision(
+            &evaluated.decision,
+            &evaluated.readings,
+            evaluated.policy.identity(),
+            context.output.paint(),
+        ))?,
+    }
+    Ok(exit(&evaluated, arguments.exit_code))
+}
+
+fn exit(evaluated: &Evaluated, by_level: bool) -> Exit {
+    match evaluated.ending {
+        Ending::Broken => Exit::Tampering,
+        Ending::Invalid | Ending::NotRecorded => Exit::Failed,
+        Ending::Done if by_level => Exit::Level(evaluated.decision.level.clone()),
+        Ending::Done => Exit::Done,
+    }
+}
+
+fn remarks(evaluated: &Evaluated, dry_run: bool) -> Vec<String> {
+    let mut remarks = Vec::new();
+    match (evaluated.ending, evaluated.head) {
+        _ if dry_run => remarks.push("dry run: nothing was written".to_owned()),
+        (Ending::NotRecorded, _) => remarks.push(
+            "this decision was not recorded completely; what was recorded before stands".to_owned(),
+        ),
+        (Ending::Broken, _) => remarks.push(format!(
+            "RED was published, and nothing was appended to {STATE_JOURNAL}"
+        )),
+        (_, Some(head)) => remarks.push(format!(
+            "recorded as number {} of {STATE_JOURNAL} (SHA-256 {})",
+            head.seq,
+            head.sha256.short()
+        )),
+        (_, None) => {}
+    }
+    remarks.extend(left(
+        evaluated.fix_branch.as_deref(),
+        evaluated.made_branch,
+        evaluated.made_report,
+    ));
+    remarks
+}
+
+/// Where the diagnostics of a failed run are.
+fn left(fix_branch: Option<&str>, made_branch: bool, made_report: bool) -> Vec<String> {
+    let mut remarks = Vec::new();
+    match (fix_branch, made_branch) {
+        (Some(branch), true) => remarks.push(format!("diagnostics are on the branch {branch}")),
+        (Some(branch), false) => remarks.push(format!(
+            "this failure goes on; its diagnostics are on the branch {branch}"
+        )),
+        (None, _) => {}
+    }
+    if made_report {
+        remarks.push(format!("diagnostics are in {}", evaluation::FAILURE_FILE));
+    }
+    remarks
+}

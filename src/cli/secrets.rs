@@ -1,0 +1,85 @@
+//! Secrets: from the environment or a file named there, and into nothing that is shown.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::output::variable;
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::record::SigningKey;
+use crate::record::signing::LEAST_BYTES;
+
+/// The variable that holds the signing secret.
+pub(super) const SECRET: &str = "POLICY_AUDIT_SECRET";
+
+/// The variable that names a file that holds it.
+pub(super) const SECRET_FILE: &str = "POLICY_AUDIT_SECRET_FILE";
+
+/// A file larger than this is no secret.
+const FILE_LIMIT: u64 = 64 * 1024;
+
+/// The key that signs the journal; `None` where no secret is set.
+pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
+    let (name, secret) = match (variable(SECRET), variable(SECRET_FILE)) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(unusable(
+                SECRET,
+                "both variables are set",
+                &format!("{SECRET} or {SECRET_FILE}, not both"),
+            ));
+        }
+        (Some(secret), None) => (SECRET, secret.into_bytes()),
+        (None, Some(path)) => (SECRET_FILE, from_file(Path::new(&path))?),
+    };
+    let length = secret.len();
+    match SigningKey::new(secret) {
+        Some(key) => Ok(Some(key)),
+        None => Err(unusable(
+            name,
+            &format!("a secret of {length} bytes"),
+            &format!("at least {LEAST_BYTES} bytes"),
+        )),
+    }
+}
+
+/// The bytes of the file, less one line end that an editor puts there.
+fn from_file(path: &Path) -> Checked<Vec<u8>> {
+    let mut secret = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(FILE_LIMIT + 1).read_to_end(&mut secret));
+    if let Err(error) = read {
+        let found = crate::fs::read::plain(&error);
+        return Err(unusable(
+            SECRET_FILE,
+            &found,
+            "the path of a file that the user of this run may read",
+        ));
+    }
+    if secret.len() as u64 > FILE_LIMIT {
+        return Err(unusable(
+            SECRET_FILE,
+            "a file of more than 64 KiB",
+            "a file that holds the secret and nothing else",
+        ));
+    }
+    if secret.ends_with(b"\n") {
+        secret.pop();
+        if secret.ends_with(b"\r") {
+            secret.pop();
+        }
+    }
+    Ok(secret)
+}
+
+fn unusable(name: &str, found: &str, expected: &str) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::SecretUnusable,
+            Place::file(name),
+            "the signing secret can't be used",
+        )
+        .found(found)
+        .expected(expected)
+        .help("`head -c 32 /dev/urandom | base64` makes one; nothing was recorded"),
+    )
+}

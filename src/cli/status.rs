@@ -1,0 +1,199 @@
+//! `status`: the last decision, its age, is the schedule late, is the journal whole.
+
+use chrono::TimeDelta;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Context, Exit, Format, clock, parse_time, secrets};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::policy::Level;
+use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
+use crate::record::{Head, STATE_JOURNAL, StoredState, state};
+use crate::report::paint::symbol;
+use crate::time::{Timestamp, in_words};
+
+/// How much of the journal's end is checked.
+const LINES: usize = 1000;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  policy-orchestrator status\n  policy-orchestrator status --field policy\n  policy-orchestrator status --format json | jq .late\n\nExit codes: 0, 1 where nothing was recorded, 5 where the journal is broken"
+)]
+pub(super) struct StatusArgs {
+    /// Print one member of the JSON result alone, without quotes: `policy` gives the bare level
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
+
+    /// Look as of this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+}
+
+/// The JSON shape of a status.
+#[derive(Serialize)]
+struct Status {
+    schema: u32,
+    policy: Level,
+    evaluated_at: Timestamp,
+    age_seconds: i64,
+    since: Option<Timestamp>,
+    /// No decision on time for over 26 hours.
+    late: bool,
+    /// The decision was made with `--at`.
+    given_clock: bool,
+    journal: Journal,
+}
+
+#[derive(Serialize)]
+struct Journal {
+    whole: bool,
+    /// How many lines of its end were checked.
+    checked: usize,
+    head: Option<Head>,
+    problems: Vec<Diagnostic>,
+}
+
+pub(super) fn status(context: &Context, arguments: &StatusArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let at = clock(arguments.at).read();
+    let status = look(&workspace, at)?;
+    context.output.findings(&status.journal.problems);
+    if let Some(field) = &arguments.field {
+        context.output.result(&bare(&status, field)?)?;
+        return Ok(exit(&status));
+    }
+    match context.format() {
+        Format::Human => context.output.result(&human(context, &status))?,
+        Format::Json => context.output.json(&status)?,
+    }
+    Ok(exit(&status))
+}
+
+fn exit(status: &Status) -> Exit {
+    if status.journal.whole {
+        Exit::Done
+    } else {
+        Exit::Tampering
+    }
+}
+
+/// One member of the result on a line of its own.
+fn bare(status: &Status, field: &str) -> anyhow::Result<String> {
+    let members = serde_json::to_value(status)?;
+    let Some(value) = members.get(field) else {
+        let names: Vec<&String> = members
+            .as_object()
+            .into_iter()
+            .flat_map(|members| members.keys())
+            .collect();
+        anyhow::bail!("a status has no member `{field}`, only {names:?}");
+    };
+    Ok(value
+        .as_str()
+        .map_or_else(|| format!("{value}\n"), |text| format!("{text}\n")))
+}
+
+fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
+    let stored = StoredState::load(workspace)?;
+    let key = secrets::signing_key()?;
+    let inspected = journal::inspect(
+        workspace,
+        stored.as_ref(),
+        key.as_ref(),
+        Purpose::Look { lines: LINES },
+    )?;
+    let (journal, last) = match inspected {
+        Inspection::Whole(tail) => (
+            Journal {
+                whole: true,
+                checked: tail.looked_at,
+                head: tail.head,
+                problems: Vec::new(),
+            },
+            tail.last,
+        ),
+        Inspection::Broken(problems) => (
+            Journal {
+                whole: false,
+                checked: 0,
+                head: None,
+                problems,
+            },
+            None,
+        ),
+    };
+    // The journal is the truth: it may be ahead of the state file after a kill.
+    let newer = last.filter(|line| {
+        stored
+            .as_ref()
+            .is_none_or(|stored| !stored.is_broken() && line.at != stored.evaluated_at)
+    });
+    let (policy, evaluated_at, since, given_clock) = match (newer, &stored) {
+        (Some(line), _) => (line.level, line.at, None, line.given_clock),
+        (None, Some(stored)) => (
+            stored.level.clone(),
+            stored.evaluated_at,
+            stored.since,
+            stored.given_clock,
+        ),
+        (None, None) => return Err(Box::new(nothing_recorded())),
+    };
+    let age = at.since(evaluated_at);
+    let late = age > LATE_AFTER || given_clock;
+    Ok(Status {
+        schema: 1,
+        policy,
+        evaluated_at,
+        age_seconds: age.num_seconds(),
+        since,
+        late,
+        given_clock,
+        journal,
+    })
+}
+
+fn nothing_recorded() -> Diagnostic {
+    Diagnostic::new(
+        Code::NothingRecorded,
+        Place::file(state::FILE),
+        "nothing was decided here yet",
+    )
+    .found("no state file and no journal")
+    .expected("a decision that `run` recorded")
+    .help("run `policy-orchestrator run`, or name another directory with `--workspace DIR`")
+}
+
+fn human(context: &Context, status: &Status) -> String {
+    let paint = context.output.paint();
+    let badge = paint.level(
+        &status.policy,
+        &format!("{} {}", symbol(&status.policy), status.policy),
+    );
+    let ago = match status.age_seconds {
+        seconds if seconds < 0 => "in the future".to_owned(),
+        seconds => format!("{} ago", in_words(TimeDelta::seconds(seconds))),
+    };
+    let mut text = format!("{badge}  decided {}, {ago}\n", status.evaluated_at.human());
+    if let Some(since) = status.since {
+        text.push_str(&format!("  since     {}\n", since.human()));
+    }
+    let schedule = match (status.late, status.given_clock) {
+        (_, true) => "the last decision was made with --at, which is never on time".to_owned(),
+        (true, false) => format!("late: no decision for over {}", in_words(LATE_AFTER)),
+        (false, false) => "on time".to_owned(),
+    };
+    text.push_str(&format!("  schedule  {schedule}\n"));
+    let journal = match (&status.journal.head, status.journal.whole) {
+        (_, false) => "broken, see above; `policy-orchestrator audit verify` says more".to_owned(),
+        (None, true) => "not chained yet".to_owned(),
+        (Some(head), true) => format!(
+            "whole at its end (the last {} line{} of {STATE_JOURNAL}, head number {}); `policy-orchestrator audit verify` checks all",
+            status.journal.checked,
+            if status.journal.checked == 1 { "" } else { "s" },
+            head.seq
+        ),
+    };
+    text.push_str(&format!("  journal   {journal}\n"));
+    text
+}

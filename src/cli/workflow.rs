@@ -1,0 +1,81 @@
+//! What a run tells GitHub Actions: annotations, the step summary, outputs.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::output::{Output, variable};
+use crate::diagnostic::Diagnostic;
+use crate::evaluation::Evaluated;
+use crate::fs::Workspace;
+use crate::report::github;
+
+/// True in a step of GitHub Actions.
+pub(super) fn is_running() -> bool {
+    variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// Writes annotations to standard error, the summary and the outputs to the files that the runner
+/// names. A file that can't be written is a remark: the decision is recorded already.
+pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated) {
+    let findings: Vec<Diagnostic> = evaluated
+        .errors
+        .iter()
+        .chain(&evaluated.warnings)
+        .cloned()
+        .collect();
+    output.raw_note(&github::annotations(&findings, &prefix(workspace)));
+    let summary = github::summary(
+        &evaluated.decision,
+        &evaluated.readings,
+        evaluated.head,
+        &findings,
+    );
+    append(output, "GITHUB_STEP_SUMMARY", &summary);
+    let made = evaluated
+        .fix_branch
+        .as_deref()
+        .filter(|_| evaluated.made_branch)
+        .unwrap_or_default();
+    let outputs = format!(
+        "level={}\nchanged={}\nfix_branch={made}\n",
+        evaluated.decision.level,
+        evaluated.decision.is_transition()
+    );
+    append(output, "GITHUB_OUTPUT", &outputs);
+}
+
+/// Annotates a run that could not decide.
+pub(super) fn tell_finding(output: Output, workspace: &Workspace, finding: &Diagnostic) {
+    output.raw_note(&github::annotations([finding], &prefix(workspace)));
+}
+
+/// The workspace within the checkout, empty or ended by a slash.
+fn prefix(workspace: &Workspace) -> String {
+    let checkout = variable("GITHUB_WORKSPACE");
+    let below = checkout.and_then(|checkout| {
+        workspace
+            .root()
+            .strip_prefix(checkout)
+            .ok()
+            .map(Path::to_owned)
+    });
+    match below.filter(|below| !below.as_os_str().is_empty()) {
+        Some(below) => format!("{}/", below.display()),
+        None => String::new(),
+    }
+}
+
+fn append(output: Output, name: &str, text: &str) {
+    let Some(path) = variable(name) else { return };
+    let written = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    if let Err(error) = written {
+        output.note(&format!(
+            "warning: the file that {name} names can't be written: {error}"
+        ));
+    }
+}

@@ -1,0 +1,350 @@
+//! Coded diagnostics: what is wrong, where, what was found, what was expected, what to do.
+//!
+//! A diagnostic can't be made without a [`Place`], and each [`Code`] is documented once
+//! (docs/codes.md is made from [`Code::DOCUMENTED`]). The rules for the wording are in
+//! CONTRIBUTING.md. How a diagnostic looks on a terminal or in a workflow's log is the business of
+//! [`crate::report`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a diagnostic stops something or is only to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The reading or the record stands; the reader should know of something odd.
+    Warning,
+    /// The reading, the document or the record is not usable.
+    Error,
+}
+
+macro_rules! codes {
+    ($($severity:ident $name:ident = $text:literal: $doc:literal,)*) => {
+        /// What kind of finding a diagnostic is. The text form is stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Code {
+            /// Every code with its severity and meaning, in the order of the documentation.
+            pub const DOCUMENTED: &'static [(Self, Severity, &'static str)] =
+                &[$((Self::$name, Severity::$severity, $doc),)*];
+
+            /// The stable text form, upper-case words.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// How grave a finding of this kind is.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Error FileUnreadable = "FILE_UNREADABLE": "A file is there but can't be opened or read.",
+    Error FileNotRegular = "FILE_NOT_REGULAR": "A directory, a pipe or a device stands where a file belongs.",
+    Error FileTooLarge = "FILE_TOO_LARGE": "A file is larger than `--max-input-bytes`.",
+    Error LinkDangling = "LINK_DANGLING": "A symbolic link leads to nothing.",
+    Error LinkOutside = "LINK_OUTSIDE": "A symbolic link leads out of the workspace.",
+    Error LinkRefused = "LINK_REFUSED": "A symbolic link stands where the product would write.",
+    Error NotUtf8 = "NOT_UTF8": "The bytes are no UTF-8 text.",
+    Error JsonSyntax = "JSON_SYNTAX": "The text is no well-formed JSON.",
+    Error KeyMissing = "KEY_MISSING": "A JSON object lacks the key that carries the value.",
+    Error KeyDuplicate = "KEY_DUPLICATE": "A JSON object names the same key twice.",
+    Error KeyUnknown = "KEY_UNKNOWN": "A policy document has a key that means nothing.",
+    Error ValueType = "VALUE_TYPE": "A value is of another type than expected.",
+    Error ValueRange = "VALUE_RANGE": "A number lies outside its range.",
+    Error ValueUnknown = "VALUE_UNKNOWN": "A word is none of those expected.",
+    Error CsvSyntax = "CSV_SYNTAX": "The text is no well-formed CSV.",
+    Error ColumnMissing = "COLUMN_MISSING": "A CSV header lacks the column that carries the value.",
+    Error ColumnDuplicate = "COLUMN_DUPLICATE": "A CSV header names the same column twice.",
+    Error RowWidth = "ROW_WIDTH": "A CSV row has another number of fields than the header.",
+    Error LineNotObject = "LINE_NOT_OBJECT": "A line of a JSONL file is no JSON object.",
+    Error LineTooLong = "LINE_TOO_LONG": "A line is longer than `--max-input-bytes`.",
+    Error PolicyContradiction = "POLICY_CONTRADICTION": "Thresholds contradict each other.",
+    Warning NumberAsText = "NUMBER_AS_TEXT": "A number was written as text.",
+    Warning PercentSign = "PERCENT_SIGN": "A number was written with a trailing percent sign.",
+    Warning LooksLikeFraction = "LOOKS_LIKE_FRACTION": "A percentage of at most 1 may be meant as a fraction; it is taken as it stands.",
+    Warning SourcesDisagree = "SOURCES_DISAGREE": "Two places name the value and differ; the worse one counts.",
+    Warning TimeUnreadable = "TIME_UNREADABLE": "A time can't be read.",
+    Warning TimeNaive = "TIME_NAIVE": "A time names no offset and is taken as UTC.",
+    Warning TimeInFuture = "TIME_IN_FUTURE": "A time lies after the evaluation time.",
+    Warning TornLastLine = "TORN_LAST_LINE": "The last line of a JSONL input was cut while it was written; it counts as one entry.",
+    Warning WorkspaceEmpty = "WORKSPACE_EMPTY": "None of the signals is there: perhaps this is the wrong directory.",
+    Warning TimeBackwards = "TIME_BACKWARDS": "The evaluation time lies before that of the last recorded decision.",
+    Warning StateMended = "STATE_MENDED": "The state file was behind the journal, as after a kill, and was mended.",
+    Warning TornTailMoved = "TORN_TAIL_MOVED": "The journal ended in a line that was never finished; it was moved aside.",
+    Warning JournalAdopted = "JOURNAL_ADOPTED": "A journal that began as a plain log is chained from here on.",
+    Error JournalBroken = "JOURNAL_BROKEN": "The journal is not what the last decision left behind.",
+    Error JournalWhole = "JOURNAL_WHOLE": "The journal is not broken, so there is nothing to go on behind.",
+    Error LineChanged = "LINE_CHANGED": "A line's bytes are not those that the line after it names.",
+    Error LineUnreadable = "LINE_UNREADABLE": "A line of a journal is no record.",
+    Error LineOrder = "LINE_ORDER": "A line's number is not the one that follows.",
+    Error EndCut = "END_CUT": "The journal ends before the record that the head names.",
+    Error HeadDiffers = "HEAD_DIFFERS": "The record that the head names has other bytes.",
+    Error StateDiffers = "STATE_DIFFERS": "The state file says something else than the record that it names.",
+    Error DecisionDiffers = "DECISION_DIFFERS": "Deciding again from a record gives another result than was recorded.",
+    Error SignatureWrong = "SIGNATURE_WRONG": "A line's signature is not the one that the key gives.",
+    Error SignatureMissing = "SIGNATURE_MISSING": "An unsigned line follows a signed one.",
+    Error SegmentChanged = "SEGMENT_CHANGED": "A sealed segment is gone or has other bytes than its successor names.",
+    Error PolicyCopyChanged = "POLICY_COPY_CHANGED": "A kept policy document is gone or has other bytes than its name says.",
+    Error WriteFailed = "WRITE_FAILED": "A file could not be written.",
+    Error NotDurable = "NOT_DURABLE": "The file system would not confirm that a write is on the disk.",
+    Error LockHeld = "LOCK_HELD": "Another process holds the workspace's lock.",
+    Error SecretMissing = "SECRET_MISSING": "The journal is signed, and no signing secret is set.",
+    Error SecretUnusable = "SECRET_UNUSABLE": "The signing secret can't be used.",
+    Error FormatNewer = "FORMAT_NEWER": "A file was written by a newer version.",
+    Error StateUnreadable = "STATE_UNREADABLE": "The state file can't be read.",
+    Warning FixBranchFailed = "FIX_BRANCH_FAILED": "The fix branch could not be made.",
+    Error NothingRecorded = "NOTHING_RECORDED": "No decision was recorded here yet.",
+    Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A place in a file of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Place {
+    /// The file, relative to the workspace, with `/` between its parts.
+    pub file: String,
+    /// The line, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The byte within the line, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    /// The value within the document: `$.peers[3].score` or a column's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl Place {
+    /// The file as a whole.
+    pub fn file(file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A line of the file, counted from 1.
+    pub fn line(file: impl Into<String>, line: u64) -> Self {
+        Self {
+            file: file.into(),
+            line: Some(line),
+            ..Self::default()
+        }
+    }
+
+    /// The same place, narrowed to a byte of the line, counted from 1.
+    #[must_use]
+    pub fn column(self, column: u64) -> Self {
+        Self {
+            column: Some(column),
+            ..self
+        }
+    }
+
+    /// The same place, narrowed to a value within the document.
+    #[must_use]
+    pub fn path(self, path: impl Into<String>) -> Self {
+        Self {
+            path: Some(readable(&path.into(), SHOWN)),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(column) = self.column {
+            write!(f, ":{column}")?;
+        }
+        match &self.path {
+            Some(path) => write!(f, " at `{path}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One finding, complete: place, what was found, what was expected, what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// What kind of finding it is.
+    pub code: Code,
+    /// Where.
+    pub place: Place,
+    /// What is wrong, in a clause that starts in lower case and ends without a full stop.
+    pub message: String,
+    /// What was found, cut to a readable length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// What would have been right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding at a place.
+    pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+        let message = readable(&message.into(), 3 * SHOWN);
+        Self {
+            code,
+            place,
+            message,
+            found: None,
+            expected: None,
+            help: None,
+        }
+    }
+
+    /// Adds what was found. Long text is cut, and control characters are made visible.
+    #[must_use]
+    pub fn found(self, found: impl AsRef<str>) -> Self {
+        Self {
+            found: Some(readable(found.as_ref(), SHOWN)),
+            ..self
+        }
+    }
+
+    /// Adds what was expected.
+    #[must_use]
+    pub fn expected(self, expected: impl Into<String>) -> Self {
+        Self {
+            expected: Some(expected.into()),
+            ..self
+        }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// How grave it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// One line: code, place, message, what was found and expected.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.code, self.place, self.message)?;
+        if let Some(found) = &self.found {
+            write!(f, "; found {found}")?;
+        }
+        if let Some(expected) = &self.expected {
+            write!(f, "; expected {expected}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+/// Warnings of one reading. They are made only while there is room for them: in a file with a
+/// million odd values twenty are enough, and finding the place of each would take for ever.
+#[derive(Debug, Default)]
+pub struct Warnings(Vec<Diagnostic>);
+
+impl Warnings {
+    /// How many are kept.
+    pub const ENOUGH: usize = 20;
+
+    /// Adds the warning that `make` makes, while there is room.
+    pub fn add(&mut self, make: impl FnOnce() -> Diagnostic) {
+        if self.0.len() < Self::ENOUGH {
+            self.0.push(make());
+        }
+    }
+
+    /// The warnings.
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        self.0
+    }
+}
+
+/// The result of something that fails with one finding.
+pub type Checked<T> = Result<T, Box<Diagnostic>>;
+
+/// How many characters of a found value are shown.
+const SHOWN: usize = 100;
+
+fn readable(text: &str, length: usize) -> String {
+    let mut shown: String = text.chars().take(length).flat_map(visible).collect();
+    if text.chars().nth(length).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn visible(character: char) -> Vec<char> {
+    // A file's content must not be able to steer a terminal or end a workflow's log line, nor to
+    // reorder what a person reads (Unicode's bidirectional controls).
+    let steering = matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    if character.is_control() || steering {
+        character.escape_default().collect()
+    } else {
+        vec![character]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        let mut codes: Vec<_> = Code::DOCUMENTED
+            .iter()
+            .map(|(code, ..)| code.as_str())
+            .collect();
+        codes.sort_unstable();
+        let all = codes.len();
+        codes.dedup();
+        assert_eq!(codes.len(), all);
+    }
+
+    #[test]
+    fn found_text_is_cut_and_can_steer_no_terminal() {
+        let finding = Diagnostic::new(Code::ValueType, Place::file("a.json"), "odd")
+            .found(format!("\u{1b}[2J{}", "x".repeat(200)));
+        let found = finding.found.unwrap();
+        assert!(found.starts_with("\\u{1b}[2J"));
+        assert!(found.ends_with('…'));
+        assert!(found.chars().count() < 120);
+    }
+
+    #[test]
+    fn a_place_names_line_column_and_path() {
+        let place = Place::line("a.json", 3).column(7).path("$.peers[1]");
+        assert_eq!(place.to_string(), "a.json:3:7 at `$.peers[1]`");
+    }
+}

@@ -1,0 +1,326 @@
+//! One evaluation from beginning to end: lock, clock, signals, policy, decision, record.
+//!
+//! The way through the house is walked here, once, for every surface that evaluates. Nothing is
+//! shown here: what happened comes back as an [`Evaluated`]. How a decision becomes a record is in
+//! [`recording`], where the diagnostics of a failed run go in [`failure`].
+
+mod failure;
+mod recording;
+
+use crate::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
+use crate::policy::{Policy, document};
+use crate::record::journal::{self, Inspection, JournalTail, Purpose};
+use crate::record::state::{self, Content, JournalRef};
+use crate::record::{Head, SigningKey, StoredState};
+use crate::signals::{self, ReadContext, Readings, Status};
+use crate::time::{Clock, Timestamp};
+
+pub use failure::FAILURE_FILE;
+
+/// How to evaluate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the evaluation time comes from.
+    pub clock: Clock,
+    /// True to decide and write nothing.
+    pub dry_run: bool,
+    /// The waits between attempts at a write; an invalid input is read once more after the first.
+    pub retry: RetryDelays,
+    /// How long to wait for the workspace lock.
+    pub lock_timeout: LockTimeout,
+    /// The size limit of an input, in bytes.
+    pub limit: u64,
+    /// The key that signs journal lines.
+    pub key: Option<SigningKey>,
+}
+
+/// How an evaluation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Decided, and recorded unless it was a dry run.
+    Done,
+    /// Decided and recorded as RED: an input or the policy document can't be used.
+    Invalid,
+    /// A write failed.
+    NotRecorded,
+    /// The journal is broken: RED was published, nothing was appended.
+    Broken,
+}
+
+/// What an evaluation came to.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// How it ended.
+    pub ending: Ending,
+    /// The decision.
+    pub decision: Decision,
+    /// What the signals said.
+    pub readings: Readings,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Everything that is wrong, readings included.
+    pub errors: Vec<Diagnostic>,
+    /// Everything that is odd, readings included.
+    pub warnings: Vec<Diagnostic>,
+    /// The state file's bytes, as they were or would be written.
+    pub state: Vec<u8>,
+    /// The head of the journal after the append.
+    pub head: Option<Head>,
+    /// The fix branch of this failure.
+    pub fix_branch: Option<String>,
+    /// True where this run made that branch.
+    pub made_branch: bool,
+    /// True where the diagnostics went to [`FAILURE_FILE`].
+    pub made_report: bool,
+}
+
+/// Evaluates a workspace once.
+///
+/// Fails before anything is decided where the lock can't be had, the record can't be read or is of
+/// a newer version, or the journal is signed and there is no key. Everything else comes back as an
+/// [`Evaluated`] with its [`Ending`].
+pub fn run(workspace: &Workspace, options: &Options) -> Result<Evaluated, Undecided> {
+    if options.dry_run {
+        let ground = Ground::survey(workspace, options).map_err(Undecided::of)?;
+        return Ok(ground.dry());
+    }
+    let evaluated = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)
+        .and_then(|_lock| Ground::survey(workspace, options).map(recording::record));
+    evaluated.map_err(|finding| failure::undecided(workspace, *finding, options.clock.read()))
+}
+
+/// A run that ended before anything was decided.
+#[derive(Debug)]
+pub struct Undecided {
+    /// Why.
+    pub finding: Box<Diagnostic>,
+    /// The fix branch with the diagnostics.
+    pub fix_branch: Option<String>,
+    /// True where this run made that branch.
+    pub made_branch: bool,
+    /// True where the diagnostics went to [`FAILURE_FILE`].
+    pub made_report: bool,
+}
+
+impl Undecided {
+    fn of(finding: Box<Diagnostic>) -> Self {
+        Self {
+            finding,
+            fix_branch: None,
+            made_branch: false,
+            made_report: false,
+        }
+    }
+}
+
+/// Everything that was read, and what follows from it.
+struct Ground<'a> {
+    workspace: &'a Workspace,
+    options: &'a Options,
+    readings: Readings,
+    policy: Policy,
+    policy_problems: Vec<Diagnostic>,
+    state: Option<StoredState>,
+    /// The end of the journal, or what is wrong with it.
+    tail: Result<JournalTail, Vec<Diagnostic>>,
+    decision: Decision,
+    warnings: Vec<Diagnostic>,
+}
+
+impl<'a> Ground<'a> {
+    /// Reads the clock once, then everything else, and decides.
+    fn survey(workspace: &'a Workspace, options: &'a Options) -> Result<Self, Box<Diagnostic>> {
+        let at = options.clock.read();
+        let (readings, loaded) = read(workspace, options, at);
+        let mut warnings: Vec<Diagnostic> =
+            readings.empty_workspace(workspace).into_iter().collect();
+        let (state, tail) = look_back(workspace, options, &mut warnings)?;
+        let before = before(state.as_ref(), &tail);
+        let situation = Situation {
+            policy: &loaded.policy,
+            readings: &readings,
+            before: before.as_ref(),
+            at,
+            journal: if tail.is_ok() {
+                JournalHealth::Whole
+            } else {
+                JournalHealth::Broken
+            },
+        };
+        let decision = evaluate(situation);
+        Ok(Self {
+            workspace,
+            options,
+            readings,
+            policy: loaded.policy,
+            policy_problems: loaded.problems,
+            state,
+            tail,
+            decision,
+            warnings,
+        })
+    }
+
+    fn is_invalid(&self) -> bool {
+        self.policy.is_refused()
+            || self
+                .readings
+                .iter()
+                .any(|reading| reading.status() == Status::Invalid)
+    }
+
+    fn ending(&self) -> Ending {
+        match (&self.tail, self.is_invalid()) {
+            (Err(_), _) => Ending::Broken,
+            (Ok(_), true) => Ending::Invalid,
+            (Ok(_), false) => Ending::Done,
+        }
+    }
+
+    /// Everything that is wrong.
+    fn errors(&self) -> Vec<Diagnostic> {
+        self.readings
+            .errors()
+            .cloned()
+            .chain(self.own_errors())
+            .collect()
+    }
+
+    /// What is wrong beside the readings.
+    fn own_errors(&self) -> Vec<Diagnostic> {
+        let journal = self.tail.as_ref().err().into_iter().flatten();
+        self.policy_problems
+            .iter()
+            .chain(journal)
+            .cloned()
+            .collect()
+    }
+
+    fn state_bytes(&self, journal: Option<JournalRef>, fix_branch: Option<&str>) -> Vec<u8> {
+        state::to_bytes(Content {
+            decision: &self.decision,
+            readings: &self.readings,
+            policy: &self.policy,
+            errors: &self.own_errors(),
+            warnings: &self.warnings,
+            given_clock: self.options.clock.is_given(),
+            fix_branch,
+            journal,
+        })
+    }
+
+    fn dry(self) -> Evaluated {
+        let (ending, state) = (self.ending(), self.state_bytes(None, None));
+        self.evaluated(ending, state)
+    }
+
+    fn evaluated(self, ending: Ending, state: Vec<u8>) -> Evaluated {
+        let errors = self.errors();
+        let of_readings = self
+            .readings
+            .iter()
+            .flat_map(|reading| reading.warnings.clone());
+        let warnings = of_readings
+            .chain(self.decision.warnings.clone())
+            .chain(self.warnings)
+            .collect();
+        Evaluated {
+            ending,
+            errors,
+            warnings,
+            state,
+            decision: self.decision,
+            readings: self.readings,
+            policy: self.policy,
+            head: None,
+            fix_branch: None,
+            made_branch: false,
+            made_report: false,
+        }
+    }
+}
+
+/// Reads signals and policy; what is invalid is read once more after the first wait, since writers
+/// are not always atomic.
+fn read(workspace: &Workspace, options: &Options, at: Timestamp) -> (Readings, document::Loaded) {
+    let context = ReadContext {
+        workspace,
+        at,
+        limit: options.limit,
+    };
+    let readings = signals::load_all(context);
+    let loaded = document::load(workspace);
+    if loaded.problems.is_empty() && readings.errors().next().is_none() {
+        return (readings, loaded);
+    }
+    tracing::info!(
+        "an input is invalid; it is read once more after {} s",
+        options.retry.first().as_secs_f64()
+    );
+    std::thread::sleep(options.retry.first());
+    let loaded = if loaded.problems.is_empty() {
+        loaded
+    } else {
+        document::load(workspace)
+    };
+    (signals::load_invalid_again(readings, context), loaded)
+}
+
+type LookedBack = (Option<StoredState>, Result<JournalTail, Vec<Diagnostic>>);
+
+/// Reads the state file and the end of the journal, in that order.
+fn look_back(
+    workspace: &Workspace,
+    options: &Options,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<LookedBack, Box<Diagnostic>> {
+    let (state, unreadable) = match StoredState::load(workspace) {
+        Ok(state) => (state, None),
+        Err(error) if error.code == Code::StateUnreadable => (None, Some(*error)),
+        // Nobody knows what the file says: it must not be written over.
+        Err(error) => return Err(error),
+    };
+    let tail = match journal::inspect(
+        workspace,
+        state.as_ref(),
+        options.key.as_ref(),
+        Purpose::Append,
+    )? {
+        Inspection::Whole(tail) => *tail,
+        Inspection::Broken(problems) => {
+            return Ok((state, Err(unreadable.into_iter().chain(problems).collect())));
+        }
+    };
+    if let Some(unreadable) = unreadable {
+        if tail.head.is_some() {
+            return Ok((None, Err(vec![unreadable])));
+        }
+        // Without a chain there is no head to lose: the predecessor's file is simply replaced.
+        warnings.push(Diagnostic {
+            code: Code::StateMended,
+            ..unreadable
+        });
+    }
+    if let Some(torn) = tail.torn {
+        warnings.push(journal::torn_moved(torn));
+    }
+    if tail.ahead > 0 {
+        warnings.push(journal::state_mended(tail.ahead));
+    }
+    if tail.head.is_none() && tail.length > 0 {
+        warnings.push(journal::adopted(tail.length));
+    }
+    Ok((state, Ok(tail)))
+}
+
+fn before(
+    state: Option<&StoredState>,
+    tail: &Result<JournalTail, Vec<Diagnostic>>,
+) -> Option<Before> {
+    match tail {
+        Ok(tail) => tail.before.clone(),
+        Err(_) => state.map(StoredState::as_before),
+    }
+}

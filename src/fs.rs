@@ -1,0 +1,67 @@
+//! The files of a workspace: the only place that opens, reads, writes, locks and removes them.
+//!
+//! [`Workspace`] names the directory and opens inputs without following links out of it;
+//! [`reverse`] reads lines from the end of a file; [`mod@write`] replaces and appends durably;
+//! [`lock`] is the workspace lock, as a type that every writer asks for. What the bytes mean is
+//! no business of this room.
+
+pub mod lock;
+pub mod read;
+pub mod reverse;
+pub mod write;
+
+pub use lock::{LockTimeout, WorkspaceLock};
+pub use read::{InputFile, Opened};
+pub use write::{RetryDelays, WriteError};
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+
+/// The directory that holds the files of CONTRACT.md.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+    /// Directories that were seen to be no links. A command lives for milliseconds; asking once is
+    /// enough.
+    plain_directories: RefCell<Vec<String>>,
+}
+
+impl Workspace {
+    /// Takes a directory that exists.
+    pub fn open(root: &Path) -> Checked<Self> {
+        if root.is_dir() {
+            let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+            return Ok(Self {
+                root,
+                plain_directories: RefCell::default(),
+            });
+        }
+        let found = if root.exists() {
+            "something that is no directory"
+        } else {
+            "nothing"
+        };
+        Err(Box::new(
+            Diagnostic::new(
+                Code::WorkspaceAbsent,
+                Place::file(root.display().to_string()),
+                "the workspace is no directory",
+            )
+            .found(found)
+            .expected("a directory, usually the root of a git repository")
+            .help("name it with `--workspace DIR` or POLICY_WORKSPACE"),
+        ))
+    }
+
+    /// The directory itself, as an absolute path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The path of a file that is named relative to the workspace.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.root.join(file)
+    }
+}

@@ -1,0 +1,145 @@
+//! The workspace lock: whoever writes a record holds it, for the record only.
+//!
+//! The lock is a type: functions that change the record ask for a [`WorkspaceLock`], so that
+//! nothing changes without it. It is advisory (flock), falls with the process that holds it, and
+//! does not reach across hosts that share a network file system.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{Duration, Instant};
+
+use super::read::plain;
+use super::{RetryDelays, Workspace, WriteError};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+
+/// Where the lock lives, relative to the workspace.
+pub const LOCK_FILE: &str = "state/.lock";
+
+/// The directory of everything that is recorded.
+pub const STATE_DIR: &str = "state";
+
+/// How long to wait for a lock.
+#[derive(Debug, Clone, Copy)]
+pub struct LockTimeout(pub Duration);
+
+/// Proof that this process may change the records of the workspace. Dropped, it is released.
+#[derive(Debug)]
+pub struct WorkspaceLock {
+    _file: File,
+}
+
+/// The pause between two attempts: short, since a record takes milliseconds.
+const PAUSE: Duration = Duration::from_millis(5);
+
+impl WorkspaceLock {
+    /// Waits for the lock, at most `timeout`, and leaves a note on who holds it (`who` is the
+    /// command). Makes `state/` where it is absent.
+    /// A lock file that can't be made or opened is tried again after the waits of `retry`.
+    pub fn acquire(
+        workspace: &Workspace,
+        who: &str,
+        timeout: LockTimeout,
+        retry: &RetryDelays,
+    ) -> Checked<Self> {
+        let opened = retry.retry(|| open(workspace));
+        let mut file = opened.map_err(|error| Box::new(error.into_diagnostic()))?;
+        let begin = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begin.elapsed() < timeout.0 => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Err(held(&mut file, timeout)),
+                Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            }
+        }
+        // The note only helps a person; a lock without it is as good.
+        let note = format!("process {} ({who})\n", std::process::id());
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(note.as_bytes()));
+        Ok(Self { _file: file })
+    }
+}
+
+fn open(workspace: &Workspace) -> Result<File, WriteError> {
+    super::write::make_directory(workspace, STATE_DIR)?;
+    let no_follow = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(no_follow.bits().cast_signed())
+        .open(workspace.path(LOCK_FILE))
+        .map_err(|error| WriteError::new(LOCK_FILE, "open the lock", error))
+}
+
+fn held(file: &mut File, timeout: LockTimeout) -> Box<Diagnostic> {
+    let mut note = String::new();
+    let read = file
+        .rewind()
+        .and_then(|()| file.take(200).read_to_string(&mut note));
+    let holder = if read.is_ok() && !note.trim().is_empty() {
+        note.trim()
+    } else {
+        "an unnamed process"
+    };
+    Box::new(
+        Diagnostic::new(
+            Code::LockHeld,
+            Place::file(LOCK_FILE),
+            format!("the workspace is locked by {holder}"),
+        )
+        .found(format!(
+            "a lock that was not released within {} s",
+            timeout.0.as_secs_f64()
+        ))
+        .expected("a lock held for the moment of a record only")
+        .help("wait for that process, or give more time with `--lock-timeout SECONDS`"),
+    )
+}
+
+fn failed(error: &io::Error) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::WriteFailed,
+            Place::file(LOCK_FILE),
+            "the workspace lock can't be taken",
+        )
+        .found(plain(error))
+        .expected("a directory `state/` that the user of this run may write")
+        .help("check the permissions of `state/` and the space on its disk"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_waits_and_names_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let workspace = Workspace::open(directory.path()).unwrap();
+        let none = RetryDelays::none();
+        let first =
+            WorkspaceLock::acquire(&workspace, "run", LockTimeout(Duration::ZERO), &none).unwrap();
+        let refused = WorkspaceLock::acquire(
+            &workspace,
+            "run",
+            LockTimeout(Duration::from_millis(20)),
+            &none,
+        )
+        .unwrap_err();
+        assert_eq!(refused.code, Code::LockHeld);
+        assert!(
+            refused
+                .message
+                .contains(&format!("process {} (run)", std::process::id()))
+        );
+        drop(first);
+        WorkspaceLock::acquire(&workspace, "run", LockTimeout(Duration::ZERO), &none).unwrap();
+    }
+}

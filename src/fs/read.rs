@@ -1,0 +1,280 @@
+//! Opening and reading inputs.
+//!
+//! A file that is no regular file is refused before a byte of it is read: it is opened without
+//! blocking (a FIFO would wait for a writer) and looked at with fstat. Symbolic links are followed
+//! inside the workspace only.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+
+use super::Workspace;
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+
+/// A regular file of the workspace that is open for reading.
+#[derive(Debug)]
+pub struct InputFile {
+    /// The file, relative to the workspace.
+    pub name: String,
+    /// Its size in bytes when it was opened.
+    pub size: u64,
+    pub(crate) file: File,
+}
+
+/// What stands at an input's path.
+#[derive(Debug)]
+pub enum Opened {
+    /// A regular file, open.
+    File(InputFile),
+    /// Nothing.
+    Absent,
+}
+
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::NOFOLLOW);
+
+impl Workspace {
+    /// Opens `name`, a path relative to the workspace, for reading.
+    ///
+    /// Fails where something is there that can't be read as a file: a directory, a pipe, a device,
+    /// a link that dangles or leads out of the workspace, a file without permission.
+    pub fn open_input(&self, name: &str) -> Checked<Opened> {
+        let path = self.path(name);
+        let opened = if self.passes_a_link(name) {
+            Err(rustix::io::Errno::LOOP)
+        } else {
+            open(&path)
+        };
+        match opened {
+            Ok(file) => regular(name, file),
+            Err(rustix::io::Errno::NOENT) => Ok(Opened::Absent),
+            Err(rustix::io::Errno::LOOP) => self.open_linked(name, &path),
+            Err(error) => Err(unreadable(name, &path, &error.into())),
+        }
+    }
+
+    /// True where a directory on the way to `name` is a symbolic link.
+    fn passes_a_link(&self, name: &str) -> bool {
+        let directories = name
+            .match_indices('/')
+            .filter_map(|(end, _)| name.get(..end));
+        directories.into_iter().any(|directory| {
+            if self
+                .plain_directories
+                .borrow()
+                .iter()
+                .any(|known| known == directory)
+            {
+                return false;
+            }
+            let status = rustix::fs::lstat(self.path(directory));
+            let kind = status.map(|status| FileType::from_raw_mode(status.st_mode as _));
+            if kind == Ok(FileType::Directory) {
+                self.plain_directories
+                    .borrow_mut()
+                    .push(directory.to_owned());
+            }
+            kind == Ok(FileType::Symlink)
+        })
+    }
+
+    /// The slow way, for links: they may lead anywhere inside the workspace and nowhere else.
+    fn open_linked(&self, name: &str, path: &Path) -> Checked<Opened> {
+        let target = match std::fs::canonicalize(path) {
+            Ok(target) => target,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.dangling(name, path);
+            }
+            Err(error) => return Err(unreadable(name, path, &error)),
+        };
+        let root = std::fs::canonicalize(self.root())
+            .map_err(|error| unreadable(name, self.root(), &error))?;
+        if !target.starts_with(&root) {
+            return Err(Box::new(
+                Diagnostic::new(
+                    Code::LinkOutside,
+                    Place::file(name),
+                    "the link leads out of the workspace",
+                )
+                .found(format!("a link to {}", target.display()))
+                .expected("a file, or a link to a file inside the workspace")
+                .help("put the file itself there"),
+            ));
+        }
+        match open(&target) {
+            Ok(file) => regular(name, file),
+            Err(error) => Err(unreadable(name, path, &error.into())),
+        }
+    }
+
+    /// The path can't be resolved: either a link on the way dangles, or the directory behind a
+    /// link simply has no such file.
+    fn dangling(&self, name: &str, path: &Path) -> Checked<Opened> {
+        if std::fs::symlink_metadata(path).is_err() && path.parent().is_some_and(Path::exists) {
+            return Ok(Opened::Absent);
+        }
+        Err(Box::new(
+            Diagnostic::new(
+                Code::LinkDangling,
+                Place::file(name),
+                "the link leads to nothing",
+            )
+            .found(link_text(self, name))
+            .expected("a file, or a link to a file inside the workspace")
+            .help("remove the link, or let the writer of this signal make its target"),
+        ))
+    }
+}
+
+fn link_text(workspace: &Workspace, name: &str) -> String {
+    let target: Option<PathBuf> = std::fs::read_link(workspace.path(name)).ok();
+    target.map_or_else(
+        || "a dangling link".to_owned(),
+        |target| format!("a link to {}", target.display()),
+    )
+}
+
+fn open(path: &Path) -> rustix::io::Result<File> {
+    rustix::fs::openat(CWD, path, READ, Mode::empty()).map(File::from)
+}
+
+fn regular(name: &str, file: File) -> Checked<Opened> {
+    let status = match file.metadata() {
+        Ok(status) => status,
+        Err(error) => return Err(unreadable(name, Path::new(name), &error)),
+    };
+    if !status.is_file() {
+        return Err(not_regular(name, status.file_type()));
+    }
+    Ok(Opened::File(InputFile {
+        name: name.to_owned(),
+        size: status.len(),
+        file,
+    }))
+}
+
+fn not_regular(name: &str, kind: std::fs::FileType) -> Box<Diagnostic> {
+    let found = match kind {
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a socket",
+        kind if kind.is_char_device() || kind.is_block_device() => "a device",
+        _ => "something else",
+    };
+    Box::new(
+        Diagnostic::new(
+            Code::FileNotRegular,
+            Place::file(name),
+            "this is no regular file",
+        )
+        .found(found)
+        .expected("a regular file")
+        .help("remove it, so that the writer of this file can make it again"),
+    )
+}
+
+fn unreadable(name: &str, path: &Path, error: &io::Error) -> Box<Diagnostic> {
+    if let Ok(status) = std::fs::symlink_metadata(path)
+        && !status.is_file()
+        && !status.is_symlink()
+    {
+        return not_regular(name, status.file_type());
+    }
+    Box::new(
+        Diagnostic::new(
+            Code::FileUnreadable,
+            Place::file(name),
+            "the file can't be read",
+        )
+        .found(plain(error))
+        .expected("a file that the user of this run may read")
+        .help("check the path and its permissions"),
+    )
+}
+
+/// The system's words for an error, without Rust's error number in brackets.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let plain = text.split(" (os error").next().unwrap_or(&text);
+    plain.to_lowercase()
+}
+
+impl InputFile {
+    /// Reads the whole file, at most `limit` bytes.
+    pub fn read_whole(mut self, limit: u64) -> Checked<Vec<u8>> {
+        if self.size > limit {
+            return Err(self.too_large(self.size, limit));
+        }
+        let mut bytes = Vec::new();
+        let mut filled = 0;
+        loop {
+            // One byte more than is there, so that one read tells the end: a regular file gives
+            // less than asked for only there.
+            bytes.resize(bytes.len().max(self.capacity(filled)), 0);
+            let room = bytes.get_mut(filled..).unwrap_or_default();
+            let asked = room.len();
+            let count = self.read_some(room)?;
+            filled += count;
+            if filled as u64 > limit {
+                return Err(self.too_large(filled as u64, limit));
+            }
+            if count < asked {
+                bytes.truncate(filled);
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// How large a buffer has to be that holds `filled` bytes: what is there, or twice as much of
+    /// a file that grew meanwhile.
+    fn capacity(&self, filled: usize) -> usize {
+        let known = usize::try_from(self.size).unwrap_or(usize::MAX - 1) + 1;
+        if filled < known {
+            known
+        } else {
+            filled.saturating_mul(2)
+        }
+    }
+
+    fn too_large(&self, size: u64, limit: u64) -> Box<Diagnostic> {
+        Box::new(
+            Diagnostic::new(
+                Code::FileTooLarge,
+                Place::file(&self.name),
+                "the file is too large",
+            )
+            .found(format!("{size} bytes"))
+            .expected(format!("at most {limit} bytes"))
+            .help("check its writer, or raise `--max-input-bytes`"),
+        )
+    }
+
+    /// Reads what comes next into `buffer`; 0 at the end of the file.
+    pub fn read_some(&mut self, buffer: &mut [u8]) -> Checked<usize> {
+        loop {
+            match self.file.read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+    }
+
+    pub(crate) fn failed(&self, error: &io::Error) -> Box<Diagnostic> {
+        unreadable(&self.name, Path::new(&self.name), error)
+    }
+}
+
+/// Reads a file that the product itself wrote: `None` where it is absent.
+pub fn read_own(workspace: &Workspace, name: &str, limit: u64) -> Checked<Option<Vec<u8>>> {
+    match workspace.open_input(name)? {
+        Opened::Absent => Ok(None),
+        Opened::File(file) => file.read_whole(limit).map(Some),
+    }
+}

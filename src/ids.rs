@@ -1,0 +1,227 @@
+//! Identifiers: digests, names of signals, and reason codes.
+//!
+//! They exist only by parsing or as constants, so that a name that stands in a journal or a branch
+//! can't be one that nothing knows. What the names mean is said in [`crate::signals`] and
+//! [`crate::policy`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest (FIPS 180-4), written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest that a running hash has come to.
+    pub fn finish(hasher: Sha256) -> Self {
+        Self(hasher.finalize().into())
+    }
+
+    /// Reads 64 lower-case hexadecimal digits; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let &[high, low] = pair else { return None };
+            *byte = hex_value(high)? << 4 | hex_value(low)?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The digest whose bytes these are.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The first twelve digits, for a person.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit =
+            |nibble: u8| char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?'));
+        let text: String = self
+            .0
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect();
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is no SHA-256 of 64 lower-case digits"))
+        })
+    }
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $rule:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Cow<'static, str>);
+
+        impl $name {
+            const fn builtin(text: &'static str) -> Self {
+                Self(Cow::Borrowed(text))
+            }
+
+            /// Takes a name that follows the rule of this type; `None` for any other.
+            pub fn parse(text: &str) -> Option<Self> {
+                let rule: fn(u8) -> bool = $rule;
+                let fits = !text.is_empty() && text.len() <= 64 && text.bytes().all(rule);
+                fits.then(|| Self(Cow::Owned(text.to_owned())))
+            }
+
+            /// The name as it stands in files.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no name here")))
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The name of a signal: lower-case letters, digits and `_`, at most 64.
+    SignalName,
+    |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
+);
+
+name_type!(
+    /// A stable reason code: upper-case letters, digits and `_`, at most 64.
+    ReasonCode,
+    |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+);
+
+impl SignalName {
+    /// Is the trust guard's lock set?
+    pub const TRUST: Self = Self::builtin("trust");
+    /// The latest integrity score, in percent.
+    pub const INTEGRITY: Self = Self::builtin("integrity");
+    /// The weighted agreement of the federation, in percent.
+    pub const CONSENSUS: Self = Self::builtin("consensus");
+    /// The mean reputation of the peers, in percent.
+    pub const REPUTATION: Self = Self::builtin("reputation");
+    /// The forecast risk of anomalies.
+    pub const FORECAST: Self = Self::builtin("forecast");
+    /// The number of adaptive responses in the last 24 hours.
+    pub const RESPONSES: Self = Self::builtin("responses");
+}
+
+macro_rules! reason_codes {
+    ($($constant:ident: $doc:literal,)*) => {
+        impl ReasonCode {
+            $(#[doc = $doc] pub const $constant: Self = Self::builtin(stringify!($constant));)*
+
+            /// Every built-in code with its meaning, in the order of the documentation.
+            pub const DOCUMENTED: &'static [(&'static str, &'static str)] = &[$((stringify!($constant), $doc),)*];
+        }
+    };
+}
+
+reason_codes! {
+    TRUST_LOCKED: "The trust guard's lock is set.",
+    INTEGRITY_BELOW_RED: "The integrity score lies below `red_integrity`.",
+    CONSENSUS_BELOW_RED: "The weighted agreement lies below `red_consensus`.",
+    FORECAST_HIGH: "The forecast names a high risk.",
+    RESPONSES_AT_RED: "At least `red_responses` adaptive responses fell into the last 24 hours.",
+    INTEGRITY_BELOW_YELLOW: "The integrity score lies below `yellow_integrity`.",
+    CONSENSUS_BELOW_YELLOW: "The weighted agreement lies below `yellow_consensus`.",
+    REPUTATION_BELOW_YELLOW: "The mean reputation lies below `yellow_reputation`.",
+    FORECAST_MEDIUM: "The forecast names a medium risk.",
+    RESPONSES_AT_YELLOW: "At least `yellow_responses` adaptive responses fell into the last 24 hours.",
+    INPUT_MISSING: "Nobody reported this signal: what nobody reported is not healthy.",
+    INPUT_STALE: "The last report of this signal is older than its policy allows.",
+    INPUT_INVALID: "The signal's file can't be read as what it should be.",
+    POLICY_INVALID: "The policy document was refused, so nothing can be called healthy.",
+    JOURNAL_BROKEN: "The journal is not what the last decision left behind.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_round_trip_and_refuse_other_text() {
+        let digest = Digest::of(b"");
+        let text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(digest.to_string(), text);
+        assert_eq!(Digest::parse(text), Some(digest));
+        assert_eq!(Digest::parse(&text.to_uppercase()), None);
+        assert_eq!(Digest::parse("e3b0"), None);
+    }
+
+    #[test]
+    fn reason_codes_are_unique_and_are_codes() {
+        let mut codes: Vec<_> = ReasonCode::DOCUMENTED
+            .iter()
+            .map(|(code, _)| *code)
+            .collect();
+        assert!(codes.iter().all(|code| ReasonCode::parse(code).is_some()));
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), ReasonCode::DOCUMENTED.len());
+    }
+}

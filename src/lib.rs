@@ -1,0 +1,19 @@
+//! Reads the health signals of a workspace, decides one level, explains the decision and records
+//! it so that nobody can quietly change it.
+//!
+//! The way through is one: [`signals`] say what the files say, [`policy`] says what follows,
+//! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
+//! walks that way once, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
+//! `tests/architecture.rs` keeps the arrows.
+
+pub mod cli;
+pub mod decision;
+pub mod diagnostic;
+pub mod evaluation;
+pub mod fs;
+pub mod ids;
+pub mod policy;
+pub mod record;
+pub mod report;
+pub mod signals;
+pub mod time;

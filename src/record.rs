@@ -1,0 +1,39 @@
+//! The record: journal, state file, marker and fix branch.
+//!
+//! The only place that knows the bytes on disk of what the product writes. The append to the
+//! journal is the commit point; the state file and the marker are projections of it, and what a
+//! kill left behind is mended by the next run. What is recorded is decided in
+//! [`crate::decision`].
+
+pub mod fix_branch;
+pub mod journal;
+pub mod line;
+pub mod marker;
+pub mod reseal;
+pub mod signing;
+pub mod state;
+pub mod verify;
+
+pub use journal::{Inspection, JournalTail};
+pub use line::{Head, RecordedLine};
+pub use signing::SigningKey;
+pub use state::StoredState;
+
+/// The journal of decisions, relative to the workspace.
+pub const STATE_JOURNAL: &str = "state/policy_state_log.jsonl";
+
+/// The journals that the product may keep in a workspace, the one of decisions first.
+pub const JOURNALS: [&str; 3] = [
+    STATE_JOURNAL,
+    "state/policy_response_log.jsonl",
+    "state/policy_response_journal.jsonl",
+];
+
+/// The heads of all journals but that of decisions, whose head is in the state file.
+pub const HEADS_FILE: &str = "state/journal_heads.json";
+
+/// Where policy documents are kept under their digest before a line names them.
+pub const POLICIES_DIR: &str = "state/policies";
+
+/// The longest line that a journal of ours can have; a longer one is none.
+pub const LINE_LIMIT: u64 = 1024 * 1024;

@@ -1,0 +1,307 @@
+//! One line of the journal of decisions: its bytes, and what they say.
+//!
+//! The disk format is apart from the domain types, and pinned by a test. A line is compact JSON;
+//! its first eight members are those of the predecessor's log (row S4-035), the others carry the
+//! chain and all that is needed to decide again without the files.
+
+use serde::{Deserialize, Serialize};
+
+use super::signing::{self, SigningKey};
+use crate::decision::{Before, Decision, Inputs, inputs};
+use crate::ids::{Digest, ReasonCode, SignalName};
+use crate::policy::{Level, Policy};
+use crate::signals::{Outcome, Percent, Reading, Readings, Risk, Status, Value};
+use crate::time::Timestamp;
+
+/// The version of the format. A line of a newer one is read as far as it goes, never continued.
+pub const VERSION: u32 = 1;
+
+/// The end of a journal: the number and the digest of its last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The line's number.
+    pub seq: u64,
+    /// The SHA-256 of the line's bytes without its newline.
+    pub sha256: Digest,
+}
+
+/// What a new line is chained to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The number of the new line.
+    pub seq: u64,
+    /// The SHA-256 of the line before, or of all bytes before the first chained line.
+    pub prev: Digest,
+    /// How many bytes of a plain log the first chained line adopts.
+    pub adopted: Option<u64>,
+}
+
+/// What a run that failed leaves in its line, so that the next run makes no second fix branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureMark {
+    /// A digest of what failed.
+    pub failure: Digest,
+    /// The fix branch of this ongoing failure; absent outside a git repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Raw<'a> {
+    timestamp: Timestamp,
+    policy: &'a Level,
+    trust_locked: Value,
+    integrity: Value,
+    consensus: Value,
+    reputation: Value,
+    forecast: Value,
+    responses: Value,
+    v: u32,
+    seq: u64,
+    prev: Digest,
+    doc: Digest,
+    before: Option<&'a Level>,
+    reasons: Vec<&'a ReasonCode>,
+    #[serde(skip_serializing_if = "Statuses::is_empty")]
+    status: Statuses,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<u64>,
+}
+
+/// The status of every reading that is not valid.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Statuses(Vec<(SignalName, Status)>);
+
+impl Statuses {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Statuses {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(signal, status)| (signal, status)))
+    }
+}
+
+/// Everything that a line records.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What the signals said.
+    pub readings: &'a Readings,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// True where the user gave the time.
+    pub given_clock: bool,
+    /// What failed, where something did.
+    pub failure: Option<&'a FailureMark>,
+}
+
+/// The bytes of a new line without its newline, signed where there is a key.
+pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u8> {
+    let Inputs {
+        trust_locked,
+        integrity_score,
+        consensus_pct,
+        reputation_score,
+        forecast_risk,
+        recent_responses,
+    } = inputs(entry.readings);
+    let decision = entry.decision;
+    let mut reasons: Vec<&ReasonCode> = Vec::new();
+    for reason in &decision.reasons {
+        if !reasons.contains(&&reason.code) {
+            reasons.push(&reason.code);
+        }
+    }
+    let invalid = entry
+        .readings
+        .iter()
+        .filter(|reading| reading.status() != Status::Valid);
+    let raw = Raw {
+        timestamp: decision.at,
+        policy: &decision.level,
+        trust_locked,
+        integrity: integrity_score,
+        consensus: consensus_pct,
+        reputation: reputation_score,
+        forecast: forecast_risk,
+        responses: recent_responses,
+        v: VERSION,
+        seq: link.seq,
+        prev: link.prev,
+        doc: entry.policy.identity().sha256,
+        before: decision.before.as_ref(),
+        reasons,
+        status: Statuses(
+            invalid
+                .map(|reading| (reading.signal.clone(), reading.status()))
+                .collect(),
+        ),
+        clock: entry.given_clock.then_some("given"),
+        failure: entry.failure.map(|mark| mark.failure),
+        branch: entry.failure.and_then(|mark| mark.branch.as_deref()),
+        adopted: link.adopted,
+    };
+    finish(&raw, key)
+}
+
+/// Serialises a line and signs it where there is a key.
+pub(super) fn finish<T: Serialize>(raw: &T, key: Option<&SigningKey>) -> Vec<u8> {
+    // Serialising to memory fails for maps with keys that are no text alone; there are none.
+    let line = serde_json::to_vec(raw).unwrap_or_default();
+    match key {
+        Some(key) => signing::signed(line, key),
+        None => line,
+    }
+}
+
+/// The members of a line that the chain needs, borrowed from it.
+#[derive(Debug, Deserialize)]
+pub struct Chained<'a> {
+    /// The line's number.
+    pub seq: u64,
+    /// The digest of what stands before it.
+    pub prev: &'a str,
+    /// The digest of the policy document; absent on a line that is no decision.
+    #[serde(default)]
+    pub doc: Option<&'a str>,
+    /// How many bytes of a plain log it adopts.
+    #[serde(default)]
+    pub adopted: Option<u64>,
+    /// The format's version.
+    #[serde(default)]
+    pub v: u32,
+    /// The sealed segment that a reseal names.
+    #[serde(default)]
+    pub segment: Option<Segment>,
+}
+
+/// A sealed segment, as the first line of its successor names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// The file, relative to the workspace; absent where there was none.
+    pub file: Option<String>,
+    /// The SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// The head that the state file named.
+    pub head: Option<Head>,
+}
+
+impl<'a> Chained<'a> {
+    /// Reads the chain's members; `None` for a line that is not chained.
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+}
+
+/// A decision as a line records it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedLine {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Its level.
+    pub level: Level,
+    /// The level before.
+    pub before: Option<Level>,
+    /// The values and the status of every reading.
+    pub readings: Readings,
+    /// The digest of the policy document.
+    pub policy: Digest,
+    /// The reason codes.
+    pub reasons: Vec<ReasonCode>,
+    /// True where the user gave the time.
+    pub given_clock: bool,
+    /// What failed.
+    pub failure: Option<FailureMark>,
+    /// The line's number.
+    pub seq: u64,
+}
+
+#[derive(Deserialize)]
+struct RawRecorded {
+    timestamp: Timestamp,
+    policy: Level,
+    trust_locked: bool,
+    integrity: f64,
+    consensus: f64,
+    reputation: f64,
+    forecast: Risk,
+    responses: u64,
+    seq: u64,
+    doc: Digest,
+    before: Option<Level>,
+    reasons: Vec<ReasonCode>,
+    #[serde(default)]
+    status: std::collections::BTreeMap<SignalName, Status>,
+    #[serde(default)]
+    clock: Option<String>,
+    #[serde(default)]
+    failure: Option<Digest>,
+    #[serde(default)]
+    branch: Option<String>,
+}
+
+impl RecordedLine {
+    /// Reads a line that records a decision; `None` for any other.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let raw: RawRecorded = serde_json::from_slice(line).ok()?;
+        let values = [
+            (SignalName::TRUST, Value::Flag(raw.trust_locked)),
+            (
+                SignalName::INTEGRITY,
+                Value::Percent(Percent::new(raw.integrity)?),
+            ),
+            (
+                SignalName::CONSENSUS,
+                Value::Percent(Percent::new(raw.consensus)?),
+            ),
+            (
+                SignalName::REPUTATION,
+                Value::Percent(Percent::new(raw.reputation)?),
+            ),
+            (SignalName::FORECAST, Value::Risk(raw.forecast)),
+            (SignalName::RESPONSES, Value::Count(raw.responses)),
+        ];
+        let reading = |(signal, value): (SignalName, Value)| {
+            let outcome = match raw.status.get(&signal) {
+                None | Some(Status::Valid) => Outcome::Valid(value),
+                Some(Status::Missing) => Outcome::Missing("not reported".to_owned()),
+                Some(Status::Stale) => Outcome::Stale(value),
+                Some(Status::Invalid) => Outcome::Invalid(Vec::new()),
+            };
+            Reading::bare(signal, outcome)
+        };
+        Some(Self {
+            at: raw.timestamp,
+            level: raw.policy,
+            before: raw.before,
+            readings: Readings::new(values.into_iter().map(reading).collect()),
+            policy: raw.doc,
+            reasons: raw.reasons,
+            given_clock: raw.clock.is_some(),
+            failure: raw.failure.map(|failure| FailureMark {
+                failure,
+                branch: raw.branch,
+            }),
+            seq: raw.seq,
+        })
+    }
+
+    /// This decision as the one before the next. `since` is when its level began.
+    pub fn as_before(&self, since: Timestamp) -> Before {
+        Before {
+            level: self.level.clone(),
+            at: self.at,
+            since,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The state file `state/policy_state.json`: the last decision, for programs and people.
+//!
+//! A projection of the journal's last line, with everything that was computed on the way. The
+//! first four members are those of the predecessor's file (rows S4-030 to S4-033).
+
+use serde::{Deserialize, Serialize};
+
+use super::line::Head;
+use crate::decision::{Before, Decision, Inputs, Needs, Reason, inputs};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::fs::read::read_own;
+use crate::ids::Digest;
+use crate::policy::{Identity, Level, Policy, Thresholds};
+use crate::signals::{Outcome, Reading, Readings, Source, Status, Value};
+use crate::time::Timestamp;
+
+/// The file, relative to the workspace.
+pub const FILE: &str = "state/policy_state.json";
+
+/// The version of the format. A newer one is never written over.
+pub const SCHEMA: u32 = 1;
+
+/// A state file larger than this is none of ours.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The place in the journal that a state file belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRef {
+    /// The head when the state was written; absent where the first decision found a broken one.
+    #[serde(flatten)]
+    pub head: Option<Head>,
+    /// True where the journal was not what the decision before had left behind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken: bool,
+}
+
+#[derive(Serialize)]
+struct Raw<'a> {
+    policy: &'a Level,
+    evaluated_at: Timestamp,
+    inputs: Inputs<Value>,
+    thresholds: &'a Thresholds,
+    schema: u32,
+    reasons: &'a [Reason],
+    readings: ReadingsOut<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<&'a Diagnostic>,
+    warnings: Vec<&'a Diagnostic>,
+    document: &'a Identity,
+    before: Option<&'a Level>,
+    since: Timestamp,
+    needs: &'a [Needs],
+    near: &'a [Reason],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    given_clock: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix_branch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: Option<JournalRef>,
+}
+
+/// The readings as the file shows them: an object with one member for each signal.
+struct ReadingsOut<'a>(&'a Readings);
+
+#[derive(Serialize)]
+struct ReadingOut<'a> {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Source]>::is_empty")]
+    also: &'a [Source],
+}
+
+impl<'a> ReadingOut<'a> {
+    fn of(reading: &'a Reading) -> Self {
+        let first = reading.sources.first();
+        let note = match &reading.outcome {
+            Outcome::Missing(why) => Some(why.as_str()),
+            _ => None,
+        };
+        Self {
+            status: reading.status(),
+            file: first.map(|source| source.file.as_str()),
+            sha256: first.map(|source| &source.sha256),
+            from: first.and_then(|source| source.from),
+            observed_at: reading.observed_at,
+            note,
+            also: reading.sources.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
+impl Serialize for ReadingsOut<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0
+                .iter()
+                .map(|reading| (&reading.signal, ReadingOut::of(reading))),
+        )
+    }
+}
+
+/// Everything that the state file shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Content<'a> {
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What the signals said.
+    pub readings: &'a Readings,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// What is wrong beside the readings: a refused policy, a broken journal.
+    pub errors: &'a [Diagnostic],
+    /// What is odd beside the readings.
+    pub warnings: &'a [Diagnostic],
+    /// True where the user gave the time.
+    pub given_clock: bool,
+    /// The fix branch of this failure.
+    pub fix_branch: Option<&'a str>,
+    /// Where the journal stands; absent on a dry run.
+    pub journal: Option<JournalRef>,
+}
+
+/// The bytes of the state file: JSON indented by two blanks, ended by a newline.
+pub fn to_bytes(content: Content<'_>) -> Vec<u8> {
+    let Content {
+        decision,
+        readings,
+        policy,
+        ..
+    } = content;
+    let of_readings = readings.iter().flat_map(|reading| &reading.warnings);
+    let raw = Raw {
+        policy: &decision.level,
+        evaluated_at: decision.at,
+        inputs: inputs(readings),
+        thresholds: policy.thresholds(),
+        schema: SCHEMA,
+        reasons: &decision.reasons,
+        readings: ReadingsOut(readings),
+        errors: readings.errors().chain(content.errors).collect(),
+        warnings: of_readings
+            .chain(&decision.warnings)
+            .chain(content.warnings)
+            .collect(),
+        document: policy.identity(),
+        before: decision.before.as_ref(),
+        since: decision.since,
+        needs: &decision.needs,
+        near: &decision.near,
+        given_clock: content.given_clock,
+        fix_branch: content.fix_branch,
+        journal: content.journal,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&raw).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+/// What a run needs of the state file before it: also that of the predecessor, which knows no
+/// journal's head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredState {
+    /// The level that it names.
+    pub level: Level,
+    /// When that was decided.
+    pub evaluated_at: Timestamp,
+    /// Since when the level holds; the predecessor did not say.
+    pub since: Option<Timestamp>,
+    /// Where the journal stood.
+    pub journal: Option<JournalRef>,
+    /// The values that it shows, as text.
+    pub inputs: Inputs<serde_json::Value>,
+    /// True where the user gave the time.
+    pub given_clock: bool,
+}
+
+#[derive(Deserialize)]
+struct RawStored {
+    policy: Level,
+    evaluated_at: Timestamp,
+    inputs: Inputs<serde_json::Value>,
+    #[serde(default)]
+    since: Option<Timestamp>,
+    #[serde(default)]
+    journal: Option<JournalRef>,
+    #[serde(default)]
+    given_clock: bool,
+}
+
+impl StoredState {
+    /// Reads the state file; `None` where there is none.
+    pub fn load(workspace: &Workspace) -> Checked<Option<Self>> {
+        match read_own(workspace, FILE, LIMIT)? {
+            Some(bytes) => Self::parse(&bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the bytes of a state file, with or without a byte-order mark.
+    pub fn parse(bytes: &[u8]) -> Checked<Self> {
+        let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        if let Some(schema) = newer_schema(bare) {
+            return Err(Box::new(
+                Diagnostic::new(
+                    Code::FormatNewer,
+                    Place::file(FILE).path("$.schema"),
+                    "the state file was written by a newer version",
+                )
+                .found(schema.to_string())
+                .expected(format!("at most {SCHEMA}"))
+                .help("use that version here: this one would lose what it does not know"),
+            ));
+        }
+        let raw: RawStored = serde_json::from_slice(bare).map_err(|error| unreadable(&error))?;
+        let RawStored {
+            policy: level,
+            evaluated_at,
+            inputs,
+            since,
+            journal,
+            given_clock,
+        } = raw;
+        Ok(Self {
+            level,
+            evaluated_at,
+            since,
+            journal,
+            inputs,
+            given_clock,
+        })
+    }
+
+    /// The head of the journal that it names.
+    pub fn head(&self) -> Option<Head> {
+        self.journal.and_then(|journal| journal.head)
+    }
+
+    /// True where it was published over a broken journal.
+    pub fn is_broken(&self) -> bool {
+        self.journal.is_some_and(|journal| journal.broken)
+    }
+
+    /// This decision as the one before the next.
+    pub fn as_before(&self) -> Before {
+        Before {
+            level: self.level.clone(),
+            at: self.evaluated_at,
+            since: self.since.unwrap_or(self.evaluated_at),
+        }
+    }
+
+    /// What the state file says otherwise than the decision on its line; empty where they agree.
+    pub fn differences(&self, level: &Level, at: Timestamp, readings: &Readings) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.level != *level {
+            differences.push(format!("policy {} here, {level} on the line", self.level));
+        }
+        if self.evaluated_at != at {
+            differences.push(format!(
+                "evaluated_at {} here, {at} on the line",
+                self.evaluated_at
+            ));
+        }
+        let recorded = inputs(readings).into_each();
+        for ((signal, shown), (_, value)) in
+            self.inputs.clone().into_each().into_iter().zip(recorded)
+        {
+            if !same_value(&shown, value) {
+                differences.push(format!("{signal} {shown} here, {value} on the line"));
+            }
+        }
+        differences
+    }
+}
+
+fn same_value(shown: &serde_json::Value, value: Value) -> bool {
+    match value {
+        Value::Flag(flag) => shown.as_bool() == Some(flag),
+        Value::Percent(percent) => shown.as_f64() == Some(percent.get()),
+        Value::Count(count) => shown.as_u64() == Some(count),
+        Value::Risk(risk) => shown.as_str() == Some(risk.as_str()),
+    }
+}
+
+fn newer_schema(bytes: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
+    let versioned: Versioned = serde_json::from_slice(bytes).ok()?;
+    (versioned.schema > SCHEMA).then_some(versioned.schema)
+}
+
+fn unreadable(error: &serde_json::Error) -> Box<Diagnostic> {
+    let place = Place::line(FILE, error.line() as u64).column(error.column() as u64);
+    Box::new(
+        Diagnostic::new(Code::StateUnreadable, place, "the state file can't be read")
+            .found(error.to_string())
+            .expected("the JSON that the last run wrote")
+            .help("restore it from version control, or run `policy-orchestrator audit reseal --reason TEXT`"),
+    )
+}

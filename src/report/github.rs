@@ -1,0 +1,205 @@
+//! GitHub Actions: annotations on a log, and the step summary.
+//!
+//! The forms come from GitHub's "Workflow commands" and "Adding a job summary".
+
+use std::fmt::Write as _;
+
+use super::paint::symbol;
+use super::{in_words, nearly_in_words};
+use crate::decision::Decision;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::record::Head;
+use crate::signals::{Outcome, Readings};
+
+/// One `::error …::` or `::warning …::` line for each finding. `prefix` stands before the files'
+/// names: the workspace within the repository, empty or ended by a slash.
+pub fn annotations<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>, prefix: &str) -> String {
+    findings
+        .into_iter()
+        .map(|finding| annotation(finding, prefix))
+        .collect()
+}
+
+fn annotation(finding: &Diagnostic, prefix: &str) -> String {
+    let command = match finding.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut place = format!(
+        "file={}",
+        property(&format!("{prefix}{}", finding.place.file))
+    );
+    if let Some(line) = finding.place.line {
+        let _ = write!(place, ",line={line}");
+    }
+    if let Some(column) = finding.place.column {
+        let _ = write!(place, ",col={column}");
+    }
+    let mut message = finding.message.clone();
+    for (name, part) in [
+        ("found", &finding.found),
+        ("expected", &finding.expected),
+        ("help", &finding.help),
+    ] {
+        if let Some(part) = part {
+            let _ = write!(message, "\n{name}: {part}");
+        }
+    }
+    format!(
+        "::{command} {place},title={}::{}\n",
+        property(finding.code.as_str()),
+        data(&message)
+    )
+}
+
+/// Escapes a message: a file's content must not be able to end the command and begin another.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// The step summary, in Markdown.
+pub fn summary(
+    decision: &Decision,
+    readings: &Readings,
+    head: Option<Head>,
+    findings: &[Diagnostic],
+) -> String {
+    let mut text = format!(
+        "## {} Policy level: {}\n\n",
+        symbol(&decision.level),
+        decision.level
+    );
+    let _ = writeln!(text, "Evaluated {}.", decision.at.human());
+    table(
+        &mut text,
+        "Why",
+        "| level | reason | code |\n|---|---|---|\n",
+        decision.reasons.iter().map(|reason| {
+            format!(
+                "| {} {} | {} | `{}` |\n",
+                symbol(&reason.level),
+                reason.level,
+                cell(&in_words(reason)),
+                reason.code
+            )
+        }),
+    );
+    for needs in &decision.needs {
+        let rows = needs.changes.iter().map(|change| {
+            format!(
+                "| {} | {} | {} |\n",
+                cell(&change.what),
+                cell(&change.from),
+                cell(&change.to)
+            )
+        });
+        table(
+            &mut text,
+            &format!("{} needs", needs.level),
+            "| what | now | needed |\n|---|---|---|\n",
+            rows,
+        );
+    }
+    table(
+        &mut text,
+        "Nearly",
+        "| near miss |\n|---|\n",
+        decision
+            .near
+            .iter()
+            .map(|near| format!("| {} |\n", cell(&nearly_in_words(near)))),
+    );
+    table(
+        &mut text,
+        "Signals",
+        "| signal | value | status |\n|---|---|---|\n",
+        readings.iter().map(|reading| {
+            let value = match &reading.outcome {
+                Outcome::Valid(value) | Outcome::Stale(value) => value.to_string(),
+                Outcome::Missing(why) => why.clone(),
+                Outcome::Invalid(errors) => errors
+                    .first()
+                    .map_or_else(String::new, |error| error.message.clone()),
+            };
+            format!(
+                "| {} | {} | {} |\n",
+                reading.signal,
+                cell(&value),
+                reading.status().as_str()
+            )
+        }),
+    );
+    table(
+        &mut text,
+        "Findings",
+        "| code | place | what |\n|---|---|---|\n",
+        findings.iter().map(|finding| {
+            format!(
+                "| `{}` | {} | {} |\n",
+                finding.code,
+                cell(&finding.place.to_string()),
+                cell(&finding.message)
+            )
+        }),
+    );
+    if let Some(head) = head {
+        let _ = write!(
+            text,
+            "\nJournal head: number {} `{}`\n",
+            head.seq, head.sha256
+        );
+    }
+    text
+}
+
+fn table(text: &mut String, title: &str, header: &str, rows: impl Iterator<Item = String>) {
+    let rows: String = rows.collect();
+    if !rows.is_empty() {
+        let _ = write!(text, "\n### {title}\n\n{header}{rows}");
+    }
+}
+
+/// Text for a table's cell: no pipes, no line ends, no markup from a file's content.
+fn cell(text: &str) -> String {
+    let mut cell = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' => cell.push(' '),
+            '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\' | '@' | '#' => {
+                let _ = write!(cell, "&#{};", u32::from(character));
+            }
+            other => cell.push(other),
+        }
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Code, Place};
+
+    #[test]
+    fn a_files_content_can_not_begin_another_command() {
+        let finding = Diagnostic {
+            found: Some("x\n::set-env name=A::b".to_owned()),
+            ..Diagnostic::new(Code::JsonSyntax, Place::line("a,b:c.json", 3), "odd")
+        };
+        let line = annotations([&finding], "sub/");
+        assert_eq!(line.matches('\n').count(), 1);
+        assert!(line.starts_with(
+            "::error file=sub/a%2Cb%3Ac.json,line=3,title=JSON_SYNTAX::odd%0Afound: x%0A::set-env"
+        ));
+    }
+
+    #[test]
+    fn a_files_content_can_not_break_out_of_a_table() {
+        assert_eq!(cell("a|b\n<img>"), "a&#124;b &#60;img&#62;");
+    }
+}

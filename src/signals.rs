@@ -1,0 +1,395 @@
+//! What the signal files say, and nothing else.
+//!
+//! One file per signal: its raw shape stays private there, `parse` is pure, `load` reads. What
+//! comes out is a [`Reading`]: exactly one of valid, missing, stale or invalid (CONTRACT.md
+//! section 2). What follows from a reading is said in [`crate::policy`] and decided in
+//! [`crate::decision`].
+
+pub mod consensus;
+pub mod csv_tail;
+pub mod forecast;
+pub mod integrity;
+pub mod json;
+pub mod number;
+pub mod reputation;
+pub mod responses;
+pub mod trust;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::ids::{Digest, SignalName};
+use crate::time::Timestamp;
+
+/// How likely anomalies are, as the forecaster sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Few anomalies ahead.
+    Low,
+    /// More than usual.
+    Medium,
+    /// Many.
+    High,
+}
+
+impl Risk {
+    /// Every risk, lowest first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The word that stands in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    /// Reads the word, trimmed and in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|risk| text.trim().eq_ignore_ascii_case(risk.as_str()))
+    }
+}
+
+/// A finite number from 0 to 100: it is made by [`Percent::new`] alone, so NaN can't be one.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+pub struct Percent(f64);
+
+impl Percent {
+    /// Takes a number from 0 to 100; `None` for any other, for NaN and the infinities.
+    pub fn new(number: f64) -> Option<Self> {
+        // Adding 0 turns -0.0 into 0.0, which is what a person reads.
+        (0.0..=100.0)
+            .contains(&number)
+            .then_some(Self(number + 0.0))
+    }
+
+    /// A whole percentage; what lies above 100 is 100.
+    pub const fn whole(number: u8) -> Self {
+        Self(if number > 100 { 100.0 } else { number as f64 })
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// The value of a signal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// Yes or no: is the lock set?
+    Flag(bool),
+    /// 0 to 100.
+    Percent(Percent),
+    /// How many.
+    Count(u64),
+    /// Low, medium or high.
+    Risk(Risk),
+}
+
+impl Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Percent(percent) => serializer.serialize_f64(percent.get()),
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Risk(risk) => serializer.serialize_str(risk.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(true) => f.pad("locked"),
+            Self::Flag(false) => f.pad("unlocked"),
+            Self::Percent(percent) => f.pad(&number::shown(percent.get())),
+            Self::Count(count) => f.pad(&count.to_string()),
+            Self::Risk(risk) => f.pad(risk.as_str()),
+        }
+    }
+}
+
+/// The four ways in which a reading ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// There is a value.
+    Valid,
+    /// Nobody reported.
+    Missing,
+    /// The last report is too old.
+    Stale,
+    /// What stands there can't be read as what it should be.
+    Invalid,
+}
+
+impl Status {
+    /// The word that stands in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// A file that a reading rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The file, relative to the workspace.
+    pub file: String,
+    /// The SHA-256 of the bytes that were read.
+    pub sha256: Digest,
+    /// Where reading began, in bytes, for a file of which only the end matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+}
+
+/// How a reading ended, with what belongs to that end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A value.
+    Valid(Value),
+    /// Why there is none, in a clause.
+    Missing(String),
+    /// A value that is too old to count.
+    Stale(Value),
+    /// Everything that is wrong; never empty.
+    Invalid(Vec<Diagnostic>),
+}
+
+/// What one signal says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Which signal.
+    pub signal: SignalName,
+    /// How the reading ended.
+    pub outcome: Outcome,
+    /// The files it rests on, the deciding one first; empty where none was there.
+    pub sources: Vec<Source>,
+    /// The time of the observation, where the file tells one.
+    pub observed_at: Option<Timestamp>,
+    /// What was odd.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Reading {
+    /// The status of the outcome.
+    pub fn status(&self) -> Status {
+        match self.outcome {
+            Outcome::Valid(_) => Status::Valid,
+            Outcome::Missing(_) => Status::Missing,
+            Outcome::Stale(_) => Status::Stale,
+            Outcome::Invalid(_) => Status::Invalid,
+        }
+    }
+
+    /// The value, where it counts.
+    pub fn value(&self) -> Option<Value> {
+        match self.outcome {
+            Outcome::Valid(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// What `inputs` shows: the value, or the stand-in of [`stand_in`] where there is none.
+    pub fn shown_value(&self) -> Value {
+        match self.outcome {
+            Outcome::Valid(value) | Outcome::Stale(value) => value,
+            Outcome::Missing(_) | Outcome::Invalid(_) => stand_in(&self.signal),
+        }
+    }
+
+    /// What is wrong with it.
+    pub fn errors(&self) -> &[Diagnostic] {
+        match &self.outcome {
+            Outcome::Invalid(errors) => errors,
+            _ => &[],
+        }
+    }
+
+    /// A reading that rests on nothing but its value, as a test or `explain --inputs` makes it.
+    pub fn bare(signal: SignalName, outcome: Outcome) -> Self {
+        Self {
+            signal,
+            outcome,
+            sources: Vec::new(),
+            observed_at: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// The value that `inputs` shows where nobody reported one (CONTRACT.md section 2). It keeps the
+/// state file's types; that it is a stand-in is said by the reading's status.
+pub fn stand_in(signal: &SignalName) -> Value {
+    match signal.as_str() {
+        "trust" => Value::Flag(false),
+        "forecast" => Value::Risk(Risk::Low),
+        "responses" => Value::Count(0),
+        _ => Value::Percent(Percent::whole(100)),
+    }
+}
+
+/// The readings of one evaluation, one for each signal, in the order of CONTRACT.md.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Readings(Vec<Reading>);
+
+impl Readings {
+    /// The signals that the product knows by itself, in their order.
+    pub const BUILT_IN: [SignalName; 6] = [
+        SignalName::TRUST,
+        SignalName::INTEGRITY,
+        SignalName::CONSENSUS,
+        SignalName::REPUTATION,
+        SignalName::FORECAST,
+        SignalName::RESPONSES,
+    ];
+
+    /// Takes one reading for each signal. A built-in signal without one is missing.
+    pub fn new(mut readings: Vec<Reading>) -> Self {
+        for signal in Self::BUILT_IN {
+            if !readings.iter().any(|reading| reading.signal == signal) {
+                readings.push(Reading::bare(
+                    signal,
+                    Outcome::Missing("it was not named".to_owned()),
+                ));
+            }
+        }
+        let place = |reading: &Reading| {
+            Self::BUILT_IN
+                .iter()
+                .position(|name| *name == reading.signal)
+        };
+        readings.sort_by_key(|reading| place(reading).unwrap_or(usize::MAX));
+        Self(readings)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Reading> {
+        self.0.iter()
+    }
+
+    /// The reading of one signal.
+    pub fn get(&self, signal: &SignalName) -> Option<&Reading> {
+        self.0.iter().find(|reading| reading.signal == *signal)
+    }
+
+    /// Everything that is wrong with the inputs.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter().flat_map(Reading::errors)
+    }
+
+    /// The warning for a workspace without a single signal: perhaps it is the wrong directory.
+    pub fn empty_workspace(&self, workspace: &Workspace) -> Option<Diagnostic> {
+        if self
+            .0
+            .iter()
+            .any(|reading| !reading.sources.is_empty() || reading.status() == Status::Invalid)
+        {
+            return None;
+        }
+        let directory = workspace
+            .root()
+            .canonicalize()
+            .unwrap_or_else(|_| workspace.root().to_owned());
+        Some(
+            Diagnostic::new(Code::WorkspaceEmpty, Place::file(directory.display().to_string()), "none of the six signals is here")
+                .found("no signal file")
+                .expected("at least one of the files that README.md lists")
+                .help("is this the right directory? Name another with `--workspace DIR`, or start one with `policy-orchestrator init`"),
+        )
+    }
+}
+
+impl<'a> IntoIterator for &'a Readings {
+    type Item = &'a Reading;
+    type IntoIter = std::slice::Iter<'a, Reading>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// What a reader needs beside the workspace.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadContext<'a> {
+    /// Where the files are.
+    pub workspace: &'a Workspace,
+    /// The evaluation time: windows end here.
+    pub at: Timestamp,
+    /// The size limit of a JSON file and of a line or record of the others, in bytes.
+    pub limit: u64,
+}
+
+/// The default of `--max-input-bytes`: 8 MiB.
+pub const DEFAULT_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// Reads one built-in signal; `None` for a name that is none.
+pub fn load(signal: &SignalName, context: ReadContext<'_>) -> Option<Reading> {
+    match signal.as_str() {
+        "trust" => Some(trust::load(context)),
+        "integrity" => Some(integrity::load(context)),
+        "consensus" => Some(consensus::load(context)),
+        "reputation" => Some(reputation::load(context)),
+        "forecast" => Some(forecast::load(context)),
+        "responses" => Some(responses::load(context)),
+        _ => None,
+    }
+}
+
+/// Reads all built-in signals. Nothing is written.
+pub fn load_all(context: ReadContext<'_>) -> Readings {
+    Readings::new(
+        Readings::BUILT_IN
+            .iter()
+            .filter_map(|signal| load(signal, context))
+            .collect(),
+    )
+}
+
+/// Reads once more what was invalid: writers of signals are not always atomic. Valid readings stay.
+pub fn load_invalid_again(readings: Readings, context: ReadContext<'_>) -> Readings {
+    let again = |reading: Reading| match reading.status() {
+        Status::Invalid => load(&reading.signal, context).unwrap_or(reading),
+        _ => reading,
+    };
+    Readings(readings.0.into_iter().map(again).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percent_can_not_be_wrong() {
+        for number in [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            -0.000_1,
+            100.000_1,
+            250.0,
+        ] {
+            assert_eq!(Percent::new(number), None, "{number}");
+        }
+        assert_eq!(Percent::new(-0.0).unwrap().get().to_string(), "0");
+    }
+
+    #[test]
+    fn risks_are_read_trimmed_and_in_any_case() {
+        assert_eq!(Risk::parse(" HIGH\n"), Some(Risk::High));
+        assert_eq!(Risk::parse("critical"), None);
+        assert_eq!(Risk::parse(""), None);
+    }
+}

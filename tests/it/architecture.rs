@@ -1,0 +1,213 @@
+//! The arrows of ARCHITECTURE.md: who may import whom.
+
+use std::path::{Path, PathBuf};
+
+/// The rooms and what each may import. A room that is not named here fails the test.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("ids", BASE),
+    ("time", BASE),
+    ("diagnostic", BASE),
+    ("fs", BASE),
+    ("signals", &["ids", "time", "diagnostic", "fs", "signals"]),
+    (
+        "policy",
+        &["ids", "time", "diagnostic", "fs", "signals", "policy"],
+    ),
+    (
+        "decision",
+        &["ids", "time", "diagnostic", "signals", "policy", "decision"],
+    ),
+    (
+        "record",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+        ],
+    ),
+    (
+        "evaluation",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "evaluation",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "report",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "evaluation",
+            "report",
+            "cli",
+        ],
+    ),
+];
+
+const BASE: &[&str] = &["ids", "time", "diagnostic", "fs"];
+
+/// Rooms that take everything as arguments: no clock, no environment, no file.
+const PURE: &[&str] = &["decision", "report", "ids", "diagnostic"];
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The files of `src/` with their room and their code, tests left out.
+fn rooms() -> Vec<(PathBuf, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let room = |path: &Path| {
+        let first = path
+            .strip_prefix(&root)
+            .unwrap()
+            .components()
+            .next()
+            .unwrap();
+        first
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_owned()
+    };
+    let code = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.split("#[cfg(test)]")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let files = sources(&root)
+        .into_iter()
+        .filter(|path| !path.ends_with("lib.rs") && !path.ends_with("main.rs"));
+    files
+        .map(|path| (path.clone(), room(&path), code(&path)))
+        .collect()
+}
+
+/// Every room that `code` names as `crate::room`, in imports, paths and grouped imports.
+fn imported(code: &str) -> Vec<String> {
+    let code: String = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(
+        !code.contains("use crate::{"),
+        "one `use crate::room` a line, so that this test can read it"
+    );
+    let names = code.split("crate::").skip(1).map(|rest| {
+        rest.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    });
+    names.filter(|name: &String| !name.is_empty()).collect()
+}
+
+#[test]
+fn every_import_follows_an_arrow() {
+    let mut wrong = Vec::new();
+    for (path, room, code) in rooms() {
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            panic!(
+                "{} is in a room without a row: add `{room}` to ARROWS and to ARCHITECTURE.md",
+                path.display()
+            );
+        };
+        for import in imported(&code)
+            .into_iter()
+            .filter(|import| !allowed.contains(&import.as_str()))
+        {
+            wrong.push(format!("{} imports {import}", path.display()));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn pure_rooms_touch_nothing() {
+    for (path, room, code) in rooms() {
+        if PURE.contains(&room.as_str()) {
+            for word in [
+                "std::fs",
+                "std::env",
+                "std::io",
+                "std::time",
+                "std::process",
+                "Utc::now",
+                "rustix",
+            ] {
+                assert!(!code.contains(word), "{} names {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_lives_there() {
+    for (path, _, code) in rooms() {
+        assert!(
+            code.starts_with("//! "),
+            "{} opens without saying what lives there",
+            path.display()
+        );
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(
+            lines < 700,
+            "{} has {lines} lines: move a wall",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_architecture_page_names_every_room() {
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"))
+            .unwrap();
+    for (room, _) in ARROWS {
+        assert!(
+            page.contains(&format!("`{room}`")),
+            "ARCHITECTURE.md does not name `{room}`"
+        );
+    }
+}

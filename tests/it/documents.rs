@@ -1,0 +1,132 @@
+//! Documents that have to say what is true.
+
+use std::path::Path;
+
+use policy_orchestrator::report::codes;
+
+fn project(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_page_of_codes_is_made_from_the_code() {
+    if std::env::var_os("POLICY_REGENERATE").is_some() {
+        std::fs::write(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md"),
+            codes::page(),
+        )
+        .unwrap();
+    }
+    assert_eq!(
+        project("docs/codes.md"),
+        codes::page(),
+        "run scripts/regenerate"
+    );
+}
+
+#[test]
+fn the_readme_names_every_file_exit_code_and_variable() {
+    let readme = project("README.md");
+    let words = [
+        "cargo run --release -- --run",
+        "cargo test --locked",
+        "state/policy_state.json",
+        "state/policy_state_log.jsonl",
+        "state/policies/",
+        "audit_summary.md",
+        "reports/policy_orchestrator_failure.json",
+        "policy/policy_thresholds.json",
+        "trust_lock_state.json",
+        "exports/integrity_metrics_registry.csv",
+        "federation/weighted_consensus.json",
+        "federation/reputation_index.json",
+        "forensics/forensics_anomaly_forecast.json",
+        "forensics/response_history.jsonl",
+        "POLICY_AUDIT_SECRET",
+        "POLICY_AUDIT_SECRET_FILE",
+        "POLICY_WORKSPACE",
+        "NO_COLOR",
+        "Windows",
+    ];
+    for word in words {
+        assert!(readme.contains(word), "README.md does not name {word}");
+    }
+    for code in ["0", "1", "2", "5", "10", "15", "20"] {
+        assert!(
+            readme.contains(&format!("| {code} |")),
+            "README.md has no row for exit code {code}"
+        );
+    }
+}
+
+#[test]
+fn the_top_level_is_what_the_brief_names() {
+    for name in [
+        "Cargo.toml",
+        "src",
+        "state",
+        "exports",
+        "federation",
+        "forensics",
+        ".github",
+        "portal",
+        "tests",
+        "RUNBOOK.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ] {
+        assert!(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(name).exists(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_sample_signals_show_what_the_product_is_for() {
+    let workspace = crate::workspace::Workspace::empty();
+    for name in ["exports", "federation", "forensics"] {
+        crate::workspace::copy_tree(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
+            &workspace.file(name),
+        );
+    }
+    workspace.write("trust_lock_state.json", project("trust_lock_state.json"));
+    let state = workspace.program(&["run"]).exits(0).json();
+    assert_eq!(state["policy"], "YELLOW");
+    assert_eq!(
+        (
+            state["reasons"].as_array().unwrap().len(),
+            state["near"].as_array().unwrap().len()
+        ),
+        (2, 1)
+    );
+}
+
+#[test]
+fn every_state_file_follows_the_published_schema() {
+    let schema = serde_json::from_str(&project("docs/policy_state.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let check = |state: &serde_json::Value| {
+        let errors: Vec<String> = schema
+            .iter_errors(state)
+            .map(|error| format!("{} at {}", error, error.instance_path()))
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{state}");
+    };
+    let workspace = crate::workspace::Workspace::healthy();
+    check(&workspace.run().exits(0).json());
+    workspace.write("state/trust_lock_state.json", r#"{"locked": true}"#);
+    std::fs::remove_file(workspace.file("federation/reputation_index.json")).unwrap();
+    workspace.forecast("critical");
+    workspace.write("policy/policy_thresholds.json", r#"{"orange": 1}"#);
+    workspace.responses(9);
+    check(&workspace.run().exits(1).json());
+    workspace.write("state/policy_state_log.jsonl", "");
+    check(&workspace.run().exits(5).json());
+    let mut wrong = workspace.state();
+    wrong["inputs"]["integrity_score"] = serde_json::json!(101);
+    assert!(!schema.is_valid(&wrong));
+}

@@ -1,0 +1,31 @@
+//! What users see: every test here runs the real binary in a workspace of its own.
+//!
+//! One file per theme; [`workspace`] makes workspaces and runs the program. Pure functions are
+//! tested beside their code.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::type_complexity,
+    clippy::naive_bytecount,
+    reason = "tests make, change and break files as other programs do, and say what they skip"
+)]
+
+mod architecture;
+mod bad_inputs;
+mod commands;
+mod decision_oracle;
+mod documents;
+mod fix_branch;
+mod journal;
+mod orchestrator;
+mod shared_inputs;
+mod workspace;
+mod writes;
