@@ -52,7 +52,7 @@ fn options() -> Options {
         clock: Clock::Given(at()),
         dry_run: false,
         retry: RetryDelays::none(),
-        lock_timeout: LockTimeout(std::time::Duration::from_secs(5)),
+        lock_timeout: LockTimeout::silent(std::time::Duration::from_secs(5)),
         limit: DEFAULT_LIMIT,
         key: None,
     }

@@ -129,7 +129,7 @@ struct Context {
 impl Context {
     fn workspace(&self) -> Checked<Workspace> {
         let named = self.global.workspace.clone();
-        let from_environment = || output::variable("POLICY_WORKSPACE").map(PathBuf::from);
+        let from_environment = || output::variable_os("POLICY_WORKSPACE").map(PathBuf::from);
         let root = named
             .or_else(from_environment)
             .unwrap_or_else(|| PathBuf::from("."));

@@ -137,7 +137,7 @@ impl Place {
     /// The file as a whole.
     pub fn file(file: impl Into<String>) -> Self {
         Self {
-            file: file.into(),
+            file: readable(&file.into(), 3 * SHOWN),
             ..Self::default()
         }
     }
@@ -145,9 +145,8 @@ impl Place {
     /// A line of the file, counted from 1.
     pub fn line(file: impl Into<String>, line: u64) -> Self {
         Self {
-            file: file.into(),
             line: Some(line),
-            ..Self::default()
+            ..Self::file(file)
         }
     }
 

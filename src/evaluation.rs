@@ -8,14 +8,14 @@ mod failure;
 mod recording;
 
 use crate::decision::{Before, Decision, JournalHealth, Situation, evaluate};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::policy::{Policy, document};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::state::{self, Content, JournalRef};
 use crate::record::{Head, SigningKey, StoredState};
 use crate::signals::{self, ReadContext, Readings, Status};
-use crate::time::{Clock, Timestamp};
+use crate::time::Clock;
 
 pub use failure::FAILURE_FILE;
 
@@ -83,12 +83,50 @@ pub struct Evaluated {
 /// [`Evaluated`] with its [`Ending`].
 pub fn run(workspace: &Workspace, options: &Options) -> Result<Evaluated, Undecided> {
     if options.dry_run {
-        let ground = Ground::survey(workspace, options).map_err(Undecided::of)?;
-        return Ok(ground.dry());
+        return dry_run(workspace, options).map_err(Undecided::of);
     }
-    let evaluated = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)
-        .and_then(|_lock| Ground::survey(workspace, options).map(recording::record));
+    let first = under_lock(workspace, options, |ground| {
+        (!ground.is_invalid()).then(|| recording::record(ground))
+    });
+    let evaluated = match first {
+        Ok(Some(evaluated)) => Ok(evaluated),
+        // Writers of signals are not always atomic: what is invalid is read once more, without
+        // holding up other runs meanwhile.
+        Ok(None) => {
+            wait_for_writers(options);
+            under_lock(workspace, options, recording::record)
+        }
+        Err(finding) => Err(finding),
+    };
     evaluated.map_err(|finding| failure::undecided(workspace, *finding, options.clock.read()))
+}
+
+fn dry_run(workspace: &Workspace, options: &Options) -> Checked<Evaluated> {
+    let mut ground = Ground::survey(workspace, options)?;
+    if ground.is_invalid() {
+        wait_for_writers(options);
+        ground = Ground::survey(workspace, options)?;
+    }
+    Ok(ground.dry())
+}
+
+/// Reads and decides under the lock, and hands on what came of it.
+fn under_lock<T>(
+    workspace: &Workspace,
+    options: &Options,
+    then: impl FnOnce(Ground<'_>) -> T,
+) -> Checked<T> {
+    let _lock = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)?;
+    Ground::survey(workspace, options).map(then)
+}
+
+fn wait_for_writers(options: &Options) {
+    let wait = options.retry.first();
+    tracing::info!(
+        "an input is invalid; it is read once more after {} s",
+        wait.as_secs_f64()
+    );
+    std::thread::sleep(wait);
 }
 
 /// A run that ended before anything was decided.
@@ -102,6 +140,8 @@ pub struct Undecided {
     pub made_branch: bool,
     /// True where the diagnostics went to [`FAILURE_FILE`].
     pub made_report: bool,
+    /// Why diagnostics could not be left.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Undecided {
@@ -111,6 +151,7 @@ impl Undecided {
             fix_branch: None,
             made_branch: false,
             made_report: false,
+            warnings: Vec::new(),
         }
     }
 }
@@ -133,7 +174,13 @@ impl<'a> Ground<'a> {
     /// Reads the clock once, then everything else, and decides.
     fn survey(workspace: &'a Workspace, options: &'a Options) -> Result<Self, Box<Diagnostic>> {
         let at = options.clock.read();
-        let (readings, loaded) = read(workspace, options, at);
+        let context = ReadContext {
+            workspace,
+            at,
+            limit: options.limit,
+        };
+        let readings = signals::load_all(context);
+        let loaded = document::load(workspace);
         let mut warnings: Vec<Diagnostic> =
             readings.empty_workspace(workspace).into_iter().collect();
         let (state, tail) = look_back(workspace, options, &mut warnings)?;
@@ -242,32 +289,6 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// Reads signals and policy; what is invalid is read once more after the first wait, since writers
-/// are not always atomic.
-fn read(workspace: &Workspace, options: &Options, at: Timestamp) -> (Readings, document::Loaded) {
-    let context = ReadContext {
-        workspace,
-        at,
-        limit: options.limit,
-    };
-    let readings = signals::load_all(context);
-    let loaded = document::load(workspace);
-    if loaded.problems.is_empty() && readings.errors().next().is_none() {
-        return (readings, loaded);
-    }
-    tracing::info!(
-        "an input is invalid; it is read once more after {} s",
-        options.retry.first().as_secs_f64()
-    );
-    std::thread::sleep(options.retry.first());
-    let loaded = if loaded.problems.is_empty() {
-        loaded
-    } else {
-        document::load(workspace)
-    };
-    (signals::load_invalid_again(readings, context), loaded)
-}
-
 type LookedBack = (Option<StoredState>, Result<JournalTail, Vec<Diagnostic>>);
 
 /// Reads the state file and the end of the journal, in that order.
@@ -286,7 +307,11 @@ fn look_back(
         workspace,
         state.as_ref(),
         options.key.as_ref(),
-        Purpose::Append,
+        if options.dry_run {
+            Purpose::Look { lines: 2 }
+        } else {
+            Purpose::Append
+        },
     )? {
         Inspection::Whole(tail) => *tail,
         Inspection::Broken(problems) => {

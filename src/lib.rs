@@ -4,7 +4,7 @@
 //! The way through is one: [`signals`] say what the files say, [`policy`] says what follows,
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
 //! walks that way once, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
-//! `tests/architecture.rs` keeps the arrows.
+//! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod cli;
 pub mod decision;

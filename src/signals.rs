@@ -358,15 +358,6 @@ pub fn load_all(context: ReadContext<'_>) -> Readings {
     )
 }
 
-/// Reads once more what was invalid: writers of signals are not always atomic. Valid readings stay.
-pub fn load_invalid_again(readings: Readings, context: ReadContext<'_>) -> Readings {
-    let again = |reading: Reading| match reading.status() {
-        Status::Invalid => load(&reading.signal, context).unwrap_or(reading),
-        _ => reading,
-    };
-    Readings(readings.0.into_iter().map(again).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,15 +5,16 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::run::parse_timeout;
+use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
-use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
+use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
+use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
-    HEADS_FILE, Head, JOURNALS, LINE_LIMIT, STATE_JOURNAL, SigningKey, StoredState, journal, reseal,
+    HEADS_FILE, Head, JOURNALS, LINE_LIMIT, STATE_JOURNAL, SigningKey, StoredState, reseal,
 };
 use crate::time::Timestamp;
 
@@ -47,7 +48,7 @@ pub(super) struct VerifyArgs {
 )]
 pub(super) struct ResealArgs {
     /// Why; it is recorded in the new journal's first line
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: String,
 
     /// Go on unsigned behind a signed journal, as when the secret is lost; the new line says so
@@ -70,6 +71,15 @@ struct Audit {
     whole: bool,
     signing_key: bool,
     journals: Vec<Verification>,
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    let reason = text.trim();
+    if reason.is_empty() {
+        Err("expected a reason".to_owned())
+    } else {
+        Ok(reason.to_owned())
+    }
 }
 
 fn parse_head(text: &str) -> Result<Head, String> {
@@ -122,7 +132,9 @@ fn journals(
     let state = StoredState::load(workspace);
     let heads = other_heads(workspace)?;
     let mut all = Vec::new();
-    for file in JOURNALS {
+    let named = heads.iter().map(|(name, _)| name.as_str());
+    let others = named.filter(|name| !JOURNALS.contains(name));
+    for file in JOURNALS.into_iter().chain(others) {
         let head = match file {
             STATE_JOURNAL => state
                 .as_ref()
@@ -137,7 +149,7 @@ fn journals(
         let mut found = verify(workspace, file, Against { head, key })?;
         if file == STATE_JOURNAL {
             held_against(workspace, kept, key, &mut found)?;
-            state_agrees(workspace, &state, &mut found)?;
+            as_a_run_sees_it(workspace, &state, key, &mut found)?;
         }
         if found.verdict != Verdict::Absent || file == STATE_JOURNAL {
             all.push(found);
@@ -217,29 +229,35 @@ fn held_by_segment(workspace: &Workspace, file: &str, kept: Head) -> Checked<Vec
     Ok(sealed.problems.into_iter().filter(about_head).collect())
 }
 
-/// The state file has to say what the record says that it names.
-fn state_agrees(
+/// What a run would find at the end of the journal, the state file included.
+fn as_a_run_sees_it(
     workspace: &Workspace,
     state: &Checked<Option<StoredState>>,
+    key: Option<&SigningKey>,
     found: &mut Verification,
 ) -> Checked<()> {
     let state = match state {
-        Ok(Some(state)) if !state.is_broken() => state,
-        Ok(_) => return Ok(()),
-        Err(error) => {
+        Ok(state) => state.as_ref(),
+        Err(error)
+            if error.code == Code::StateUnreadable && found.verdict != Verdict::Unchained =>
+        {
             add(found, (**error).clone());
             return Ok(());
         }
+        Err(error) => return Err(error.clone()),
     };
-    let Some(head) = state.head() else {
+    let inspected = journal::inspect(workspace, state, key, Purpose::Look { lines: 2 })?;
+    let Inspection::Broken(problems) = inspected else {
         return Ok(());
     };
-    let Some(line) = journal::find(workspace, Some(head.seq))? else {
-        return Ok(());
-    };
-    let differences = state.differences(&line.level, line.at, &line.readings);
-    if !differences.is_empty() {
-        add(found, journal::state_differs(line.seq, &differences));
+    for problem in problems {
+        if !found
+            .problems
+            .iter()
+            .any(|known| known.code == problem.code)
+        {
+            add(found, problem);
+        }
     }
     Ok(())
 }
@@ -319,7 +337,7 @@ fn reseal_journal(context: &Context, arguments: &ResealArgs) -> anyhow::Result<E
     let lock = WorkspaceLock::acquire(
         &workspace,
         "audit reseal",
-        LockTimeout(arguments.lock_timeout),
+        lock_timeout(arguments.lock_timeout),
         &RetryDelays::default(),
     )?;
     let at = clock(arguments.at).read();

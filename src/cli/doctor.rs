@@ -260,7 +260,14 @@ fn record(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
             checks.push(Check::ok("journal", detail));
             checks.extend(
                 tail.torn
-                    .map(|torn| Check::of("journal", &journal::torn_moved(torn))),
+                    .map(|torn| {
+                Check::graded(
+                    "journal",
+                    Grade::Remark,
+                    format!("it ends in a line that was never finished (byte {torn}), as a kill leaves it"),
+                    "nothing to do: the next run moves it aside",
+                )
+            }),
             );
             checks.extend(
                 (tail.ahead > 0).then(|| Check::of("journal", &journal::state_mended(tail.ahead))),
@@ -286,6 +293,14 @@ fn clock_check(state: &StoredState, at: Timestamp) -> Check {
             Grade::Wrong,
             detail,
             "set this machine's clock (UTC), or that of the machine that made the decision",
+        );
+    }
+    if state.given_clock {
+        return Check::graded(
+            "schedule",
+            Grade::Remark,
+            "the last decision was made with --at, which is never on time",
+            "run `policy-orchestrator run` without --at",
         );
     }
     if journal::is_late(state.evaluated_at, at) {

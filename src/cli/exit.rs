@@ -42,7 +42,7 @@ impl From<Exit> for ExitCode {
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done, whatever the level
-  1  an input is invalid (RED was recorded), or a write failed
+  1  failed: an invalid input or policy document (RED was recorded), a write, the lock, a secret
   2  the command line makes no sense
   5  tampering or a broken journal was found
   10, 15, 20  with --exit-code: YELLOW, a level between, RED; 1 and 5 beat them";

@@ -8,7 +8,7 @@ use std::io::Read as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, Exit, Format, clock, parse_time};
+use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::decision::{
     Before, Decision, Inputs, JournalHealth, Needs, Reason, Situation, evaluate, inputs,
 };
@@ -17,7 +17,11 @@ use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::{Digest, ReasonCode};
 use crate::policy::{Identity, Level, Policy, document};
-use crate::record::{LINE_LIMIT, POLICIES_DIR, RecordedLine, STATE_JOURNAL, StoredState, journal};
+use crate::record::journal::{self, Inspection, Purpose};
+use crate::record::verify::{Against, verify};
+use crate::record::{
+    LINE_LIMIT, POLICIES_DIR, RecordedLine, STATE_JOURNAL, SigningKey, StoredState,
+};
 use crate::report::human;
 use crate::signals::{Readings, Value, json};
 use crate::time::Timestamp;
@@ -113,7 +117,9 @@ struct Explained {
 /// Decides again what a journal line records.
 fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
     // Readers read the state before the journal.
-    let state = StoredState::load(workspace).ok().flatten();
+    let state = StoredState::load(workspace)?;
+    let key = secrets::signing_key()?;
+    check_record(workspace, state.as_ref(), key.as_ref(), number)?;
     if let Some(broken) = state
         .as_ref()
         .filter(|state| number.is_none() && state.is_broken())
@@ -146,6 +152,28 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         policy,
         number: Some(line.seq),
     })
+}
+
+/// What is explained has to be what was recorded: the end of the journal for the last decision, the
+/// whole chain for an earlier one.
+fn check_record(
+    workspace: &Workspace,
+    state: Option<&StoredState>,
+    key: Option<&SigningKey>,
+    number: Option<u64>,
+) -> Checked<()> {
+    let problems = if number.is_none() {
+        match journal::inspect(workspace, state, key, Purpose::Look { lines: 2 })? {
+            Inspection::Whole(_) => Vec::new(),
+            Inspection::Broken(problems) => problems,
+        }
+    } else {
+        verify(workspace, STATE_JOURNAL, Against::nothing(key))?.problems
+    };
+    problems
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |problem| Err(Box::new(problem)))
 }
 
 fn kept_policy(workspace: &Workspace, line: &RecordedLine) -> Checked<Policy> {
@@ -221,7 +249,7 @@ fn of_inputs(
     at: Timestamp,
 ) -> anyhow::Result<Explained> {
     let bytes = read_inputs(file)?;
-    let readings = json::inputs_from(file, &bytes).map_err(|mut findings| {
+    let (readings, warnings) = json::inputs_from(file, &bytes).map_err(|mut findings| {
         let last = findings.pop();
         context.output.findings(&findings);
         last.map_or_else(
@@ -230,7 +258,9 @@ fn of_inputs(
         )
     })?;
     let loaded = document::load(workspace);
-    context.output.findings(&loaded.problems);
+    context
+        .output
+        .findings(loaded.problems.iter().chain(&warnings));
     let situation = Situation {
         policy: &loaded.policy,
         readings: &readings,
@@ -254,10 +284,10 @@ fn read_inputs(file: &str) -> Checked<Vec<u8>> {
     let read = match file {
         "-" => std::io::stdin()
             .lock()
-            .take(INPUTS_LIMIT)
+            .take(INPUTS_LIMIT + 1)
             .read_to_end(&mut bytes),
         path => std::fs::File::open(path)
-            .and_then(|open| open.take(INPUTS_LIMIT).read_to_end(&mut bytes)),
+            .and_then(|open| open.take(INPUTS_LIMIT + 1).read_to_end(&mut bytes)),
     };
     read.map_err(|error| {
         Box::new(
@@ -271,5 +301,17 @@ fn read_inputs(file: &str) -> Checked<Vec<u8>> {
             .help("check the path"),
         )
     })?;
+    if bytes.len() as u64 > INPUTS_LIMIT {
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::FileTooLarge,
+                Place::file(file),
+                "the file of inputs is too large",
+            )
+            .found(format!("more than {INPUTS_LIMIT} bytes"))
+            .expected("a JSON file with the six inputs, or a state file")
+            .help("check the path"),
+        ));
+    }
     Ok(bytes)
 }

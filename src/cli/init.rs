@@ -5,17 +5,18 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::run::parse_timeout;
+use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, parse_time};
 use crate::diagnostic::Checked;
-use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock, write};
-use crate::record::STATE_JOURNAL;
+use crate::fs::read::read_own;
+use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
+use crate::record::{LINE_LIMIT, STATE_JOURNAL, state};
 use crate::signals::{consensus, forecast, integrity, reputation, responses, trust};
 use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n\nThe starter signals are healthy and say that they are starters: replace them by real ones."
+    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
 )]
 pub(super) struct InitArgs {
     /// Leave out the workflow for GitHub Actions
@@ -33,6 +34,16 @@ pub(super) struct InitArgs {
 
 /// Where the workflow goes.
 const WORKFLOW: &str = ".github/workflows/policy_orchestration.yml";
+
+/// The signals among the starters.
+const SIGNALS: [&str; 6] = [
+    trust::FILES[0],
+    integrity::FILE,
+    consensus::FILE,
+    reputation::FILE,
+    forecast::FILE,
+    responses::FILE,
+];
 
 /// The files that `init` writes, with their contents.
 const STARTERS: [(&str, &str); 10] = [
@@ -72,7 +83,7 @@ pub(super) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Ex
     let _lock = WorkspaceLock::acquire(
         &workspace,
         "init",
-        LockTimeout(arguments.lock_timeout),
+        lock_timeout(arguments.lock_timeout),
         &RetryDelays::default(),
     )?;
     let at = clock(arguments.at).read();
@@ -95,8 +106,14 @@ fn write_starters(
         kept: Vec::new(),
         to_add: Vec::new(),
     };
+    // Where signals or decisions are, an invented healthy value must not take the place of a report
+    // that is missing.
+    let in_use = SIGNALS
+        .into_iter()
+        .chain([trust::FILES[1], state::FILE])
+        .any(|file| std::fs::symlink_metadata(workspace.path(file)).is_ok());
     for (file, template) in STARTERS {
-        if file == WORKFLOW && !with_workflow {
+        if file == WORKFLOW && !with_workflow || in_use && SIGNALS.contains(&file) {
             continue;
         }
         let text = template
@@ -124,7 +141,11 @@ fn missing_lines(
     if !matches!(file, ".gitattributes" | ".gitignore") {
         return Vec::new();
     }
-    let there = std::fs::read_to_string(workspace.path(file)).unwrap_or_default();
+    let there = read_own(workspace, file, LINE_LIMIT)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let there = String::from_utf8_lossy(&there);
     let rules = template.lines().filter(|line| !line.starts_with('#'));
     rules
         .filter(|rule| !there.lines().any(|line| line.trim() == *rule))

@@ -2,6 +2,7 @@
 //!
 //! A closed pipe on standard output is no error (CONTRACT.md section 6): whoever reads may stop.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -73,10 +74,7 @@ impl Output {
 
     /// Writes a remark to standard error.
     pub(super) fn note(self, text: &str) {
-        // Where even standard error is closed there is nobody to tell.
-        let _ = io::stderr()
-            .lock()
-            .write_all(format!("{text}\n").as_bytes());
+        remark(text);
     }
 
     /// Writes findings to standard error.
@@ -115,13 +113,25 @@ impl Output {
     }
 }
 
+/// Writes a line to standard error. Where even that is closed there is nobody to tell.
+pub(super) fn remark(text: &str) {
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{text}\n").as_bytes());
+}
+
 /// A variable of the environment; one that is empty counts as absent, as workflows set them.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
 )]
+pub(super) fn variable_os(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A variable that is text; bytes that are none are replaced.
 pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    variable_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Help, version, or a usage error.

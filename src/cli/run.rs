@@ -34,7 +34,8 @@ pub(super) struct RunArgs {
     #[arg(long)]
     exit_code: bool,
 
-    /// The waits between attempts at a write, in seconds, separated by commas
+    /// The waits between attempts at a write, in seconds, separated by commas; an invalid input is
+    /// read once more after the first
     #[arg(long, value_name = "SECONDS", default_value = "1,3,9")]
     retry_delays: RetryDelays,
 
@@ -45,6 +46,18 @@ pub(super) struct RunArgs {
     /// The size limit of a JSON input, and of a line or row of the others
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_LIMIT, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     max_input_bytes: u64,
+}
+
+/// A wait of which a person is told.
+pub(super) fn lock_timeout(limit: Duration) -> LockTimeout {
+    LockTimeout {
+        limit,
+        waiting: |holder| {
+            super::output::remark(&format!(
+                "waiting for {holder}, which holds the workspace's lock"
+            ));
+        },
+    }
 }
 
 pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -63,7 +76,7 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
         clock: clock(arguments.at),
         dry_run: arguments.dry_run,
         retry: arguments.retry_delays.clone(),
-        lock_timeout: LockTimeout(arguments.lock_timeout),
+        lock_timeout: lock_timeout(arguments.lock_timeout),
         limit: arguments.max_input_bytes,
         key: secrets::signing_key()?,
     };
@@ -75,18 +88,21 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
                 fix_branch,
                 made_branch,
                 made_report,
+                warnings,
             } = undecided;
+            context.output.findings(&warnings);
             for remark in left(fix_branch.as_deref(), made_branch, made_report) {
                 context.output.note(&remark);
             }
             if workflow::is_running() {
-                workflow::tell_finding(context.output, &workspace, &finding);
+                let made = fix_branch.as_deref().filter(|_| made_branch);
+                workflow::tell_undecided(context.output, &workspace, &finding, made);
             }
             return Err(anyhow::Error::new(*finding));
         }
     };
     if workflow::is_running() {
-        workflow::tell(context.output, &workspace, &evaluated);
+        workflow::tell(context.output, &workspace, &evaluated, options.dry_run);
     }
     context
         .output

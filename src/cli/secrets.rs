@@ -1,9 +1,11 @@
 //! Secrets: from the environment or a file named there, and into nothing that is shown.
 
+use std::fs::OpenOptions;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::output::variable;
+use super::output::variable_os;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::record::SigningKey;
 use crate::record::signing::LEAST_BYTES;
@@ -19,7 +21,7 @@ const FILE_LIMIT: u64 = 64 * 1024;
 
 /// The key that signs the journal; `None` where no secret is set.
 pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
-    let (name, secret) = match (variable(SECRET), variable(SECRET_FILE)) {
+    let (name, secret) = match (variable_os(SECRET), variable_os(SECRET_FILE)) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => {
             return Err(unusable(
@@ -28,7 +30,7 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
                 &format!("{SECRET} or {SECRET_FILE}, not both"),
             ));
         }
-        (Some(secret), None) => (SECRET, secret.into_bytes()),
+        (Some(secret), None) => (SECRET, secret.into_encoded_bytes()),
         (None, Some(path)) => (SECRET_FILE, from_file(Path::new(&path))?),
     };
     let length = secret.len();
@@ -45,14 +47,21 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
 /// The bytes of the file, less one line end that an editor puts there.
 fn from_file(path: &Path) -> Checked<Vec<u8>> {
     let mut secret = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_LIMIT + 1).read_to_end(&mut secret));
+    let expected = "the path of a regular file that the user of this run may read";
+    // Opened without blocking: a pipe would wait for a writer.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let read = opened.and_then(|file| {
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("something that is no regular file"));
+        }
+        file.take(FILE_LIMIT + 1).read_to_end(&mut secret)
+    });
     if let Err(error) = read {
-        let found = crate::fs::read::plain(&error);
         return Err(unusable(
             SECRET_FILE,
-            &found,
-            "the path of a file that the user of this run may read",
+            &crate::fs::read::plain(&error),
+            expected,
         ));
     }
     if secret.len() as u64 > FILE_LIMIT {

@@ -9,16 +9,19 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::Level;
 use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
-use crate::record::{Head, STATE_JOURNAL, StoredState, state};
+use crate::record::{Head, STATE_JOURNAL, StoredState, marker, state};
 use crate::report::paint::symbol;
 use crate::time::{Timestamp, in_words};
+
+/// A decision may be dated so far after now before its clock counts as wrong.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// How much of the journal's end is checked.
 const LINES: usize = 1000;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  policy-orchestrator status\n  policy-orchestrator status --field policy\n  policy-orchestrator status --format json | jq .late\n\nExit codes: 0, 1 where nothing was recorded, 5 where the journal is broken"
+    after_help = "Examples:\n  policy-orchestrator status\n  policy-orchestrator status --field policy\n  policy-orchestrator status --format json | jq .late\n\nExit codes: 0; 1 where nothing was recorded, or a later run failed; 5 where the record was changed"
 )]
 pub(super) struct StatusArgs {
     /// Print one member of the JSON result alone, without quotes: `policy` gives the bare level
@@ -42,6 +45,9 @@ struct Status {
     late: bool,
     /// The decision was made with `--at`.
     given_clock: bool,
+    /// A run after the last decision failed without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: Option<Timestamp>,
     journal: Journal,
 }
 
@@ -60,7 +66,11 @@ pub(super) fn status(context: &Context, arguments: &StatusArgs) -> anyhow::Resul
     let status = look(&workspace, at)?;
     context.output.findings(&status.journal.problems);
     if let Some(field) = &arguments.field {
-        context.output.result(&bare(&status, field)?)?;
+        let Some(value) = bare(&status, field)? else {
+            context.output.note(&format!("error: a status has no member `{field}`; `policy-orchestrator status --format json` shows all"));
+            return Ok(Exit::Usage);
+        };
+        context.output.result(&value)?;
         return Ok(exit(&status));
     }
     match context.format() {
@@ -71,27 +81,22 @@ pub(super) fn status(context: &Context, arguments: &StatusArgs) -> anyhow::Resul
 }
 
 fn exit(status: &Status) -> Exit {
-    if status.journal.whole {
-        Exit::Done
-    } else {
-        Exit::Tampering
+    match (status.journal.whole, status.failed_at) {
+        (false, _) => Exit::Tampering,
+        (true, Some(_)) => Exit::Failed,
+        (true, None) => Exit::Done,
     }
 }
 
 /// One member of the result on a line of its own.
-fn bare(status: &Status, field: &str) -> anyhow::Result<String> {
+fn bare(status: &Status, field: &str) -> anyhow::Result<Option<String>> {
     let members = serde_json::to_value(status)?;
-    let Some(value) = members.get(field) else {
-        let names: Vec<&String> = members
-            .as_object()
-            .into_iter()
-            .flat_map(|members| members.keys())
-            .collect();
-        anyhow::bail!("a status has no member `{field}`, only {names:?}");
+    let line = |value: &serde_json::Value| {
+        value
+            .as_str()
+            .map_or_else(|| format!("{value}\n"), |text| format!("{text}\n"))
     };
-    Ok(value
-        .as_str()
-        .map_or_else(|| format!("{value}\n"), |text| format!("{text}\n")))
+    Ok(members.get(field).map(line))
 }
 
 fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
@@ -124,11 +129,8 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         ),
     };
     // The journal is the truth: it may be ahead of the state file after a kill.
-    let newer = last.filter(|line| {
-        stored
-            .as_ref()
-            .is_none_or(|stored| !stored.is_broken() && line.at != stored.evaluated_at)
-    });
+    let named = stored.as_ref().and_then(StoredState::head);
+    let newer = last.filter(|line| named.is_none_or(|head| line.seq > head.seq));
     let (policy, evaluated_at, since, given_clock) = match (newer, &stored) {
         (Some(line), _) => (line.level, line.at, None, line.given_clock),
         (None, Some(stored)) => (
@@ -140,7 +142,8 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         (None, None) => return Err(Box::new(nothing_recorded())),
     };
     let age = at.since(evaluated_at);
-    let late = age > LATE_AFTER || given_clock;
+    let late = age > LATE_AFTER || age < -CLOCK_SKEW || given_clock;
+    let failed_at = marker::failed_at(workspace).filter(|failed| *failed > evaluated_at);
     Ok(Status {
         schema: 1,
         policy,
@@ -149,6 +152,7 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         since,
         late,
         given_clock,
+        failed_at,
         journal,
     })
 }
@@ -180,10 +184,16 @@ fn human(context: &Context, status: &Status) -> String {
     }
     let schedule = match (status.late, status.given_clock) {
         (_, true) => "the last decision was made with --at, which is never on time".to_owned(),
+        (true, false) if status.age_seconds < 0 => {
+            "a decision in the future: check the clocks".to_owned()
+        }
         (true, false) => format!("late: no decision for over {}", in_words(LATE_AFTER)),
         (false, false) => "on time".to_owned(),
     };
     text.push_str(&format!("  schedule  {schedule}\n"));
+    if let Some(failed) = status.failed_at {
+        text.push_str(&format!("  failed    the run of {} came to no decision; `policy-orchestrator doctor` says why\n", failed.human()));
+    }
     let journal = match (&status.journal.head, status.journal.whole) {
         (_, false) => "broken, see above; `policy-orchestrator audit verify` says more".to_owned(),
         (None, true) => "not chained yet".to_owned(),

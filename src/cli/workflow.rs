@@ -15,9 +15,9 @@ pub(super) fn is_running() -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// Writes annotations to standard error, the summary and the outputs to the files that the runner
-/// names. A file that can't be written is a remark: the decision is recorded already.
-pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated) {
+/// Writes annotations to standard error, and unless it was a dry run the summary and the outputs to
+/// the files that the runner names. A file that can't be written is a remark: the decision is recorded already.
+pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated, dry_run: bool) {
     let findings: Vec<Diagnostic> = evaluated
         .errors
         .iter()
@@ -25,6 +25,9 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated)
         .cloned()
         .collect();
     output.raw_note(&github::annotations(&findings, &prefix(workspace)));
+    if dry_run {
+        return;
+    }
     let summary = github::summary(
         &evaluated.decision,
         &evaluated.readings,
@@ -45,9 +48,19 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated)
     append(output, "GITHUB_OUTPUT", &outputs);
 }
 
-/// Annotates a run that could not decide.
-pub(super) fn tell_finding(output: Output, workspace: &Workspace, finding: &Diagnostic) {
+/// Annotates a run that could not decide, and names the fix branch that it made.
+pub(super) fn tell_undecided(
+    output: Output,
+    workspace: &Workspace,
+    finding: &Diagnostic,
+    made: Option<&str>,
+) {
     output.raw_note(&github::annotations([finding], &prefix(workspace)));
+    let outputs = format!(
+        "level=\nchanged=false\nfix_branch={}\n",
+        made.unwrap_or_default()
+    );
+    append(output, "GITHUB_OUTPUT", &outputs);
 }
 
 /// The workspace within the checkout, empty or ended by a slash.

@@ -10,11 +10,12 @@ use sha2::{Digest as _, Sha256};
 use super::{Evaluated, Undecided};
 use crate::decision::{Decision, Reason};
 use crate::diagnostic::{Checked, Code, Diagnostic};
-use crate::fs::{Opened, Workspace, write};
+use crate::fs::{Opened, RetryDelays, Workspace, write};
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::fix_branch::{CommittedFile, FixBranches};
 use crate::record::line::FailureMark;
+use crate::record::marker::{self, Marker};
 use crate::record::{RecordedLine, STATE_JOURNAL, StoredState, state, verify};
 use crate::time::Timestamp;
 
@@ -57,8 +58,8 @@ pub(super) struct Earlier<'a> {
     pub(super) last: Option<&'a RecordedLine>,
     /// True where the run of that line was cut off: its branch may not have been made.
     pub(super) cut_off: bool,
-    /// When the state file was last written.
-    pub(super) published: Option<Timestamp>,
+    /// When a run last came to an end without a failure, where the state file tells.
+    pub(super) last_success: Option<Timestamp>,
 }
 
 impl Failure {
@@ -104,7 +105,7 @@ impl Failure {
                 None,
             );
         }
-        match branches.of_failure(&failure, earlier.published) {
+        match branches.of_failure(&failure, earlier.last_success) {
             Some(branch) => (
                 named(Some(branch), Place::OngoingUnrecorded(branches), errors),
                 None,
@@ -118,6 +119,12 @@ impl Failure {
                 None,
             ),
         }
+    }
+
+    /// The branch that holds the diagnostics, where there is one.
+    pub(super) fn branch(&self) -> Option<&str> {
+        let on_branch = matches!(self.place, Place::MadeBranch | Place::Ongoing);
+        self.mark.branch.as_deref().filter(|_| on_branch)
     }
 
     pub(super) fn made_branch(&self) -> bool {
@@ -205,11 +212,10 @@ pub(super) fn told(evaluated: Evaluated, failure: Option<Failure>) -> Evaluated 
     let Some(failure) = failure else {
         return evaluated;
     };
-    let on_branch = matches!(failure.place, Place::MadeBranch | Place::Ongoing);
     Evaluated {
         made_branch: failure.made_branch(),
         made_report: matches!(failure.place, Place::MadeReport),
-        fix_branch: failure.mark.branch.filter(|_| on_branch),
+        fix_branch: failure.branch().map(str::to_owned),
         ..evaluated
     }
 }
@@ -218,27 +224,28 @@ pub(super) fn told(evaluated: Evaluated, failure: Option<Failure>) -> Evaluated 
 /// that is not set and a newer format are no fault of the workspace: they are told, and that is all.
 pub(super) fn undecided(workspace: &Workspace, finding: Diagnostic, at: Timestamp) -> Undecided {
     let mut undecided = Undecided::of(Box::new(finding.clone()));
-    if matches!(
-        finding.code,
-        Code::LockHeld | Code::SecretMissing | Code::FormatNewer
-    ) {
+    if finding.code == Code::LockHeld {
         return undecided;
     }
-    let published = StoredState::load(workspace)
-        .ok()
-        .flatten()
-        .map(|state| state.evaluated_at);
+    // One attempt: an older, better level must not stand there as if this run had been well.
+    let _ = marker::publish(workspace, &Marker::Failed { at }, &RetryDelays::none());
+    if matches!(finding.code, Code::SecretMissing | Code::FormatNewer) {
+        return undecided;
+    }
+    let state = StoredState::load(workspace).ok().flatten();
     let earlier = Earlier {
         last: None,
         cut_off: false,
-        published,
+        last_success: state
+            .filter(|state| !state.failed)
+            .map(|state| state.evaluated_at),
     };
-    let (mut failure, _) = Failure::name(workspace, vec![finding], earlier, at);
-    let _ = failure.leave(workspace, at, None);
+    let (mut failure, warning) = Failure::name(workspace, vec![finding], earlier, at);
+    let unsaid = failure.leave(workspace, at, None);
+    undecided.warnings.extend(warning.into_iter().chain(unsaid));
     undecided.made_branch = failure.made_branch();
     undecided.made_report = matches!(failure.place, Place::MadeReport);
-    let on_branch = matches!(failure.place, Place::MadeBranch | Place::Ongoing);
-    undecided.fix_branch = failure.mark.branch.filter(|_| on_branch);
+    undecided.fix_branch = failure.branch().map(str::to_owned);
     undecided
 }
 

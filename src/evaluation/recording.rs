@@ -5,7 +5,8 @@
 
 use super::failure::{self, Earlier, Failure};
 use super::{Ending, Evaluated, Ground};
-use crate::diagnostic::{Checked, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic};
+use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, WriteError, write};
 use crate::ids::Digest;
 use crate::policy::Policy;
@@ -13,7 +14,7 @@ use crate::record::journal::{self, JournalTail};
 use crate::record::line::{self, Entry, Head};
 use crate::record::marker::{self, Marker};
 use crate::record::state::{self, JournalRef};
-use crate::record::{POLICIES_DIR, StoredState};
+use crate::record::{LINE_LIMIT, POLICIES_DIR, StoredState};
 
 /// Records what was decided, or publishes RED over a journal that is broken.
 pub(super) fn record(ground: Ground<'_>) -> Evaluated {
@@ -23,20 +24,66 @@ pub(super) fn record(ground: Ground<'_>) -> Evaluated {
     }
 }
 
-/// The journal is broken: RED is published, the old head stays, and nothing is appended.
-fn publish_broken(ground: Ground<'_>) -> Evaluated {
-    let head = ground.state.as_ref().and_then(StoredState::head);
-    let bytes = ground.state_bytes(Some(JournalRef { head, broken: true }), None);
-    let published = publish(
-        &ground,
-        &bytes,
-        &Marker::Failed {
-            at: ground.decision.at,
-        },
+/// The journal is broken: RED is published, the old head stays, and nothing is appended. What is
+/// wrong beside the journal leaves its diagnostics as in any other run.
+fn publish_broken(mut ground: Ground<'_>) -> Evaluated {
+    let old = ground.state.as_ref();
+    let changed = |problem: &Diagnostic| problem.code == Code::StateDiffers;
+    let journal = JournalRef {
+        head: old.and_then(StoredState::head),
+        broken: true,
+        state_changed: old.is_some_and(StoredState::needs_reseal)
+            || ground.own_errors().iter().any(changed),
+    };
+    let failing = ground.is_invalid().then(|| ground.errors());
+    let mut failure = failing.map(|errors| name_failure(&mut ground, errors, None));
+    let mut bytes = ground.state_bytes(
+        Some(journal),
+        failure
+            .as_ref()
+            .and_then(|failure| failure.mark.branch.as_deref()),
     );
-    let mut evaluated = ground.evaluated(Ending::Broken, bytes);
-    evaluated.errors.extend(published.err().map(|error| *error));
-    evaluated
+    if let Some(failure) = &mut failure {
+        leave(&mut ground, failure, &bytes);
+        bytes = ground.state_bytes(Some(journal), failure.branch());
+    }
+    let marker = Marker::Failed {
+        at: ground.decision.at,
+    };
+    if let Err(error) = publish(&ground, &bytes, &marker) {
+        return not_recorded(ground, None, failure, *error, Ending::Broken);
+    }
+    failure::told(ground.evaluated(Ending::Broken, bytes), failure)
+}
+
+/// Names a failure; why it has no branch is a warning of the run.
+fn name_failure(
+    ground: &mut Ground<'_>,
+    errors: Vec<Diagnostic>,
+    tail: Option<&JournalTail>,
+) -> Failure {
+    let state = ground.state.as_ref();
+    let earlier = Earlier {
+        last: tail.and_then(|tail| tail.last.as_ref()),
+        // A branch that the line names and the state file does not was never made.
+        cut_off: tail.is_some_and(|tail| tail.ahead > 0)
+            || state.is_some_and(|state| state.fix_branch.is_none()),
+        last_success: state
+            .filter(|state| !state.failed && !state.is_broken())
+            .map(|state| state.evaluated_at),
+    };
+    let (failure, warning) = Failure::name(ground.workspace, errors, earlier, ground.decision.at);
+    ground.warnings.extend(warning);
+    failure
+}
+
+fn leave(ground: &mut Ground<'_>, failure: &mut Failure, state: &[u8]) {
+    let unsaid = failure.leave(
+        ground.workspace,
+        ground.decision.at,
+        Some((&ground.decision, state)),
+    );
+    ground.warnings.extend(unsaid);
 }
 
 fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
@@ -44,14 +91,7 @@ fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
     let mut failure = None;
     if ending == Ending::Invalid {
         let errors = ground.errors();
-        let (named, warning) = Failure::name(
-            ground.workspace,
-            errors,
-            earlier(&ground, tail),
-            ground.decision.at,
-        );
-        ground.warnings.extend(warning);
-        failure = Some(named);
+        failure = Some(name_failure(&mut ground, errors, Some(tail)));
     }
     match write(&mut ground, tail, failure.as_mut(), ending) {
         Ok((state, head)) => {
@@ -61,16 +101,7 @@ fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
             };
             failure::told(evaluated, failure)
         }
-        Err(error) => not_recorded(ground, tail, failure, *error),
-    }
-}
-
-fn earlier<'t>(ground: &Ground<'_>, tail: &'t JournalTail) -> Earlier<'t> {
-    let published = ground.state.as_ref().map(|state| state.evaluated_at);
-    Earlier {
-        last: tail.last.as_ref(),
-        cut_off: tail.ahead > 0,
-        published,
+        Err(error) => not_recorded(ground, Some(tail), failure, *error, Ending::NotRecorded),
     }
 }
 
@@ -99,20 +130,19 @@ fn write(
         seq: link.seq,
         sha256: Digest::of(&line),
     };
-    let branch = mark.as_ref().and_then(|mark| mark.branch.as_deref());
-    let state = ground.state_bytes(
-        Some(JournalRef {
-            head: Some(head),
-            broken: false,
-        }),
-        branch,
+    let journal = Some(JournalRef {
+        head: Some(head),
+        broken: false,
+        state_changed: false,
+    });
+    let mut state = ground.state_bytes(
+        journal,
+        mark.as_ref().and_then(|mark| mark.branch.as_deref()),
     );
     if let Some(failure) = failure {
-        ground.warnings.extend(failure.leave(
-            workspace,
-            ground.decision.at,
-            Some((&ground.decision, &state)),
-        ));
+        leave(ground, failure, &state);
+        // Where the branch could not be made, the state file does not name it.
+        state = ground.state_bytes(journal, failure.branch());
     }
     publish(ground, &state, &marker(ground, ending))?;
     Ok((state, head))
@@ -145,32 +175,18 @@ fn shown(error: WriteError) -> Box<Diagnostic> {
 /// A write failed for good. Nothing older is lost; the diagnostics go where they can.
 fn not_recorded(
     mut ground: Ground<'_>,
-    tail: &JournalTail,
+    tail: Option<&JournalTail>,
     failure: Option<Failure>,
     error: Diagnostic,
+    ending: Ending,
 ) -> Evaluated {
     let state = ground.state_bytes(None, None);
-    let has_branch = failure.as_ref().is_some_and(Failure::made_branch);
-    let mut failure = match failure.filter(|_| has_branch) {
+    let mut failure = match failure.filter(Failure::made_branch) {
         // The diagnostics of the invalid input are on a branch already: one run makes one branch.
         Some(failure) => failure,
-        None => {
-            let (named, warning) = Failure::name(
-                ground.workspace,
-                vec![error.clone()],
-                earlier(&ground, tail),
-                ground.decision.at,
-            );
-            ground.warnings.extend(warning);
-            named
-        }
+        None => name_failure(&mut ground, vec![error.clone()], tail),
     };
-    let unsaid = failure.leave(
-        ground.workspace,
-        ground.decision.at,
-        Some((&ground.decision, &state)),
-    );
-    ground.warnings.extend(unsaid);
+    leave(&mut ground, &mut failure, &state);
     if error.place.file != marker::FILE {
         // One attempt, without waiting again: the run has failed, and says so in any case.
         let failed = Marker::Failed {
@@ -178,7 +194,7 @@ fn not_recorded(
         };
         let _ = marker::publish(ground.workspace, &failed, &RetryDelays::none());
     }
-    let mut evaluated = ground.evaluated(Ending::NotRecorded, state);
+    let mut evaluated = ground.evaluated(ending, state);
     evaluated.errors.push(error);
     failure::told(evaluated, Some(failure))
 }
@@ -204,9 +220,8 @@ fn remove_left_over(workspace: &Workspace) -> Checked<()> {
 /// Keeps the policy document under its digest before a line names it.
 fn keep_policy(workspace: &Workspace, policy: &Policy, retry: &RetryDelays) -> Checked<()> {
     let name = format!("{POLICIES_DIR}/{}", policy.identity().sha256);
-    let length = policy.document().len() as u64;
-    let kept = std::fs::symlink_metadata(workspace.path(&name));
-    if kept.is_ok_and(|status| status.is_file() && status.len() == length) {
+    let kept = read_own(workspace, &name, LINE_LIMIT);
+    if kept.is_ok_and(|bytes| bytes.as_deref() == Some(policy.document())) {
         return Ok(());
     }
     let keep = || {

@@ -19,9 +19,27 @@ pub const LOCK_FILE: &str = "state/.lock";
 /// The directory of everything that is recorded.
 pub const STATE_DIR: &str = "state";
 
-/// How long to wait for a lock.
+/// How long to wait for a lock, and whom to tell.
 #[derive(Debug, Clone, Copy)]
-pub struct LockTimeout(pub Duration);
+pub struct LockTimeout {
+    /// Give up after this.
+    pub limit: Duration,
+    /// Called once with the holder's name when the wait is not over at once.
+    pub waiting: fn(&str),
+}
+
+impl LockTimeout {
+    /// Waits without telling anybody.
+    pub fn silent(limit: Duration) -> Self {
+        Self {
+            limit,
+            waiting: |_| {},
+        }
+    }
+}
+
+/// A wait that is over sooner is nobody's business.
+const TELL_AFTER: Duration = Duration::from_millis(300);
 
 /// Proof that this process may change the records of the workspace. Dropped, it is released.
 #[derive(Debug)]
@@ -45,10 +63,15 @@ impl WorkspaceLock {
         let opened = retry.retry(|| open(workspace));
         let mut file = opened.map_err(|error| Box::new(error.into_diagnostic()))?;
         let begin = Instant::now();
+        let mut told = false;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begin.elapsed() < timeout.0 => {
+                Err(TryLockError::WouldBlock) if begin.elapsed() < timeout.limit => {
+                    if !told && begin.elapsed() > TELL_AFTER {
+                        (timeout.waiting)(&holder(&mut file));
+                        told = true;
+                    }
                     std::thread::sleep(PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => return Err(held(&mut file, timeout)),
@@ -77,16 +100,20 @@ fn open(workspace: &Workspace) -> Result<File, WriteError> {
         .map_err(|error| WriteError::new(LOCK_FILE, "open the lock", error))
 }
 
-fn held(file: &mut File, timeout: LockTimeout) -> Box<Diagnostic> {
+/// Who holds the lock, as the note in it says.
+fn holder(file: &mut File) -> String {
     let mut note = String::new();
     let read = file
         .rewind()
         .and_then(|()| file.take(200).read_to_string(&mut note));
-    let holder = if read.is_ok() && !note.trim().is_empty() {
-        note.trim()
-    } else {
-        "an unnamed process"
-    };
+    match note.trim() {
+        named if read.is_ok() && !named.is_empty() => named.to_owned(),
+        _ => "an unnamed process".to_owned(),
+    }
+}
+
+fn held(file: &mut File, timeout: LockTimeout) -> Box<Diagnostic> {
+    let holder = holder(file);
     Box::new(
         Diagnostic::new(
             Code::LockHeld,
@@ -95,7 +122,7 @@ fn held(file: &mut File, timeout: LockTimeout) -> Box<Diagnostic> {
         )
         .found(format!(
             "a lock that was not released within {} s",
-            timeout.0.as_secs_f64()
+            timeout.limit.as_secs_f64()
         ))
         .expected("a lock held for the moment of a record only")
         .help("wait for that process, or give more time with `--lock-timeout SECONDS`"),
@@ -124,12 +151,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let workspace = Workspace::open(directory.path()).unwrap();
         let none = RetryDelays::none();
-        let first =
-            WorkspaceLock::acquire(&workspace, "run", LockTimeout(Duration::ZERO), &none).unwrap();
+        let first = WorkspaceLock::acquire(
+            &workspace,
+            "run",
+            LockTimeout::silent(Duration::ZERO),
+            &none,
+        )
+        .unwrap();
         let refused = WorkspaceLock::acquire(
             &workspace,
             "run",
-            LockTimeout(Duration::from_millis(20)),
+            LockTimeout::silent(Duration::from_millis(20)),
             &none,
         )
         .unwrap_err();
@@ -140,6 +172,12 @@ mod tests {
                 .contains(&format!("process {} (run)", std::process::id()))
         );
         drop(first);
-        WorkspaceLock::acquire(&workspace, "run", LockTimeout(Duration::ZERO), &none).unwrap();
+        WorkspaceLock::acquire(
+            &workspace,
+            "run",
+            LockTimeout::silent(Duration::ZERO),
+            &none,
+        )
+        .unwrap();
     }
 }

@@ -110,7 +110,7 @@ impl FixBranches {
         files: &[CommittedFile],
     ) -> Checked<()> {
         let head = self.head();
-        head.and_then(|head| self.commit(name, head.as_ref(), at, failure, files))
+        head.and_then(|head| self.commit(name, head.as_ref(), false, at, failure, files))
             .map_err(|error| failed(&error))
     }
 
@@ -126,7 +126,7 @@ impl FixBranches {
             .repository
             .find_reference(&format!("refs/heads/{name}"))
             .and_then(|branch| branch.peel_to_commit());
-        tip.and_then(|tip| self.commit(name, Some(&tip), at, failure, files))
+        tip.and_then(|tip| self.commit(name, Some(&tip), true, at, failure, files))
             .map_err(|error| failed(&error))
     }
 
@@ -144,6 +144,7 @@ impl FixBranches {
         &self,
         name: &str,
         parent: Option<&git2::Commit<'_>>,
+        extends: bool,
         at: Timestamp,
         failure: &Digest,
         files: &[CommittedFile],
@@ -174,12 +175,10 @@ impl FixBranches {
         let commit = self
             .repository
             .commit(None, &author, &author, &message, &tree, &parents)?;
-        // A new branch takes no other's name; one that goes on is moved to its new commit.
-        let exists = self.exists(name);
         self.repository.reference(
             &format!("refs/heads/{name}"),
             commit,
-            exists,
+            extends,
             "policy-orchestrator: diagnostics of a failed run",
         )?;
         Ok(())

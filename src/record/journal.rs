@@ -16,6 +16,7 @@ use crate::fs::reverse::ReverseLines;
 use crate::fs::write::{self, AppendFile};
 use crate::fs::{InputFile, Opened, RetryDelays, Workspace, WriteError};
 use crate::ids::Digest;
+use crate::policy::Level;
 use crate::time::Timestamp;
 
 /// Where an unfinished last line is moved.
@@ -90,12 +91,17 @@ pub fn inspect(
     purpose: Purpose,
 ) -> Checked<Inspection> {
     let recorded = state.and_then(StoredState::head);
-    if recorded.is_none() && state.is_some_and(StoredState::is_broken) {
-        return Ok(Inspection::Broken(vec![head_lost()]));
+    if let Some(problem) = state.and_then(unusable) {
+        return Ok(Inspection::Broken(vec![problem]));
     }
-    let input = match workspace.open_input(STATE_JOURNAL)? {
-        Opened::File(input) if input.size > 0 => input,
-        _ => {
+    let input = match workspace.open_input(STATE_JOURNAL) {
+        Ok(Opened::File(input)) if input.size > 0 => input,
+        // What is no file any more was put there; what can't be read may be readable again.
+        Err(error) if recorded.is_some() && error.code != Code::FileUnreadable => {
+            return Ok(Inspection::Broken(vec![*error]));
+        }
+        Err(error) => return Err(error),
+        Ok(_) => {
             return Ok(match recorded {
                 Some(head) => Inspection::Broken(vec![end_cut(head, "an empty journal, or none")]),
                 None => Inspection::Whole(Box::new(JournalTail::empty(state))),
@@ -113,6 +119,9 @@ pub fn inspect(
         tail,
         lines: Vec::new(),
         looked_at: 0,
+        begins: false,
+        successor_unsigned: None,
+        refusal: None,
     };
     match walk.back_to(&input, recorded) {
         Ok(()) => {}
@@ -127,7 +136,8 @@ pub fn inspect(
 impl Purpose {
     fn is_satisfied(self, looked_at: usize) -> bool {
         match self {
-            Self::Append => true,
+            // One line beyond the last, for its signature: see `check_signature`.
+            Self::Append => looked_at >= 2,
             Self::Look { lines } => looked_at >= lines,
         }
     }
@@ -143,6 +153,12 @@ struct Walk<'k> {
     lines: Vec<RecordedLine>,
     /// How many chained lines were looked at.
     looked_at: usize,
+    /// True where the last chained line is the first one.
+    begins: bool,
+    /// The number of the line after the one looked at, where that line is not signed.
+    successor_unsigned: Option<u64>,
+    /// Why nothing may be appended although the end is not broken.
+    refusal: Option<Box<Diagnostic>>,
 }
 
 /// What the line after the one looked at says about it.
@@ -170,9 +186,6 @@ impl Walk<'_> {
                 }
                 return Ok(());
             };
-            if chained.v > VERSION {
-                return Err(newer(chained.v));
-            }
             let Some(prev) = Digest::parse(chained.prev) else {
                 self.problems.push(unreadable_line(line.bytes));
                 return Ok(());
@@ -182,13 +195,24 @@ impl Walk<'_> {
                 sha256: Digest::of(line.bytes),
             };
             self.check_against(after.as_ref(), head);
-            self.check_signature(line.bytes, head.seq, after.is_none())?;
-            self.tail.head = self.tail.head.or(Some(head));
+            self.check_signature(line.bytes, head.seq);
+            if chained.v > VERSION {
+                self.refusal = Some(newer(chained.v));
+            }
+            if self.tail.head.is_none() {
+                self.begins =
+                    chained.seq == 1 || chained.adopted.is_some() || chained.segment.is_some();
+                self.tail.head = Some(head);
+            }
+            let may_be_unsigned = chained.unsigned;
             if !reached {
                 reached = self.reached(recorded, head, &chained);
                 self.lines.extend(RecordedLine::parse(line.bytes));
             }
             self.looked_at += 1;
+            if may_be_unsigned {
+                self.successor_unsigned = None;
+            }
             let enough = reached && self.purpose.is_satisfied(self.looked_at);
             if enough || chained.segment.is_some() || !self.problems.is_empty() {
                 return Ok(());
@@ -220,17 +244,26 @@ impl Walk<'_> {
         }
     }
 
-    fn check_signature(&mut self, line: &[u8], seq: u64, is_last: bool) -> Checked<()> {
-        match signing::check(line, self.key) {
-            Signature::Unchecked if is_last && self.purpose == Purpose::Append => {
-                Err(secret_missing())
+    /// Once a line is signed, later ones must be; a reseal may openly go on unsigned.
+    fn check_signature(&mut self, line: &[u8], seq: u64) {
+        let signature = signing::check(line, self.key);
+        if signature == Signature::None {
+            self.successor_unsigned = Some(seq);
+            return;
+        }
+        if let Some(unsigned) = self.successor_unsigned.take() {
+            self.problems
+                .push(verify::missing_signature(STATE_JOURNAL, None, unsigned));
+        }
+        match signature {
+            Signature::Unchecked if self.purpose == Purpose::Append => {
+                self.refusal = Some(secret_missing());
             }
             Signature::Wrong => {
                 self.problems
                     .push(verify::wrong_signature(STATE_JOURNAL, None, seq));
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
@@ -269,6 +302,9 @@ impl Walk<'_> {
         if !self.problems.is_empty() {
             return Ok(Inspection::Broken(self.problems));
         }
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
         self.tail.looked_at = self.looked_at;
         let recorded = state.and_then(StoredState::head);
         if self.tail.head.is_none() {
@@ -285,17 +321,8 @@ impl Walk<'_> {
                 return Ok(Inspection::Broken(whole.problems));
             }
         }
-        if let (Some(state), Some(line)) = (
-            state.filter(|state| !state.is_broken()),
-            self.line_of(recorded),
-        ) {
-            let differences = state.differences(&line.level, line.at, &line.readings);
-            if !differences.is_empty() {
-                return Ok(Inspection::Broken(vec![state_differs(
-                    line.seq,
-                    &differences,
-                )]));
-            }
+        if let Some(problem) = state.and_then(|state| self.contradiction(state, recorded)) {
+            return Ok(Inspection::Broken(vec![problem]));
         }
         self.tail.ahead = self
             .lines
@@ -316,9 +343,20 @@ impl Walk<'_> {
         Ok(Inspection::Whole(Box::new(self.tail)))
     }
 
-    fn line_of(&self, recorded: Option<Head>) -> Option<&RecordedLine> {
-        let recorded = recorded?;
-        self.lines.iter().find(|line| line.seq == recorded.seq)
+    /// What the state file says otherwise than the line that it belongs to. One without a head is
+    /// the predecessor's where the chain only begins; beside a longer chain it belongs to the last
+    /// line, or was changed.
+    fn contradiction(&self, state: &StoredState, recorded: Option<Head>) -> Option<Diagnostic> {
+        if state.is_broken() {
+            return None;
+        }
+        let line = match recorded {
+            Some(recorded) => self.lines.iter().find(|line| line.seq == recorded.seq)?,
+            None if self.begins => return None,
+            None => self.lines.first()?,
+        };
+        let differences = state.differences(line);
+        (!differences.is_empty()).then(|| state_differs(line.seq, &differences))
     }
 
     /// The decision before the next: that of the state file, and then those the state file had not
@@ -559,6 +597,34 @@ fn newer(version: u32) -> Box<Diagnostic> {
 }
 
 const BROKEN_HELP: &str = "find out who changed it (`policy-orchestrator audit verify`), restore it from version control, or go on with `policy-orchestrator audit reseal --reason TEXT`";
+
+/// Why a state file can't be gone on from, whatever the journal says.
+fn unusable(state: &StoredState) -> Option<Diagnostic> {
+    if state.is_broken() && state.level != Level::RED {
+        return Some(state_differs(
+            0,
+            &[format!(
+                "policy {} over a journal that it calls broken",
+                state.level
+            )],
+        ));
+    }
+    if state.is_broken() && state.head().is_none() {
+        return Some(head_lost());
+    }
+    state.needs_reseal().then(state_was_changed)
+}
+
+fn state_was_changed() -> Diagnostic {
+    Diagnostic::new(
+        Code::StateDiffers,
+        Place::file(super::state::FILE),
+        "the state file had been changed when a run replaced it by this RED",
+    )
+    .found("a state file that said something else than its record")
+    .expected("somebody who has looked into it")
+    .help("restore `state/` from version control, or go on with `policy-orchestrator audit reseal --reason TEXT`")
+}
 
 fn head_lost() -> Diagnostic {
     Diagnostic::new(

@@ -183,6 +183,9 @@ pub struct Chained<'a> {
     /// The sealed segment that a reseal names.
     #[serde(default)]
     pub segment: Option<Segment>,
+    /// True on a reseal that goes on unsigned behind a signed journal.
+    #[serde(default)]
+    pub unsigned: bool,
 }
 
 /// A sealed segment, as the first line of its successor names it.
@@ -194,6 +197,23 @@ pub struct Segment {
     pub sha256: Digest,
     /// The head that the state file named.
     pub head: Option<Head>,
+}
+
+impl Segment {
+    /// The file, where its name is one that a reseal gives: a journal must not be able to lead
+    /// anywhere else.
+    pub fn sealed_file(&self) -> Option<&str> {
+        let file = self.file.as_deref()?;
+        let name = file.strip_prefix("state/segments/")?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        (name.bytes().all(plain) && !name.starts_with('.')).then_some(file)
+    }
+}
+
+/// True for a name that a fix branch of ours can have: a journal must not be able to name another.
+fn is_fix_branch(name: &str) -> bool {
+    let time = name.strip_prefix(super::fix_branch::PREFIX);
+    time.is_some_and(|time| time.len() == 14 && time.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl<'a> Chained<'a> {
@@ -290,7 +310,7 @@ impl RecordedLine {
             given_clock: raw.clock.is_some(),
             failure: raw.failure.map(|failure| FailureMark {
                 failure,
-                branch: raw.branch,
+                branch: raw.branch.filter(|name| is_fix_branch(name)),
             }),
             seq: raw.seq,
         })

@@ -54,6 +54,19 @@ impl fmt::Display for Marker {
     }
 }
 
+/// When the last run failed, where the summary of a workspace says that it did.
+pub fn failed_at(workspace: &Workspace) -> Option<Timestamp> {
+    let summary = read_own(workspace, FILE, LIMIT).ok().flatten()?;
+    let found = find_markers(&summary);
+    let place = found
+        .iter()
+        .find(|place| !place.fenced)
+        .or_else(|| found.first())?;
+    let text = std::str::from_utf8(summary.get(place.begin..place.end)?).ok()?;
+    let time = text.strip_prefix(&format!("<!-- {ORCHESTRATION}: FAILED "))?;
+    Timestamp::read(time.strip_suffix("-->")?).map(|read| read.time)
+}
+
 /// The summary with `marker` in place of every earlier one; all other bytes stay.
 ///
 /// The first marker outside a code fence is replaced, or the first one at all; further ones, which

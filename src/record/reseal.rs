@@ -7,13 +7,13 @@
 use serde::Serialize;
 
 use super::journal::{self, Inspection, Purpose};
-use super::line::{self, Head, Segment, VERSION};
+use super::line::{self, Chained, Head, Segment, VERSION};
 use super::signing::{self, Signature, SigningKey};
 use super::verify::{self, Against};
 use super::{STATE_JOURNAL, StoredState, state};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::write;
-use crate::fs::{Opened, Workspace, WorkspaceLock, WriteError};
+use crate::fs::{InputFile, Opened, Workspace, WorkspaceLock, WriteError};
 use crate::ids::Digest;
 use crate::time::Timestamp;
 
@@ -39,6 +39,8 @@ struct Raw<'a> {
 /// What a reseal did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Resealed {
+    /// The version of this shape.
+    pub schema: u32,
     /// The segment that was sealed.
     pub segment: Segment,
     /// The head of the new journal.
@@ -77,17 +79,22 @@ pub fn reseal(
     } = request;
     let written = |error: WriteError| Box::new(error.into_diagnostic());
     let state = StoredState::load(workspace);
-    check_broken(workspace, &state, key)?;
-    if key.is_none() && !unsigned && is_signed(workspace)? {
+    let signed = is_signed(workspace)?;
+    if key.is_none() && signed && !unsigned {
         return Err(journal::secret_missing());
+    }
+    // Whoever lost the key goes on from a journal that is whole.
+    let key_lost = key.is_none() && signed;
+    if !key_lost {
+        check_broken(workspace, &state, key)?;
     }
     let head = state
         .as_ref()
         .ok()
         .and_then(Option::as_ref)
         .and_then(StoredState::head);
+    let seq = head.map_or(0, |head| head.seq).max(last_number(workspace)?) + 1;
     let segment = seal(workspace, at, head)?;
-    let seq = head.map_or(1, |head| head.seq + 1);
     let raw = Raw {
         timestamp: at,
         event: "RESEAL",
@@ -105,16 +112,16 @@ pub fn reseal(
     };
     bytes.push(b'\n');
     write::replace(workspace, STATE_JOURNAL, &bytes).map_err(written)?;
-    // A state file without a head to hold the new journal against is moved aside too.
-    let lost = |state: &StoredState| state.is_broken() && state.head().is_none();
+    // A state file that only a reseal can make good has had its time.
     let state_moved = match &state {
-        Ok(state) => state.as_ref().is_some_and(lost),
+        Ok(state) => state.as_ref().is_some_and(StoredState::needs_reseal),
         Err(_) => true,
     };
     if state_moved {
         write::rename(workspace, state::FILE, UNREADABLE_STATE).map_err(written)?;
     }
     Ok(Resealed {
+        schema: 1,
         segment,
         head,
         state_moved,
@@ -148,9 +155,18 @@ fn check_broken(
     ))
 }
 
+/// The journal as a file; `None` where there is none, or something that is none.
+fn readable(workspace: &Workspace) -> Checked<Option<InputFile>> {
+    match workspace.open_input(STATE_JOURNAL) {
+        Ok(Opened::File(input)) => Ok(Some(input)),
+        Err(error) if error.code == Code::FileUnreadable => Err(error),
+        Ok(Opened::Absent) | Err(_) => Ok(None),
+    }
+}
+
 /// True where any line carries a signature.
 fn is_signed(workspace: &Workspace) -> Checked<bool> {
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
+    let Some(input) = readable(workspace)? else {
         return Ok(false);
     };
     let mut signed = false;
@@ -160,40 +176,69 @@ fn is_signed(workspace: &Workspace) -> Checked<bool> {
     Ok(signed)
 }
 
-/// Gives the journal a second name under which it stays.
-fn seal(
-    workspace: &Workspace,
-    at: Timestamp,
-    head: Option<Head>,
-) -> Result<Segment, Box<Diagnostic>> {
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
-        return Ok(Segment {
-            file: None,
-            sha256: Digest::of(b""),
-            head,
-        });
+/// The highest number of a line in the journal; 0 where there is none.
+fn last_number(workspace: &Workspace) -> Checked<u64> {
+    let Some(input) = readable(workspace)? else {
+        return Ok(0);
     };
-    let sha256 = verify::digest_of(&input)?;
-    let mut at = at;
-    loop {
+    let mut last = 0;
+    verify::each_line(&input, input.size, &mut |line, _| {
+        last = Chained::parse(line).map_or(last, |chained| chained.seq.max(last));
+    })?;
+    // A number that somebody made up must not be able to leave no room for the next.
+    Ok(last.min(u64::MAX / 2))
+}
+
+/// How many segments one second can have.
+const SEGMENTS_A_SECOND: u32 = 1000;
+
+/// Gives the journal a second name under which it stays; what is no file is moved there.
+fn seal(workspace: &Workspace, at: Timestamp, head: Option<Head>) -> Checked<Segment> {
+    let sha256 = match readable(workspace)? {
+        Some(input) => Some(verify::digest_of(&input)?),
+        None if std::fs::symlink_metadata(workspace.path(STATE_JOURNAL)).is_ok() => None,
+        None => {
+            return Ok(Segment {
+                file: None,
+                sha256: Digest::of(b""),
+                head,
+            });
+        }
+    };
+    write::make_directory(workspace, SEGMENTS_DIR)
+        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    for count in 0..SEGMENTS_A_SECOND {
+        let number = if count == 0 {
+            String::new()
+        } else {
+            format!("-{count}")
+        };
         let file = format!(
-            "{SEGMENTS_DIR}/policy_state_log.{}.broken.jsonl",
+            "{SEGMENTS_DIR}/policy_state_log.{}{number}.broken.jsonl",
             at.compact()
         );
-        let linked = write::make_directory(workspace, SEGMENTS_DIR)
-            .and_then(|()| write::link(workspace, STATE_JOURNAL, &file));
-        match linked {
-            Ok(()) => {
-                return Ok(Segment {
-                    file: Some(file),
-                    sha256,
-                    head,
-                });
-            }
-            Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
-                at = at.plus_seconds(1);
-            }
-            Err(error) => return Err(Box::new(error.into_diagnostic())),
+        if std::fs::symlink_metadata(workspace.path(&file)).is_ok() {
+            continue;
         }
+        let kept = match sha256 {
+            Some(_) => write::link(workspace, STATE_JOURNAL, &file),
+            None => write::rename(workspace, STATE_JOURNAL, &file),
+        };
+        kept.map_err(|error| Box::new(error.into_diagnostic()))?;
+        return Ok(Segment {
+            file: sha256.map(|_| file),
+            sha256: sha256.unwrap_or_else(|| Digest::of(b"")),
+            head,
+        });
     }
+    Err(Box::new(
+        Diagnostic::new(
+            Code::WriteFailed,
+            Place::file(SEGMENTS_DIR),
+            "there is no free name for the segment",
+        )
+        .found(format!("{SEGMENTS_A_SECOND} segments of {}", at.human()))
+        .expected("a name that is free")
+        .help("give another time with `--at`, or none"),
+    ))
 }

@@ -3,14 +3,16 @@
 //! A projection of the journal's last line, with everything that was computed on the way. The
 //! first four members are those of the predecessor's file (rows S4-030 to S4-033).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::line::Head;
+use super::line::{Head, RecordedLine};
 use crate::decision::{Before, Decision, Inputs, Needs, Reason, inputs};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
-use crate::ids::Digest;
+use crate::ids::{Digest, ReasonCode, SignalName};
 use crate::policy::{Identity, Level, Policy, Thresholds};
 use crate::signals::{Outcome, Reading, Readings, Source, Status, Value};
 use crate::time::Timestamp;
@@ -33,6 +35,10 @@ pub struct JournalRef {
     /// True where the journal was not what the decision before had left behind.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken: bool,
+    /// True where it was the state file that had been changed: publishing RED replaced what it
+    /// said, so only a person can say that all is well again (`audit reseal`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub state_changed: bool,
 }
 
 #[derive(Serialize)]
@@ -182,6 +188,36 @@ pub struct StoredState {
     pub inputs: Inputs<serde_json::Value>,
     /// True where the user gave the time.
     pub given_clock: bool,
+    /// The fix branch that it names.
+    pub fix_branch: Option<String>,
+    /// True where it is the state of a run that failed.
+    pub failed: bool,
+    /// What else has to agree with the record; the predecessor's file has none of it.
+    details: Option<Details>,
+}
+
+/// What a line records beside level, time and values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
+    before: Option<Level>,
+    codes: Vec<ReasonCode>,
+    statuses: BTreeMap<SignalName, Status>,
+    document: Digest,
+}
+
+#[derive(Deserialize)]
+struct RawReason {
+    code: ReasonCode,
+}
+
+#[derive(Deserialize)]
+struct RawReading {
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct RawDocument {
+    sha256: Digest,
 }
 
 #[derive(Deserialize)]
@@ -195,6 +231,40 @@ struct RawStored {
     journal: Option<JournalRef>,
     #[serde(default)]
     given_clock: bool,
+    #[serde(default)]
+    fix_branch: Option<String>,
+    #[serde(default)]
+    errors: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    before: Option<Level>,
+    #[serde(default)]
+    reasons: Option<Vec<RawReason>>,
+    #[serde(default)]
+    readings: BTreeMap<SignalName, RawReading>,
+    #[serde(default)]
+    document: Option<RawDocument>,
+}
+
+impl RawStored {
+    fn details(&mut self) -> Option<Details> {
+        let (reasons, document) = self.reasons.take().zip(self.document.take())?;
+        let mut codes: Vec<ReasonCode> = Vec::new();
+        for reason in reasons {
+            if !codes.contains(&reason.code) {
+                codes.push(reason.code);
+            }
+        }
+        let readings = std::mem::take(&mut self.readings);
+        Some(Details {
+            before: self.before.take(),
+            codes,
+            statuses: readings
+                .into_iter()
+                .map(|(signal, reading)| (signal, reading.status))
+                .collect(),
+            document: document.sha256,
+        })
+    }
 }
 
 impl StoredState {
@@ -221,7 +291,10 @@ impl StoredState {
                 .help("use that version here: this one would lose what it does not know"),
             ));
         }
-        let raw: RawStored = serde_json::from_slice(bare).map_err(|error| unreadable(&error))?;
+        let mut raw: RawStored =
+            serde_json::from_slice(bare).map_err(|error| unreadable(&error))?;
+        let details = raw.details();
+        let failed = !raw.errors.is_empty();
         let RawStored {
             policy: level,
             evaluated_at,
@@ -229,6 +302,8 @@ impl StoredState {
             since,
             journal,
             given_clock,
+            fix_branch,
+            ..
         } = raw;
         Ok(Self {
             level,
@@ -237,6 +312,9 @@ impl StoredState {
             journal,
             inputs,
             given_clock,
+            fix_branch,
+            failed,
+            details,
         })
     }
 
@@ -250,6 +328,15 @@ impl StoredState {
         self.journal.is_some_and(|journal| journal.broken)
     }
 
+    /// True where only a reseal can make it good.
+    pub fn needs_reseal(&self) -> bool {
+        let of_journal = |journal: JournalRef| {
+            journal.state_changed
+                || journal.broken && (journal.head.is_none() || self.level != Level::RED)
+        };
+        self.journal.is_some_and(of_journal)
+    }
+
     /// This decision as the one before the next.
     pub fn as_before(&self) -> Before {
         Before {
@@ -260,12 +347,18 @@ impl StoredState {
     }
 
     /// What the state file says otherwise than the decision on its line; empty where they agree.
-    pub fn differences(&self, level: &Level, at: Timestamp, readings: &Readings) -> Vec<String> {
-        let mut differences = Vec::new();
+    pub fn differences(&self, line: &RecordedLine) -> Vec<String> {
+        let RecordedLine {
+            level,
+            at,
+            readings,
+            ..
+        } = line;
+        let mut differences = self.detail_differences(line);
         if self.level != *level {
             differences.push(format!("policy {} here, {level} on the line", self.level));
         }
-        if self.evaluated_at != at {
+        if self.evaluated_at != *at {
             differences.push(format!(
                 "evaluated_at {} here, {at} on the line",
                 self.evaluated_at
@@ -280,6 +373,29 @@ impl StoredState {
             }
         }
         differences
+    }
+}
+
+impl StoredState {
+    fn detail_differences(&self, line: &RecordedLine) -> Vec<String> {
+        let Some(details) = &self.details else {
+            return Vec::new();
+        };
+        let statuses = line
+            .readings
+            .iter()
+            .map(|reading| (reading.signal.clone(), reading.status()))
+            .collect();
+        let same = [
+            ("before", details.before == line.before),
+            ("reasons", details.codes == line.reasons),
+            ("readings", details.statuses == statuses),
+            ("document", details.document == line.policy),
+        ];
+        same.into_iter()
+            .filter(|(_, same)| !same)
+            .map(|(name, _)| format!("{name} is another on the line"))
+            .collect()
     }
 }
 
@@ -302,7 +418,7 @@ fn newer_schema(bytes: &[u8]) -> Option<u32> {
 }
 
 fn unreadable(error: &serde_json::Error) -> Box<Diagnostic> {
-    let place = Place::line(FILE, error.line() as u64).column(error.column() as u64);
+    let place = Place::line(FILE, error.line() as u64).column(error.column().max(1) as u64);
     Box::new(
         Diagnostic::new(Code::StateUnreadable, place, "the state file can't be read")
             .found(error.to_string())

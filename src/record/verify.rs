@@ -275,7 +275,7 @@ impl<'a> Pass<'a> {
             None => self.first_chained(&chained, prev),
             Some(before) => self.follows(before, head, prev, was_reported),
         }
-        self.signature(line, head.seq);
+        self.signature(line, head.seq, chained.unsigned);
         self.note_policy(chained.doc);
         if self.against.head.is_some_and(|kept| kept.seq == head.seq) {
             self.head_seen = true;
@@ -354,7 +354,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn signature(&mut self, line: &[u8], seq: u64) {
+    fn signature(&mut self, line: &[u8], seq: u64, unsigned: bool) {
         let signature = signing::check(line, self.against.key);
         let file_line = Some(self.result.lines);
         match signature {
@@ -367,15 +367,8 @@ impl<'a> Pass<'a> {
                 self.problem(finding);
             }
         }
-        if signature == Signature::None && self.was_signed {
-            let finding = Diagnostic::new(
-                Code::SignatureMissing,
-                self.here(),
-                format!("number {seq} is not signed, and lines before it are"),
-            )
-            .found("no signature")
-            .expected("a signature: once a line is signed, later ones must be")
-            .help(HELP);
+        if signature == Signature::None && self.was_signed && !unsigned {
+            let finding = missing_signature(&self.result.file, file_line, seq);
             self.problem(finding);
         }
         self.was_signed |= signature != Signature::None;
@@ -453,16 +446,32 @@ impl<'a> Pass<'a> {
     /// A sealed segment has to be the file that its successor names, and so has the one before it.
     fn check_segment(&mut self, workspace: &Workspace) -> Checked<()> {
         let mut next = self.result.segment.clone();
-        while let Some(Segment {
-            file: Some(file),
-            sha256,
-            ..
-        }) = next.take()
-        {
-            let found = match workspace.open_input(&file)? {
+        while let Some(segment) = next.take() {
+            let Segment {
+                file: Some(file),
+                sha256,
+                ..
+            } = &segment
+            else {
+                break;
+            };
+            if segment.sealed_file().is_none() {
+                self.problem(
+                    Diagnostic::new(
+                        Code::SegmentChanged,
+                        Place::file(&self.result.file),
+                        "the first line names a segment where none can be",
+                    )
+                    .found(file)
+                    .expected("a file in `state/segments/`")
+                    .help(HELP),
+                );
+                break;
+            }
+            let found = match workspace.open_input(file)? {
                 Opened::Absent => "no such file".to_owned(),
                 Opened::File(input) => match digest_of(&input)? {
-                    digest if digest == sha256 => {
+                    digest if digest == *sha256 => {
                         next = segment_before(&input)?;
                         continue;
                     }
@@ -580,6 +589,18 @@ pub(super) fn out_of_order(file: &str, line: Option<u64>, before: u64, found: u6
         .found(format!("number {found} behind number {before}"))
         .expected(format!("number {}", before + 1))
         .help(HELP)
+}
+
+/// The finding for an unsigned line behind signed ones.
+pub(super) fn missing_signature(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
+    Diagnostic::new(
+        Code::SignatureMissing,
+        place(file, line),
+        format!("number {seq} is not signed, and lines before it are"),
+    )
+    .found("no signature")
+    .expected("a signature: once a line is signed, later ones must be")
+    .help(HELP)
 }
 
 /// The finding for a signature that is not the key's.

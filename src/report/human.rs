@@ -110,10 +110,10 @@ fn signal(reading: &Reading, paint: Paint) -> String {
         Outcome::Valid(value) => value.to_string(),
         Outcome::Stale(value) => format!("{value} (too old)"),
         Outcome::Missing(why) => format!("missing: {why}"),
-        Outcome::Invalid(errors) => format!(
-            "invalid: {}",
-            errors.first().map_or("", |error| error.message.as_str())
-        ),
+        Outcome::Invalid(errors) => match errors.first() {
+            Some(error) => format!("invalid: {}", error.message),
+            None => "invalid".to_owned(),
+        },
     };
     let mut origin = reading
         .sources

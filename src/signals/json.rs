@@ -4,11 +4,15 @@
 //! wrong type is a finding about that member and not about the document. Which members a signal
 //! has is said in the signal's own file.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Outcome, Percent, ReadContext, Reading, Readings, Source, Value, forecast, number};
+use super::{
+    Outcome, Percent, ReadContext, Reading, Readings, Source, Status, Value, forecast, number,
+};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, Warnings};
 use crate::fs::Opened;
 use crate::ids::{Digest, SignalName};
@@ -163,7 +167,8 @@ impl<'a> Document<'a> {
     }
 
     fn syntax(&self, error: &serde_json::Error) -> Box<Diagnostic> {
-        let (line, column) = (error.line() as u64, error.column() as u64);
+        // Behind a last newline the parser counts column 0.
+        let (line, column) = (error.line() as u64, error.column().max(1) as u64);
         let message = error.to_string();
         let what = message.split(" at line").next().unwrap_or(&message);
         let what = match what.strip_prefix("EOF while parsing ") {
@@ -499,6 +504,8 @@ struct RawInputs<'a> {
     #[serde(borrow, default, deserialize_with = "member")]
     inputs: Member<'a>,
     #[serde(borrow, default, deserialize_with = "member")]
+    readings: Member<'a>,
+    #[serde(borrow, default, deserialize_with = "member")]
     trust_locked: Member<'a>,
     #[serde(borrow, default, deserialize_with = "member")]
     integrity_score: Member<'a>,
@@ -514,13 +521,18 @@ struct RawInputs<'a> {
 
 /// Readings of six values as a state file's `inputs` shows them, or of a state file as a whole. A
 /// value that is not there is missing; what can't be read is refused.
-pub fn inputs_from(file: &str, bytes: &[u8]) -> Result<Readings, Vec<Diagnostic>> {
+pub fn inputs_from(
+    file: &str,
+    bytes: &[u8],
+) -> Result<(Readings, Vec<Diagnostic>), Vec<Diagnostic>> {
     let document = match Document::read(file, bytes) {
         Ok(Some(document)) => document,
-        Ok(None) => return Ok(Readings::new(Vec::new())),
+        Ok(None) => return Ok((Readings::new(Vec::new()), Vec::new())),
         Err(error) => return Err(vec![*error]),
     };
     let mut raw: RawInputs<'_> = document.object().map_err(|error| vec![*error])?;
+    let statuses = raw.readings.map(|raw| statuses(&document, raw)).transpose();
+    let statuses = statuses.map_err(|error| vec![*error])?.unwrap_or_default();
     if let Some(inner) = raw.inputs {
         raw = document
             .object_at(inner, "$.inputs")
@@ -567,13 +579,43 @@ pub fn inputs_from(file: &str, bytes: &[u8]) -> Result<Readings, Vec<Diagnostic>
     for (signal, value) in values {
         match value {
             None => {}
-            Some(Ok(value)) => readings.push(Reading::bare(signal, Outcome::Valid(value))),
+            Some(Ok(value)) => {
+                // In a state file a value may only stand in for a report that nobody made.
+                let outcome = match statuses.get(&signal) {
+                    None | Some(Status::Valid) => Outcome::Valid(value),
+                    Some(Status::Missing) => Outcome::Missing("not reported".to_owned()),
+                    Some(Status::Stale) => Outcome::Stale(value),
+                    Some(Status::Invalid) => Outcome::Invalid(Vec::new()),
+                };
+                readings.push(Reading::bare(signal, outcome));
+            }
             Some(Err(error)) => errors.push(*error),
         }
     }
     if errors.is_empty() {
-        Ok(Readings::new(readings))
+        Ok((Readings::new(readings), warnings.into_vec()))
     } else {
         Err(errors)
+    }
+}
+
+/// The status of each signal, as a state file's `readings` tell them.
+fn statuses(document: &Document<'_>, raw: &RawValue) -> Checked<BTreeMap<SignalName, Status>> {
+    #[derive(Deserialize)]
+    struct RawReading {
+        status: Status,
+    }
+    let readings: Result<BTreeMap<SignalName, RawReading>, _> = serde_json::from_str(raw.get());
+    match readings {
+        Ok(readings) => Ok(readings
+            .into_iter()
+            .map(|(signal, reading)| (signal, reading.status))
+            .collect()),
+        Err(_) => Err(wrong_type(
+            document.place(raw.get(), "$.readings"),
+            "$.readings",
+            raw.get(),
+            "the readings of a state file",
+        )),
     }
 }

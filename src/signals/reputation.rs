@@ -16,6 +16,9 @@ use crate::ids::SignalName;
 /// The file of this signal.
 pub const FILE: &str = "federation/reputation_index.json";
 
+/// The members that list peers.
+const LISTS: [&str; 2] = ["$.peers", "$.scores"];
+
 /// More findings than this in one file help nobody.
 const ENOUGH: usize = 20;
 
@@ -121,7 +124,9 @@ impl<'a> Pass<'_, 'a> {
             return;
         }
         // A mean of percentages is one, but for the last bit of the sum.
-        let mean = (sum / f64::from(count)).clamp(0.0, 100.0);
+        // Rounded to a thousand-millionth, so that a mean of exactly 80 is not a bit below it.
+        let mean = ((sum / f64::from(count)) * 1e9).round() / 1e9;
+        let mean = mean.clamp(0.0, 100.0);
         if let Some(mean) = Percent::new(mean) {
             self.values.push((mean, path));
         }
@@ -165,15 +170,16 @@ impl<'a> Pass<'_, 'a> {
         if !self.errors.is_empty() {
             return Err(std::mem::take(&mut self.errors));
         }
+        // An empty list is a source that had nobody to ask, whatever mean it names beside it.
+        if self.empty_list && !self.values.iter().any(|(_, path)| LISTS.contains(path)) {
+            return Ok(Said::Nothing("its list of peers is empty".to_owned()));
+        }
         let lowest = self
             .values
             .iter()
             .copied()
             .reduce(|low, next| if next.0 < low.0 { next } else { low });
         let Some((lowest, path)) = lowest else {
-            if self.empty_list {
-                return Ok(Said::Nothing("its list of peers is empty".to_owned()));
-            }
             return Err(vec![self.document.key_missing("`peers` with a `reputation_score` each, `scores` with a `score` each, or a `score`")]);
         };
         if let Some((other, place)) = self

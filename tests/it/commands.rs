@@ -164,7 +164,7 @@ fn status_tells_age_lateness_and_wholeness() {
     );
     workspace
         .program(&["status", "--field", "nothing"])
-        .exits(1);
+        .exits(2);
     workspace.write("state/policy_state_log.jsonl", "");
     status(AT).exits(5);
 }
@@ -172,26 +172,15 @@ fn status_tells_age_lateness_and_wholeness() {
 #[test]
 fn init_starts_a_workspace_that_is_green_and_overwrites_nothing() {
     let workspace = Workspace::empty();
-    workspace.write(
-        "federation/weighted_consensus.json",
-        r#"{"weighted_agreement_pct": 91.5}"#,
-    );
     workspace.write(".gitattributes", "*.csv text\n");
     let done = workspace.program(&["init", "--at", AT]).exits(0).json();
-    assert_eq!(
-        done["kept"],
-        json!(["federation/weighted_consensus.json", ".gitattributes"])
-    );
+    assert_eq!(done["kept"], json!([".gitattributes"]));
     assert_eq!(
         done["to_add"],
         json!([{"file": ".gitattributes", "line": "state/** -text -merge"}])
     );
     assert_eq!(workspace.read(".gitattributes"), "*.csv text\n");
-    let state = workspace.run().exits(0).json();
-    assert_eq!(
-        (&state["policy"], &state["inputs"]["consensus_pct"]),
-        (&json!("GREEN"), &json!(91.5))
-    );
+    assert_eq!(workspace.run().exits(0).json()["policy"], "GREEN");
     let before = workspace.snapshot();
     let again = workspace.program(&["init"]).exits(0).json();
     assert_eq!(again["written"], json!([]));
@@ -207,6 +196,22 @@ fn init_starts_a_workspace_that_is_green_and_overwrites_nothing() {
         "every placeholder is filled in"
     );
     assert!(workflow.contains("cron: \"45 4 * * *\""));
+}
+
+#[test]
+fn init_invents_no_signal_where_others_are() {
+    let workspace = Workspace::empty();
+    workspace.write(
+        "federation/weighted_consensus.json",
+        r#"{"weighted_agreement_pct": 91.5}"#,
+    );
+    workspace.program(&["init", "--at", AT]).exits(0);
+    let state = workspace.run().exits(0).json();
+    assert_eq!(
+        (&state["policy"], &state["inputs"]["consensus_pct"]),
+        (&json!("YELLOW"), &json!(91.5))
+    );
+    assert!(!workspace.file("trust_lock_state.json").exists());
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod commands;
 mod decision_oracle;
 mod documents;
 mod fix_branch;
+mod forgery;
 mod journal;
 mod orchestrator;
 mod shared_inputs;
