@@ -65,14 +65,13 @@ pub(super) fn tell_undecided(
 
 /// The workspace within the checkout, empty or ended by a slash.
 fn prefix(workspace: &Workspace) -> String {
-    let checkout = variable("GITHUB_WORKSPACE");
-    let below = checkout.and_then(|checkout| {
-        workspace
-            .root()
-            .strip_prefix(checkout)
-            .ok()
-            .map(Path::to_owned)
-    });
+    // Either may be named through a link, or by a path that turns back on itself.
+    let checkout =
+        variable("GITHUB_WORKSPACE").and_then(|checkout| Path::new(&checkout).canonicalize().ok());
+    let root = workspace.root().canonicalize().ok();
+    let below = root
+        .zip(checkout)
+        .and_then(|(root, checkout)| root.strip_prefix(checkout).ok().map(Path::to_owned));
     match below.filter(|below| !below.as_os_str().is_empty()) {
         Some(below) => format!("{}/", below.display()),
         None => String::new(),

@@ -66,11 +66,11 @@ impl WriteError {
             return Diagnostic::new(
                 Code::LinkRefused,
                 Place::file(self.file),
-                "a symbolic link stands where a file is to be written",
+                "a symbolic link stands in the way, and nothing is written through links",
             )
             .found("a symbolic link")
-            .expected("a regular file, or nothing")
-            .help("replace the link by the file itself");
+            .expected("the file or directory itself, or nothing")
+            .help("replace the link by what it leads to");
         }
         if self.not_durable {
             return Diagnostic::new(Code::NotDurable, Place::file(self.file), "not durable: the file system would not confirm the write")

@@ -98,7 +98,7 @@ pub fn inspect(
         Ok(Opened::File(input)) if input.size > 0 => input,
         // What is no file any more was put there; what can't be read may be readable again.
         Err(error) if recorded.is_some() && error.code != Code::FileUnreadable => {
-            return Ok(Inspection::Broken(vec![*error]));
+            return Ok(Inspection::Broken(vec![error.help(BROKEN_HELP)]));
         }
         Err(error) => return Err(error),
         Ok(_) => {

@@ -226,7 +226,7 @@ fn refuse_link(workspace: &Workspace) -> Checked<()> {
         Diagnostic::new(
             Code::LinkRefused,
             Place::file(FILE),
-            "a symbolic link stands where a file is to be written",
+            "a symbolic link stands in the way, and nothing is written through links",
         )
         .found("a symbolic link")
         .expected("a regular file, or nothing")
