@@ -11,7 +11,7 @@ use super::InputFile;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 
 /// How much is read at a time, and at first: often the last line is all that matters.
-const STEP: usize = 64 * 1024;
+const STEP: usize = 32 * 1024;
 const FIRST_STEP: usize = 8 * 1024;
 
 /// Hands out the lines of a file, last one first.
