@@ -170,6 +170,17 @@ impl SignalName {
     pub const RESPONSES: Self = Self::builtin("responses");
 }
 
+/// The items, each once, in the order in which they come first.
+pub fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for item in items {
+        if !distinct.contains(&item) {
+            distinct.push(item);
+        }
+    }
+    distinct
+}
+
 macro_rules! reason_codes {
     ($($constant:ident: $doc:literal,)*) => {
         impl ReasonCode {

@@ -15,7 +15,7 @@ use crate::decision::{
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
-use crate::ids::{Digest, ReasonCode};
+use crate::ids::{Digest, distinct};
 use crate::policy::{Identity, Level, Policy, document};
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, verify};
@@ -196,12 +196,7 @@ fn kept_policy(workspace: &Workspace, line: &RecordedLine) -> Checked<Policy> {
 }
 
 fn check_same(line: &RecordedLine, decision: &Decision) -> Checked<()> {
-    let mut codes: Vec<&ReasonCode> = Vec::new();
-    for reason in &decision.reasons {
-        if !codes.contains(&&reason.code) {
-            codes.push(&reason.code);
-        }
-    }
+    let codes = distinct(decision.reasons.iter().map(|reason| &reason.code));
     if decision.level == line.level && codes.into_iter().eq(&line.reasons) {
         return Ok(());
     }

@@ -221,7 +221,7 @@ pub(super) fn told(evaluated: Evaluated, failure: Option<Failure>) -> Evaluated 
 }
 
 /// Leaves the diagnostics of a run that could not decide. A lock that another run holds, a secret
-/// that is not set and a newer format are no fault of the workspace: they are told, and that is all.
+/// that is not set and a newer format are no fault of the workspace: they leave no diagnostics.
 pub(super) fn undecided(workspace: &Workspace, finding: Diagnostic, at: Timestamp) -> Undecided {
     let mut undecided = Undecided::of(Box::new(finding.clone()));
     if finding.code == Code::LockHeld {

@@ -204,15 +204,12 @@ impl Walk<'_> {
                     chained.seq == 1 || chained.adopted.is_some() || chained.segment.is_some();
                 self.tail.head = Some(head);
             }
-            let may_be_unsigned = chained.unsigned;
+
             if !reached {
                 reached = self.reached(recorded, head, &chained);
                 self.lines.extend(RecordedLine::parse(line.bytes));
             }
             self.looked_at += 1;
-            if may_be_unsigned {
-                self.successor_unsigned = None;
-            }
             let enough = reached && self.purpose.is_satisfied(self.looked_at);
             if enough || chained.segment.is_some() || !self.problems.is_empty() {
                 return Ok(());
@@ -244,7 +241,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Once a line is signed, later ones must be; a reseal may openly go on unsigned.
+    /// Once a line is signed, later ones must be. A reseal that goes on unsigned begins a journal, so
+    /// nothing stands before it.
     fn check_signature(&mut self, line: &[u8], seq: u64) {
         let signature = signing::check(line, self.key);
         if signature == Signature::None {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::signing::{self, SigningKey};
 use crate::decision::{Before, Decision, Inputs, inputs};
-use crate::ids::{Digest, ReasonCode, SignalName};
+use crate::ids::{Digest, ReasonCode, SignalName, distinct};
 use crate::policy::{Level, Policy};
 use crate::signals::{Outcome, Percent, Reading, Readings, Risk, Status, Value};
 use crate::time::Timestamp;
@@ -116,12 +116,7 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
         recent_responses,
     } = inputs(entry.readings);
     let decision = entry.decision;
-    let mut reasons: Vec<&ReasonCode> = Vec::new();
-    for reason in &decision.reasons {
-        if !reasons.contains(&&reason.code) {
-            reasons.push(&reason.code);
-        }
-    }
+    let reasons = distinct(decision.reasons.iter().map(|reason| &reason.code));
     let invalid = entry
         .readings
         .iter()
@@ -183,9 +178,6 @@ pub struct Chained<'a> {
     /// The sealed segment that a reseal names.
     #[serde(default)]
     pub segment: Option<Segment>,
-    /// True on a reseal that goes on unsigned behind a signed journal.
-    #[serde(default)]
-    pub unsigned: bool,
 }
 
 /// A sealed segment, as the first line of its successor names it.

@@ -12,7 +12,7 @@ use crate::decision::{Before, Decision, Inputs, Needs, Reason, inputs};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
-use crate::ids::{Digest, ReasonCode, SignalName};
+use crate::ids::{Digest, ReasonCode, SignalName, distinct};
 use crate::policy::{Identity, Level, Policy, Thresholds};
 use crate::signals::{Outcome, Reading, Readings, Source, Status, Value};
 use crate::time::Timestamp;
@@ -248,12 +248,7 @@ struct RawStored {
 impl RawStored {
     fn details(&mut self) -> Option<Details> {
         let (reasons, document) = self.reasons.take().zip(self.document.take())?;
-        let mut codes: Vec<ReasonCode> = Vec::new();
-        for reason in reasons {
-            if !codes.contains(&reason.code) {
-                codes.push(reason.code);
-            }
-        }
+        let codes = distinct(reasons.into_iter().map(|reason| reason.code));
         let readings = std::mem::take(&mut self.readings);
         Some(Details {
             before: self.before.take(),

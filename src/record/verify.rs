@@ -275,7 +275,7 @@ impl<'a> Pass<'a> {
             None => self.first_chained(&chained, prev),
             Some(before) => self.follows(before, head, prev, was_reported),
         }
-        self.signature(line, head.seq, chained.unsigned);
+        self.signature(line, head.seq);
         self.note_policy(chained.doc);
         if self.against.head.is_some_and(|kept| kept.seq == head.seq) {
             self.head_seen = true;
@@ -354,7 +354,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn signature(&mut self, line: &[u8], seq: u64, unsigned: bool) {
+    fn signature(&mut self, line: &[u8], seq: u64) {
         let signature = signing::check(line, self.against.key);
         let file_line = Some(self.result.lines);
         match signature {
@@ -367,7 +367,7 @@ impl<'a> Pass<'a> {
                 self.problem(finding);
             }
         }
-        if signature == Signature::None && self.was_signed && !unsigned {
+        if signature == Signature::None && self.was_signed {
             let finding = missing_signature(&self.result.file, file_line, seq);
             self.problem(finding);
         }

@@ -119,6 +119,11 @@ fn an_unsigned_line_behind_signed_ones_is_gone_on_from_by_nobody() {
             &Digest::of(lines[0].as_bytes()).to_string(),
             &Digest::of(lines[1].as_bytes()).to_string(),
         );
+    // Nor does a line become one of ours by saying that it may be unsigned, as a reseal says it.
+    let excused = forged.replace("{\"timestamp\"", "{\"unsigned\":true,\"timestamp\"");
+    workspace.write(JOURNAL, format!("{}\n{excused}\n", lines.join("\n")));
+    with_secret(&workspace, &["audit", "verify"]).exits(5);
+    with_secret(&workspace, &["status"]).exits(5);
     workspace.write(JOURNAL, format!("{}\n{forged}\n", lines.join("\n")));
     workspace.run_at("2026-01-15T12:03:00Z").exits(5);
     with_secret(&workspace, &["run", "--at", "2026-01-15T12:04:00Z"]).exits(5);
