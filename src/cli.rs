@@ -4,6 +4,7 @@
 //! variables are read here and passed on as arguments. Standard output carries results,
 //! everything else goes to standard error.
 
+mod action;
 mod audit;
 mod completions;
 mod doctor;
@@ -110,6 +111,8 @@ enum Command {
     /// Verify the record, or go on behind a broken one
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Run one native check or action, now and alone
+    Action(action::ActionArgs),
     /// Start a workspace: directories, starter files, the workflow; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -179,6 +182,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Explain(arguments) => explain::explain(context, &arguments),
         Command::Status(arguments) => status::status(context, &arguments),
         Command::Audit(command) => audit::audit(context, &command),
+        Command::Action(arguments) => action::action(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

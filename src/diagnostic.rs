@@ -102,6 +102,10 @@ codes! {
     Error StateUnreadable = "STATE_UNREADABLE": "The state file can't be read.",
     Warning FixBranchFailed = "FIX_BRANCH_FAILED": "The fix branch could not be made.",
     Error NothingRecorded = "NOTHING_RECORDED": "No decision was recorded here yet.",
+    Error KillSwitchOn = "KILL_SWITCH_ON": "The kill switch is on, or can't be read, so nothing is changed.",
+    Error AnchorMissing = "ANCHOR_MISSING": "There is no integrity anchor to mirror.",
+    Error AnchorChainBroken = "ANCHOR_CHAIN_BROKEN": "An entry of the chain of anchors does not hold.",
+    Error SnapshotBroken = "SNAPSHOT_BROKEN": "A snapshot is not what its recorded digest names.",
     Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
 }
 

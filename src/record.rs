@@ -6,6 +6,7 @@
 //! [`crate::decision`].
 
 pub mod fix_branch;
+pub mod heads;
 pub mod journal;
 pub mod line;
 pub mod marker;

@@ -103,6 +103,11 @@ impl Timestamp {
         self.0.format("%Y%m%d%H%M%S").to_string()
     }
 
+    /// `yyyymmddTHHMMSS+0000` (ISO 8601, basic format), the form that names of mirrors carry.
+    pub fn basic(self) -> String {
+        self.0.format("%Y%m%dT%H%M%S+0000").to_string()
+    }
+
     /// `yyyy-mm-dd HH:MM:SS UTC`, the form for a person.
     pub fn human(self) -> String {
         self.0.format("%Y-%m-%d %H:%M:%S UTC").to_string()

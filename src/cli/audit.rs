@@ -7,15 +7,12 @@ use serde::Serialize;
 
 use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, parse_time, secrets};
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::read::read_own;
+use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
-use crate::record::{
-    HEADS_FILE, Head, JOURNALS, LINE_LIMIT, STATE_JOURNAL, SigningKey, StoredState, reseal,
-};
+use crate::record::{Head, JOURNALS, STATE_JOURNAL, SigningKey, StoredState, heads, reseal};
 use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
@@ -130,9 +127,9 @@ fn journals(
 ) -> Checked<Vec<Verification>> {
     // Readers read the heads before the journals, which may have grown meanwhile.
     let state = StoredState::load(workspace);
-    let heads = other_heads(workspace)?;
+    let heads = heads::load(workspace)?;
     let mut all = Vec::new();
-    let named = heads.iter().map(|(name, _)| name.as_str());
+    let named = heads.keys().map(String::as_str);
     let others = named.filter(|name| !JOURNALS.contains(name));
     for file in JOURNALS.into_iter().chain(others) {
         let head = match file {
@@ -141,10 +138,7 @@ fn journals(
                 .ok()
                 .and_then(Option::as_ref)
                 .and_then(StoredState::head),
-            other => heads
-                .iter()
-                .find(|(name, _)| name == other)
-                .map(|(_, head)| *head),
+            other => heads.get(other).copied(),
         };
         let mut found = verify(workspace, file, Against { head, key })?;
         if file == STATE_JOURNAL {
@@ -260,28 +254,6 @@ fn as_a_run_sees_it(
         }
     }
     Ok(())
-}
-
-/// The recorded heads of the other journals.
-fn other_heads(workspace: &Workspace) -> Checked<Vec<(String, Head)>> {
-    let Some(bytes) = read_own(workspace, HEADS_FILE, LINE_LIMIT)? else {
-        return Ok(Vec::new());
-    };
-    let heads: Result<std::collections::BTreeMap<String, Head>, _> = serde_json::from_slice(&bytes);
-    heads
-        .map(|heads| heads.into_iter().collect())
-        .map_err(|error| {
-            Box::new(
-                Diagnostic::new(
-                    Code::JournalBroken,
-                    Place::line(HEADS_FILE, error.line() as u64),
-                    "the heads of the journals can't be read",
-                )
-                .found(error.to_string())
-                .expected("an object of journals with `seq` and `sha256`")
-                .help("restore it from version control"),
-            )
-        })
 }
 
 fn human(context: &Context, audit: &Audit) -> String {

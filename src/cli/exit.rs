@@ -13,6 +13,8 @@ pub enum Exit {
     Failed,
     /// 2: the command line makes no sense.
     Usage,
+    /// 3: a closed gate stands before what was to be changed.
+    Blocked,
     /// 5: tampering or a broken chain was found.
     Tampering,
     /// `run --exit-code`: 0 for GREEN, 10 for YELLOW, 15 for a level between, 20 for RED.
@@ -26,6 +28,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage => 2,
+            Self::Blocked => 3,
             Self::Tampering => 5,
             Self::Level(level) => level.exit_code(),
         }

@@ -117,11 +117,7 @@ pub fn verify(workspace: &Workspace, file: &str, against: Against<'_>) -> Checke
 
 /// Calls `each` with every line of the first `length` bytes, without its newline, and whether a
 /// newline ended it.
-pub(super) fn each_line(
-    input: &InputFile,
-    length: u64,
-    each: &mut dyn FnMut(&[u8], bool),
-) -> Checked<()> {
+pub fn each_line(input: &InputFile, length: u64, each: &mut dyn FnMut(&[u8], bool)) -> Checked<()> {
     let mut buffer = vec![0; CHUNK];
     let mut filled = 0;
     let mut at = 0;
@@ -540,7 +536,7 @@ fn segment_before(input: &InputFile) -> Checked<Option<Segment>> {
 }
 
 /// The digest of a whole file, in constant memory.
-pub(super) fn digest_of(input: &InputFile) -> Checked<Digest> {
+pub fn digest_of(input: &InputFile) -> Checked<Digest> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     let mut at = 0;

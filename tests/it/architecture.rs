@@ -45,6 +45,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "response",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "response",
+        ],
+    ),
+    (
         "report",
         &[
             "ids",
@@ -69,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "decision",
             "record",
             "evaluation",
+            "response",
             "report",
             "cli",
         ],

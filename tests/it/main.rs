@@ -18,6 +18,7 @@
     reason = "tests make, change and break files as other programs do, and say what they skip"
 )]
 
+mod actions;
 mod architecture;
 mod bad_inputs;
 mod commands;

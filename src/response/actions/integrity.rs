@@ -1,0 +1,88 @@
+//! `integrity_check` and `full_integrity_check`: can everything be read as what it should be?
+//!
+//! The first looks at the signals, the policy document and the state file, as a run would; the
+//! second also at every row of the registry and every line of every journal.
+
+use super::{Found, Ground, registry};
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::policy::document;
+use crate::record::verify::{self, Against, Verdict};
+use crate::record::{JOURNALS, STATE_JOURNAL, StoredState, heads, state};
+use crate::signals::{self, ReadContext, Status};
+
+/// The quick check.
+pub(super) fn check(ground: Ground<'_>) -> Found {
+    let mut found = Found::default();
+    let readings = signals::load_all(ReadContext {
+        workspace: ground.workspace,
+        at: ground.at,
+        limit: ground.limit,
+    });
+    for reading in &readings {
+        found.note(format!(
+            "signal {}: {}",
+            reading.signal,
+            reading.status().as_str()
+        ));
+        found.findings.extend(reading.errors().iter().cloned());
+    }
+    if readings
+        .iter()
+        .all(|reading| reading.status() == Status::Missing)
+    {
+        found
+            .findings
+            .extend(readings.empty_workspace(ground.workspace));
+    }
+    let document = document::load(ground.workspace);
+    found.note(format!(
+        "policy document: {}",
+        document.policy.identity().name
+    ));
+    found.findings.extend(document.problems);
+    match StoredState::load(ground.workspace) {
+        Ok(Some(_)) => found.note(format!("{} can be read", state::FILE)),
+        Ok(None) => found.note(format!(
+            "{} is not there: nothing was decided yet",
+            state::FILE
+        )),
+        Err(finding) => found.add(*finding),
+    }
+    found
+}
+
+/// The whole check.
+pub(super) fn check_all(ground: Ground<'_>) -> Found {
+    let mut found = check(ground);
+    found.join(registry::validate(ground));
+    if let Err(finding) = journals(ground, &mut found) {
+        found.add(*finding);
+    }
+    found
+}
+
+fn journals(ground: Ground<'_>, found: &mut Found) -> Checked<()> {
+    // The heads before the journals, which may have grown meanwhile.
+    let state = StoredState::load(ground.workspace).ok().flatten();
+    let others = heads::load(ground.workspace)?;
+    for file in JOURNALS {
+        let head = match file {
+            STATE_JOURNAL => state.as_ref().and_then(StoredState::head),
+            other => others.get(other).copied(),
+        };
+        let against = Against {
+            head,
+            key: ground.key,
+        };
+        let verified = verify::verify(ground.workspace, file, against)?;
+        found.note(match verified.verdict {
+            Verdict::Absent => format!("{file}: not there"),
+            Verdict::Unchained => format!("{file}: a plain log without a chain"),
+            Verdict::Whole => format!("{file}: whole, {} lines", verified.lines),
+            Verdict::Broken => format!("{file}: BROKEN, {} problems", verified.problem_count),
+        });
+        let problems: Vec<Diagnostic> = verified.problems;
+        found.findings.extend(problems);
+    }
+    Ok(())
+}
