@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod init;
 mod output;
+mod respond;
 mod run;
 mod secrets;
 mod status;
@@ -36,6 +37,7 @@ Examples:
   policy-orchestrator run --dry-run           decide and explain; write nothing
   policy-orchestrator explain                 why is it RED, and what would make it GREEN?
   policy-orchestrator status                  the last decision, its age, and is the record whole?
+  policy-orchestrator respond                 what does the level call for? starts nothing
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
 
@@ -111,6 +113,8 @@ enum Command {
     /// Verify the record, or go on behind a broken one
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// What the level calls for, and which gates stand before it; starts nothing
+    Respond(respond::RespondArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
     /// Start a workspace: directories, starter files, the workflow; overwrites nothing
@@ -182,6 +186,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Explain(arguments) => explain::explain(context, &arguments),
         Command::Status(arguments) => status::status(context, &arguments),
         Command::Audit(command) => audit::audit(context, &command),
+        Command::Respond(arguments) => respond::respond(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),

@@ -23,10 +23,13 @@ pub use state::StoredState;
 /// The journal of decisions, relative to the workspace.
 pub const STATE_JOURNAL: &str = "state/policy_state_log.jsonl";
 
+/// The log of applied responses, relative to the workspace.
+pub const RESPONSE_LOG: &str = "state/policy_response_log.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
 pub const JOURNALS: [&str; 3] = [
     STATE_JOURNAL,
-    "state/policy_response_log.jsonl",
+    RESPONSE_LOG,
     "state/policy_response_journal.jsonl",
 ];
 

@@ -1,8 +1,12 @@
 //! Responses: what a level calls for.
 //!
-//! So far the five [`actions`] live here, each runnable alone, and the [`kill_switch`] that stops the
-//! one that changes things. Plan, gates, apply and undo are to come; until then nothing starts an
-//! action but a person.
+//! The five native [`actions`], each runnable alone; the [`plan`] that a level calls for; the
+//! [`gates`] and the [`facts`] that they ask for; the [`preview`] of a dry run; the [`kill_switch`].
+//! Apply and undo are to come; until then nothing starts an action but a person.
 
 pub mod actions;
+pub mod facts;
+pub mod gates;
 pub mod kill_switch;
+pub mod plan;
+pub mod preview;

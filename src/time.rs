@@ -98,6 +98,14 @@ impl Timestamp {
             .unwrap_or(self)
     }
 
+    /// The first moment of the day after this one, in UTC.
+    #[must_use]
+    pub fn next_day(self) -> Self {
+        let day = self.0.date_naive().and_hms_opt(0, 0, 0);
+        let midnight = day.and_then(|midnight| Self::checked(midnight.and_utc()));
+        midnight.unwrap_or(self).plus_seconds(86_400)
+    }
+
     /// `yyyymmddHHMMSS`, the form that names of branches and segments carry.
     pub fn compact(self) -> String {
         self.0.format("%Y%m%d%H%M%S").to_string()

@@ -201,9 +201,10 @@ fn not_recorded(
 
 /// The temporary files of writes that a run does not always make; those of the others are removed
 /// by the writes themselves.
-const RARE_TEMPORARIES: [&str; 3] = [
+const RARE_TEMPORARIES: [&str; 4] = [
     POLICY_TEMPORARY,
     "state/.policy_state_log.jsonl.tmp",
+    "state/.policy_response_preview.json.tmp",
     "reports/.policy_orchestrator_failure.json.tmp",
 ];
 

@@ -58,6 +58,16 @@ impl Action {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
+    /// The command that runs it alone.
+    pub fn command(self) -> String {
+        let apply = if self.undo_instruction().is_some() {
+            " --apply"
+        } else {
+            ""
+        };
+        format!("policy-orchestrator action {}{apply}", self.name())
+    }
+
     /// How what it changed is taken back by hand; `None` for an action that only reads (row OR-08).
     pub fn undo_instruction(self) -> Option<&'static str> {
         (self == Self::IntegrityAnchorMirror)

@@ -28,6 +28,7 @@ mod fix_branch;
 mod forgery;
 mod journal;
 mod orchestrator;
+mod response;
 mod shared_inputs;
 mod workspace;
 mod writes;

@@ -18,6 +18,9 @@ const SOURCE: &str = "artifacts/integrity_anchor.json";
 /// The chain as it was before the last mirror.
 const BACKUP: &str = "mirrors/anchor_chain.json.backup";
 
+/// A fixed name, so that one that a killed process left is removed by the next mirror.
+const TEMPORARY: &str = "mirrors/.anchor.json.tmp";
+
 /// How far ahead a free name is looked for: names are a second apart.
 const SECONDS: i64 = 3600;
 
@@ -71,7 +74,8 @@ pub(super) fn mirror(ground: Ground<'_>, _lock: &WorkspaceLock) -> Checked<Found
     write::make_directory(ground.workspace, "mirrors").map_err(written)?;
     // The first mirror is undone to a chain without an entry.
     replace(BACKUP, former.as_deref().unwrap_or(b"[]\n"))?;
-    replace(&name, &anchor)?;
+    let copy = || write::replace_by_way_of(ground.workspace, &name, TEMPORARY, &anchor);
+    ground.retry.retry(copy).map_err(written)?;
     replace(anchor_chain::FILE, &chain)?;
     found.note(format!("the chain as it was is in {BACKUP}"));
     Ok(found)

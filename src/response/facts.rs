@@ -1,0 +1,306 @@
+//! What the gates ask for, read from the workspace. Nothing is written.
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::gates::{BrakeFact, DecisionFact, FRESH, Fact, Facts, RATE_WINDOW, UnlockFact};
+use super::kill_switch;
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::fs::read::read_own;
+use crate::fs::reverse::ReverseLines;
+use crate::fs::{Opened, Workspace};
+use crate::ids::SignalName;
+use crate::policy::Level;
+use crate::record::journal::{self, Inspection, JournalTail, Purpose};
+use crate::record::verify::{Against, verify};
+use crate::record::{
+    Head, LINE_LIMIT, RESPONSE_LOG, STATE_JOURNAL, SigningKey, StoredState, heads,
+};
+use crate::signals::{self, Outcome, ReadContext, Value, trust};
+use crate::time::Timestamp;
+
+/// The safety brake, relative to the workspace.
+pub const BRAKE_FILE: &str = "forensics/safety_brake_state.json";
+
+/// The trust guard's limits, relative to the workspace; absent means the defaults.
+pub const LIMITS_FILE: &str = "policy/trust_guard_policy.json";
+
+/// How many lines of the journal of decisions are checked.
+const LINES: usize = 1000;
+
+/// Manual unlocks a day where no file says (row C-28).
+const UNLOCKS: u64 = 3;
+
+/// Responses in 24 hours where the brake's file does not say (OR-14).
+const RESPONSES: u64 = 10;
+
+/// A file of the safeguards larger than this is none.
+const LIMIT: u64 = 1024 * 1024;
+
+/// What to find out, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Where.
+    pub workspace: &'a Workspace,
+    /// The time now.
+    pub at: Timestamp,
+    /// The level to respond to; `None` for the one that was decided.
+    pub wanted: Option<&'a Level>,
+    /// The size limit of an input, in bytes.
+    pub limit: u64,
+    /// The key that signs journals.
+    pub key: Option<&'a SigningKey>,
+    /// True under `ENV=production`.
+    pub production: bool,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Survey {
+    /// For the gates.
+    pub facts: Facts,
+    /// The journal line of the decision.
+    pub decision: Option<Head>,
+}
+
+/// Finds out everything that the gates ask for. `None` where no level was named and none is decided
+/// or can be read; the finding says which.
+pub fn survey(question: Question<'_>) -> Checked<Option<Survey>> {
+    let Question {
+        workspace,
+        at,
+        wanted,
+        key,
+        production,
+        ..
+    } = question;
+    let end = journal_end(workspace, key);
+    let (decision, head) = match &end {
+        Ok((tail, state)) => (Ok(decided(tail, state.as_ref())), tail.head),
+        Err(finding) => (Err(finding.message.clone()), None),
+    };
+    let wanted = match (wanted, &decision, end.as_ref().err()) {
+        (Some(level), _, _) => level.clone(),
+        (None, Ok(Some(decision)), _) => decision.level.clone(),
+        (None, _, Some(finding)) => return Err(finding.clone()),
+        (None, _, None) => return Ok(None),
+    };
+    let facts = Facts {
+        at,
+        wanted,
+        kill_switch: kill_switch::closed(workspace)
+            .map(|finding| finding.found.unwrap_or(finding.message)),
+        journals: journals(workspace, key, end),
+        decision,
+        trust_locked: trust_locked(question),
+        brake: brake(workspace),
+        responses: responses(question),
+        unlocks: unlocks(workspace, at),
+        production,
+        has_key: key.is_some(),
+    };
+    Ok(Some(Survey {
+        facts,
+        decision: head,
+    }))
+}
+
+/// The end of the journal of decisions; what is broken comes back as its first problem.
+fn journal_end(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+) -> Checked<(JournalTail, Option<StoredState>)> {
+    let state = StoredState::load(workspace)?;
+    let look = Purpose::Look { lines: LINES };
+    match journal::inspect(workspace, state.as_ref(), key, look)? {
+        Inspection::Whole(tail) => Ok((*tail, state)),
+        Inspection::Broken(mut problems) => Err(Box::new(problems.swap_remove(0))),
+    }
+}
+
+/// The last decision: the journal's, which may be ahead of the state file. A state file without a
+/// chained line is the predecessor's.
+fn decided(tail: &JournalTail, state: Option<&StoredState>) -> Option<DecisionFact> {
+    if let Some(line) = &tail.last {
+        return Some(DecisionFact {
+            level: line.level.clone(),
+            at: line.at,
+            given_clock: line.given_clock,
+        });
+    }
+    state.map(|state| DecisionFact {
+        level: state.level.clone(),
+        at: state.evaluated_at,
+        given_clock: state.given_clock,
+    })
+}
+
+fn journals(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    end: Checked<(JournalTail, Option<StoredState>)>,
+) -> Fact<String> {
+    let (tail, state) = end.map_err(said)?;
+    // What could not be appended to could not record a response either.
+    journal::inspect(workspace, state.as_ref(), key, Purpose::Append).map_err(said)?;
+    for (file, head) in heads::load(workspace).map_err(said)? {
+        let against = Against {
+            head: Some(head),
+            key,
+        };
+        let found = verify(workspace, &file, against).map_err(said)?;
+        if let Some(problem) = found.problems.into_iter().next() {
+            return Err(said(Box::new(problem)));
+        }
+    }
+    Ok(format!(
+        "the last {} of {STATE_JOURNAL} follow each other",
+        tail.looked_at
+    ))
+}
+
+#[expect(clippy::boxed_local, reason = "findings come boxed")]
+fn said(finding: Box<Diagnostic>) -> String {
+    let Diagnostic { place, message, .. } = *finding;
+    format!("{place}: {message}")
+}
+
+fn trust_locked(question: Question<'_>) -> Fact<Option<bool>> {
+    let reading = trust::load(context(question));
+    match reading.outcome {
+        Outcome::Valid(Value::Flag(locked)) => Ok(Some(locked)),
+        Outcome::Missing(_) => Ok(None),
+        Outcome::Invalid(mut problems) if !problems.is_empty() => {
+            Err(said(Box::new(problems.swap_remove(0))))
+        }
+        _ => Err("the trust lock can't be read".to_owned()),
+    }
+}
+
+fn context(question: Question<'_>) -> ReadContext<'_> {
+    ReadContext {
+        workspace: question.workspace,
+        at: question.at,
+        limit: question.limit,
+    }
+}
+
+/// A small JSON file as a shape: `None` where it is absent. An empty one can't be read.
+fn parsed<T: serde::de::DeserializeOwned>(workspace: &Workspace, file: &str) -> Fact<Option<T>> {
+    let Some(bytes) = read_own(workspace, file, LIMIT).map_err(said)? else {
+        return Ok(None);
+    };
+    let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    serde_json::from_slice(bare)
+        .map(Some)
+        .map_err(|error| format!("{file} can't be read: {error}"))
+}
+
+fn brake(workspace: &Workspace) -> Fact<Option<BrakeFact>> {
+    #[derive(Deserialize)]
+    struct Raw {
+        is_engaged: bool,
+        response_count_24h: u64,
+        #[serde(default)]
+        max_allowed: Option<u64>,
+    }
+    let raw: Option<Raw> = parsed(workspace, BRAKE_FILE)?;
+    Ok(raw.map(|raw| BrakeFact {
+        engaged: raw.is_engaged,
+        counted: raw.response_count_24h,
+        allowed: raw.max_allowed.unwrap_or(RESPONSES),
+    }))
+}
+
+/// Adaptive responses of the history and own applies, in the last 24 hours (C-31, D-07).
+fn responses(question: Question<'_>) -> Fact<u64> {
+    let unreadable = || "the response history can't be read".to_owned();
+    let reading =
+        signals::load(&SignalName::RESPONSES, context(question)).ok_or_else(unreadable)?;
+    let of_history = match reading.outcome {
+        Outcome::Valid(Value::Count(count)) => count,
+        Outcome::Missing(_) => 0,
+        Outcome::Invalid(mut problems) if !problems.is_empty() => {
+            return Err(said(Box::new(problems.swap_remove(0))));
+        }
+        _ => return Err(unreadable()),
+    };
+    Ok(of_history + own_applies(question.workspace, question.at).map_err(said)?)
+}
+
+/// Own applies in the last 24 hours, from the end of their log. An entry that can't be read or
+/// dated counts; blocked attempts don't.
+fn own_applies(workspace: &Workspace, at: Timestamp) -> Checked<u64> {
+    #[derive(Deserialize)]
+    struct Line {
+        timestamp: Timestamp,
+        mode: String,
+        #[serde(default)]
+        blocked: bool,
+    }
+    let Opened::File(input) = workspace.open_input(RESPONSE_LOG)? else {
+        return Ok(0);
+    };
+    let (begin, long_ago) = (
+        at.minus(RATE_WINDOW),
+        at.minus(FRESH + TimeDelta::hours(24)),
+    );
+    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
+    let mut count = 0;
+    while let Some(line) = lines.next_line()? {
+        if line.bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice::<Line>(line.bytes) {
+            Ok(line) if line.timestamp < long_ago => break,
+            Ok(line) => {
+                let counts = line.mode == "apply" && !line.blocked && line.timestamp >= begin;
+                count += u64::from(counts);
+            }
+            Err(_) => count += 1,
+        }
+    }
+    Ok(count)
+}
+
+/// Manual unlocks today: the larger count of both trust files, of the current UTC date (B-10, D-04).
+fn unlocks(workspace: &Workspace, at: Timestamp) -> Fact<UnlockFact> {
+    #[derive(Deserialize)]
+    struct Limits {
+        #[serde(default)]
+        manual_unlock_daily_limit: Option<u64>,
+        #[serde(default)]
+        max_manual_unlocks_per_day: Option<u64>,
+    }
+    #[derive(Deserialize)]
+    struct Counter {
+        #[serde(default)]
+        manual_unlocks_today: u64,
+        #[serde(default)]
+        manual_unlocks_last_reset: Option<Timestamp>,
+    }
+    let limits: Option<Limits> = parsed(workspace, LIMITS_FILE)?;
+    let named = limits.map(|limits| {
+        [
+            limits.manual_unlock_daily_limit,
+            limits.max_manual_unlocks_per_day,
+        ]
+    });
+    let allowed = named.into_iter().flatten().flatten().min();
+    let mut today = 0;
+    for file in trust::FILES {
+        let Some(counter) = parsed::<Counter>(workspace, file)? else {
+            continue;
+        };
+        let is_old = counter
+            .manual_unlocks_last_reset
+            .is_some_and(|reset| reset.next_day() <= at);
+        if !is_old {
+            today = today.max(counter.manual_unlocks_today);
+        }
+    }
+    Ok(UnlockFact {
+        today,
+        allowed: allowed.unwrap_or(UNLOCKS),
+    })
+}

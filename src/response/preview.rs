@@ -1,0 +1,113 @@
+//! The preview: what a dry run leaves in `state/policy_response_preview.json`.
+//!
+//! The first members are those of the predecessor's file (rows OR-01 to OR-03); `plan`, `gates` and
+//! what goes with them are ours. It holds nothing that was not computed before it was written.
+
+use serde::Serialize;
+
+use super::actions::Action;
+use super::gates::Gate;
+use super::plan::{Class, Plan};
+use crate::ids::Digest;
+use crate::policy::Level;
+use crate::record::Head;
+use crate::time::Timestamp;
+
+/// The file, relative to the workspace.
+pub const FILE: &str = "state/policy_response_preview.json";
+
+/// A dry run.
+#[derive(Debug, Serialize)]
+pub struct Preview {
+    response_id: String,
+    timestamp: Timestamp,
+    policy: Level,
+    mode: &'static str,
+    safety_gates_passed: bool,
+    actions_planned: usize,
+    actions_succeeded: usize,
+    results: Vec<Planned>,
+    schema: u32,
+    plan: Digest,
+    decision: Option<Head>,
+    would_be_blocked: bool,
+    /// Every gate, open or closed.
+    pub gates: Vec<Gate>,
+}
+
+/// An action that would be executed.
+#[derive(Debug, Serialize)]
+struct Planned {
+    action: Action,
+    command: String,
+    success: bool,
+    reversible: bool,
+    undo_instruction: Option<&'static str>,
+    stdout: String,
+    stderr: &'static str,
+    duration: f64,
+    class: Class,
+}
+
+impl Preview {
+    /// What a dry run of `plan` at this time came to. `response_id` is a UUID of version 4
+    /// (RFC 9562).
+    pub fn new(plan: Plan, gates: Vec<Gate>, at: Timestamp, response_id: String) -> Self {
+        let passed = gates.iter().all(|gate| gate.open);
+        let digest = plan.digest();
+        let results: Vec<Planned> = plan
+            .actions
+            .into_iter()
+            .map(|planned| Planned {
+                action: planned.action,
+                stdout: format!("[DRY-RUN] Would execute: {}", planned.command),
+                command: planned.command,
+                success: true,
+                reversible: planned.reversible,
+                undo_instruction: planned.undo_instruction,
+                stderr: "",
+                duration: 0.0,
+                class: planned.class,
+            })
+            .collect();
+        Self {
+            response_id,
+            timestamp: at,
+            policy: plan.policy,
+            mode: "dry-run",
+            safety_gates_passed: passed,
+            actions_planned: results.len(),
+            actions_succeeded: results.len(),
+            results,
+            schema: 1,
+            plan: digest,
+            decision: plan.decision,
+            would_be_blocked: !passed,
+            gates,
+        }
+    }
+
+    /// The level that is responded to.
+    pub fn policy(&self) -> &Level {
+        &self.policy
+    }
+
+    /// True where a gate is closed.
+    pub fn would_be_blocked(&self) -> bool {
+        self.would_be_blocked
+    }
+
+    /// The commands that would run, in their order, and whether each can be taken back.
+    pub fn commands(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.results
+            .iter()
+            .map(|planned| (planned.command.as_str(), planned.reversible))
+    }
+
+    /// The bytes of the file: JSON indented by two blanks, ended by a newline.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
