@@ -73,15 +73,16 @@ pub(super) fn action(context: &Context, arguments: &ActionArgs) -> anyhow::Resul
         key: key.as_ref(),
         retry: &retry,
     };
-    let changes = action.undo_instruction().is_some();
-    let only_says = changes && !arguments.apply;
-    if let Some(closed) = kill_switch::closed(&workspace).filter(|_| changes && arguments.apply) {
-        context.output.findings([&closed]);
-        return Ok(Exit::Blocked);
-    }
+    let only_says = action.changes_files() && !arguments.apply;
     let outcome = if action.writes() && !only_says {
         let timeout = lock_timeout(arguments.lock_timeout);
         let lock = WorkspaceLock::acquire(&workspace, "action", timeout, &retry)?;
+        // Asked when the wait for the lock is over: it may have been turned on meanwhile.
+        let closed = kill_switch::closed(&workspace).filter(|_| action.changes_files());
+        if let Some(closed) = closed {
+            context.output.findings([&closed]);
+            return Ok(Exit::Blocked);
+        }
         actions::run_and_write(action, ground(clock(arguments.at).read()), &lock)
     } else {
         actions::run(action, ground(clock(arguments.at).read()))

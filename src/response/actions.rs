@@ -60,12 +60,14 @@ impl Action {
 
     /// The command that runs it alone.
     pub fn command(self) -> String {
-        let apply = if self.undo_instruction().is_some() {
-            " --apply"
-        } else {
-            ""
-        };
+        let apply = if self.changes_files() { " --apply" } else { "" };
         format!("policy-orchestrator action {}{apply}", self.name())
+    }
+
+    /// True where it changes what it is about: such an action can be taken back, and is asked for
+    /// twice.
+    pub fn changes_files(self) -> bool {
+        self.undo_instruction().is_some()
     }
 
     /// How what it changed is taken back by hand; `None` for an action that only reads (row OR-08).

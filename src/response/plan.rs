@@ -75,7 +75,7 @@ pub fn plan(level: &Level, decision: Option<Head>) -> Option<Plan> {
         action: *action,
         class,
         command: action.command(),
-        reversible: action.undo_instruction().is_some(),
+        reversible: action.changes_files(),
         undo_instruction: action.undo_instruction(),
     };
     Some(Plan {

@@ -255,6 +255,27 @@ fn the_kill_switch_stops_the_mirror_and_an_unreadable_one_is_on() {
 }
 
 #[test]
+fn a_kill_switch_turned_on_while_the_mirror_waits_for_the_lock_stops_it() {
+    let workspace = with_anchor();
+    workspace.write("state/.lock", "process 1 (test)\n");
+    let lock = std::fs::File::open(workspace.file("state/.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut waiting = workspace
+        .command(&["action", "integrity_anchor_mirror", "--apply"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    let stderr = waiting.stderr.as_mut().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stderr), &mut told).unwrap();
+    assert!(told.contains("waiting for process 1"), "{told}");
+    workspace.write("state/kill_switch.json", "{\"on\": true}");
+    drop(lock);
+    assert_eq!(waiting.wait().unwrap().code(), Some(3));
+    assert!(!workspace.file("mirrors").exists());
+}
+
+#[test]
 fn changed_mirrors_and_snapshots_are_named() {
     let workspace = with_anchor();
     for _ in 0..2 {
