@@ -39,5 +39,8 @@ pub const HEADS_FILE: &str = "state/journal_heads.json";
 /// Where policy documents are kept under their digest before a line names them.
 pub const POLICIES_DIR: &str = "state/policies";
 
+/// How many lines at the end of the journal of decisions are checked by a look at it.
+pub const LOOK_BACK: usize = 1000;
+
 /// The longest line that a journal of ours can have; a longer one is none.
 pub const LINE_LIMIT: u64 = 1024 * 1024;

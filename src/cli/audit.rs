@@ -12,7 +12,7 @@ use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
-use crate::record::{Head, JOURNALS, STATE_JOURNAL, SigningKey, StoredState, heads, reseal};
+use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, heads, reseal};
 use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
@@ -125,22 +125,11 @@ fn journals(
     key: Option<&SigningKey>,
     kept: Option<Head>,
 ) -> Checked<Vec<Verification>> {
-    // Readers read the heads before the journals, which may have grown meanwhile.
     let state = StoredState::load(workspace);
-    let heads = heads::load(workspace)?;
+    let decisions = state.as_ref().ok().and_then(Option::as_ref);
     let mut all = Vec::new();
-    let named = heads.keys().map(String::as_str);
-    let others = named.filter(|name| !JOURNALS.contains(name));
-    for file in JOURNALS.into_iter().chain(others) {
-        let head = match file {
-            STATE_JOURNAL => state
-                .as_ref()
-                .ok()
-                .and_then(Option::as_ref)
-                .and_then(StoredState::head),
-            other => heads.get(other).copied(),
-        };
-        let mut found = verify(workspace, file, Against { head, key })?;
+    for (file, head) in heads::of_all(workspace, decisions.and_then(StoredState::head))? {
+        let mut found = verify(workspace, &file, Against { head, key })?;
         if file == STATE_JOURNAL {
             held_against(workspace, kept, key, &mut found)?;
             as_a_run_sees_it(workspace, &state, key, &mut found)?;

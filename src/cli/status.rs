@@ -9,15 +9,12 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::Level;
 use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
-use crate::record::{Head, STATE_JOURNAL, StoredState, marker, state};
+use crate::record::{Head, LOOK_BACK, STATE_JOURNAL, StoredState, marker, state};
 use crate::report::paint::symbol;
 use crate::time::{Timestamp, in_words};
 
 /// A decision may be dated so far after now before its clock counts as wrong.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// How much of the journal's end is checked.
-const LINES: usize = 1000;
 
 #[derive(Debug, Args)]
 #[command(
@@ -106,7 +103,7 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         workspace,
         stored.as_ref(),
         key.as_ref(),
-        Purpose::Look { lines: LINES },
+        Purpose::Look { lines: LOOK_BACK },
     )?;
     let (journal, last) = match inspected {
         Inspection::Whole(tail) => (

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{HEADS_FILE, Head, LINE_LIMIT};
+use super::{HEADS_FILE, Head, JOURNALS, LINE_LIMIT, STATE_JOURNAL};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
@@ -27,4 +27,27 @@ pub fn load(workspace: &Workspace) -> Checked<BTreeMap<String, Head>> {
             .help("restore it from version control"),
         )
     })
+}
+
+/// Every journal that can be in the workspace, with its recorded head: the known ones, and then what
+/// else the file of heads names. `decisions` is the head that the state file names.
+///
+/// Readers call this before they read the journals, which may grow meanwhile.
+pub fn of_all(
+    workspace: &Workspace,
+    decisions: Option<Head>,
+) -> Checked<Vec<(String, Option<Head>)>> {
+    let mut others = load(workspace)?;
+    let mut all = Vec::new();
+    for file in JOURNALS {
+        let recorded = others.remove(file);
+        let head = if file == STATE_JOURNAL {
+            decisions
+        } else {
+            recorded
+        };
+        all.push((file.to_owned(), head));
+    }
+    all.extend(others.into_iter().map(|(file, head)| (file, Some(head))));
+    Ok(all)
 }

@@ -3,20 +3,19 @@
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::gates::{BrakeFact, DecisionFact, FRESH, Fact, Facts, RATE_WINDOW, UnlockFact};
+use super::gates::{BrakeFact, DecisionFact, Fact, Facts, UnlockFact};
 use super::kill_switch;
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::read::read_own;
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, Workspace};
-use crate::ids::SignalName;
 use crate::policy::Level;
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::verify::{Against, verify};
 use crate::record::{
-    Head, LINE_LIMIT, RESPONSE_LOG, STATE_JOURNAL, SigningKey, StoredState, heads,
+    Head, LINE_LIMIT, LOOK_BACK, RESPONSE_LOG, STATE_JOURNAL, SigningKey, StoredState, heads,
 };
-use crate::signals::{self, Outcome, ReadContext, Value, trust};
+use crate::signals::{Outcome, ReadContext, Reading, Value, responses, trust};
 use crate::time::Timestamp;
 
 /// The safety brake, relative to the workspace.
@@ -25,14 +24,15 @@ pub const BRAKE_FILE: &str = "forensics/safety_brake_state.json";
 /// The trust guard's limits, relative to the workspace; absent means the defaults.
 pub const LIMITS_FILE: &str = "policy/trust_guard_policy.json";
 
-/// How many lines of the journal of decisions are checked.
-const LINES: usize = 1000;
-
 /// Manual unlocks a day where no file says (row C-28).
 const UNLOCKS: u64 = 3;
 
 /// Responses in 24 hours where the brake's file does not say (OR-14).
 const RESPONSES: u64 = 10;
+
+/// The search for own applies stops at an entry older than this: twice the window, and some more for
+/// clocks that were set.
+const LONG_AGO: TimeDelta = TimeDelta::hours(50);
 
 /// A file of the safeguards larger than this is none.
 const LIMIT: u64 = 1024 * 1024;
@@ -64,7 +64,7 @@ pub struct Survey {
 }
 
 /// Finds out everything that the gates ask for. `None` where no level was named and none is decided
-/// or can be read; the finding says which.
+/// yet; fails where none was named and the decided one can't be read.
 pub fn survey(question: Question<'_>) -> Checked<Option<Survey>> {
     let Question {
         workspace,
@@ -94,7 +94,7 @@ pub fn survey(question: Question<'_>) -> Checked<Option<Survey>> {
         decision,
         trust_locked: trust_locked(question),
         brake: brake(workspace),
-        responses: responses(question),
+        responses: recent_responses(question),
         unlocks: unlocks(workspace, at),
         production,
         has_key: key.is_some(),
@@ -111,7 +111,7 @@ fn journal_end(
     key: Option<&SigningKey>,
 ) -> Checked<(JournalTail, Option<StoredState>)> {
     let state = StoredState::load(workspace)?;
-    let look = Purpose::Look { lines: LINES };
+    let look = Purpose::Look { lines: LOOK_BACK };
     match journal::inspect(workspace, state.as_ref(), key, look)? {
         Inspection::Whole(tail) => Ok((*tail, state)),
         Inspection::Broken(mut problems) => Err(Box::new(problems.swap_remove(0))),
@@ -159,10 +159,21 @@ fn journals(
     ))
 }
 
-#[expect(clippy::boxed_local, reason = "findings come boxed")]
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn said(finding: Box<Diagnostic>) -> String {
-    let Diagnostic { place, message, .. } = *finding;
-    format!("{place}: {message}")
+    place_and_message(&finding)
+}
+
+fn place_and_message(finding: &Diagnostic) -> String {
+    format!("{}: {}", finding.place, finding.message)
+}
+
+/// Why a signal has no value although its file is there.
+fn unusable(reading: &Reading) -> String {
+    reading.errors().first().map_or_else(
+        || format!("the signal {} can't be used", reading.signal),
+        place_and_message,
+    )
 }
 
 fn trust_locked(question: Question<'_>) -> Fact<Option<bool>> {
@@ -170,10 +181,7 @@ fn trust_locked(question: Question<'_>) -> Fact<Option<bool>> {
     match reading.outcome {
         Outcome::Valid(Value::Flag(locked)) => Ok(Some(locked)),
         Outcome::Missing(_) => Ok(None),
-        Outcome::Invalid(mut problems) if !problems.is_empty() => {
-            Err(said(Box::new(problems.swap_remove(0))))
-        }
-        _ => Err("the trust lock can't be read".to_owned()),
+        _ => Err(unusable(&reading)),
     }
 }
 
@@ -213,17 +221,12 @@ fn brake(workspace: &Workspace) -> Fact<Option<BrakeFact>> {
 }
 
 /// Adaptive responses of the history and own applies, in the last 24 hours (C-31, D-07).
-fn responses(question: Question<'_>) -> Fact<u64> {
-    let unreadable = || "the response history can't be read".to_owned();
-    let reading =
-        signals::load(&SignalName::RESPONSES, context(question)).ok_or_else(unreadable)?;
+fn recent_responses(question: Question<'_>) -> Fact<u64> {
+    let reading = responses::load(context(question));
     let of_history = match reading.outcome {
         Outcome::Valid(Value::Count(count)) => count,
         Outcome::Missing(_) => 0,
-        Outcome::Invalid(mut problems) if !problems.is_empty() => {
-            return Err(said(Box::new(problems.swap_remove(0))));
-        }
-        _ => return Err(unreadable()),
+        _ => return Err(unusable(&reading)),
     };
     Ok(of_history + own_applies(question.workspace, question.at).map_err(said)?)
 }
@@ -241,10 +244,7 @@ fn own_applies(workspace: &Workspace, at: Timestamp) -> Checked<u64> {
     let Opened::File(input) = workspace.open_input(RESPONSE_LOG)? else {
         return Ok(0);
     };
-    let (begin, long_ago) = (
-        at.minus(RATE_WINDOW),
-        at.minus(FRESH + TimeDelta::hours(24)),
-    );
+    let (begin, long_ago) = (at.minus(responses::WINDOW), at.minus(LONG_AGO));
     let mut lines = ReverseLines::new(&input, LINE_LIMIT);
     let mut count = 0;
     while let Some(line) = lines.next_line()? {

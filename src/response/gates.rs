@@ -8,13 +8,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::policy::Level;
+use crate::record::journal::is_late;
 use crate::time::{Timestamp, in_words};
-
-/// How old a decision may be that is responded to.
-pub const FRESH: TimeDelta = TimeDelta::hours(26);
-
-/// The window of the rate limit.
-pub const RATE_WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// What could be found out about one thing, or why it could not.
 pub type Fact<T> = Result<T, String>;
@@ -173,7 +168,7 @@ fn decision(facts: &Facts) -> Gate {
         };
     }
     let detail = format!("decided {} ago", in_words(age));
-    if age > FRESH {
+    if is_late(decision.at, facts.at) {
         return Gate::closed(
             NAME,
             "decision_stale",

@@ -4,10 +4,10 @@
 //! second also at every row of the registry and every line of every journal.
 
 use super::{Found, Ground, registry};
-use crate::diagnostic::{Checked, Diagnostic};
+use crate::diagnostic::Checked;
 use crate::policy::document;
 use crate::record::verify::{self, Against, Verdict};
-use crate::record::{JOURNALS, STATE_JOURNAL, StoredState, heads, state};
+use crate::record::{StoredState, heads, state};
 use crate::signals::{self, ReadContext, Status};
 
 /// The quick check.
@@ -62,27 +62,21 @@ pub(super) fn check_all(ground: Ground<'_>) -> Found {
 }
 
 fn journals(ground: Ground<'_>, found: &mut Found) -> Checked<()> {
-    // The heads before the journals, which may have grown meanwhile.
     let state = StoredState::load(ground.workspace).ok().flatten();
-    let others = heads::load(ground.workspace)?;
-    for file in JOURNALS {
-        let head = match file {
-            STATE_JOURNAL => state.as_ref().and_then(StoredState::head),
-            other => others.get(other).copied(),
-        };
+    let decisions = state.as_ref().and_then(StoredState::head);
+    for (file, head) in heads::of_all(ground.workspace, decisions)? {
         let against = Against {
             head,
             key: ground.key,
         };
-        let verified = verify::verify(ground.workspace, file, against)?;
+        let verified = verify::verify(ground.workspace, &file, against)?;
         found.note(match verified.verdict {
             Verdict::Absent => format!("{file}: not there"),
             Verdict::Unchained => format!("{file}: a plain log without a chain"),
             Verdict::Whole => format!("{file}: whole, {} lines", verified.lines),
             Verdict::Broken => format!("{file}: BROKEN, {} problems", verified.problem_count),
         });
-        let problems: Vec<Diagnostic> = verified.problems;
-        found.findings.extend(problems);
+        found.findings.extend(verified.problems);
     }
     Ok(())
 }
