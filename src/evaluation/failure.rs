@@ -228,7 +228,7 @@ pub(super) fn undecided(workspace: &Workspace, finding: Diagnostic, at: Timestam
         return undecided;
     }
     // One attempt: an older, better level must not stand there as if this run had been well.
-    let _ = marker::publish(workspace, &Marker::Failed { at }, &RetryDelays::none());
+    let _ = marker::publish(workspace, &Marker::failed(at), &RetryDelays::none());
     if matches!(finding.code, Code::SecretMissing | Code::FormatNewer) {
         return undecided;
     }

@@ -47,9 +47,7 @@ fn publish_broken(mut ground: Ground<'_>) -> Evaluated {
         leave(&mut ground, failure, &bytes);
         bytes = ground.state_bytes(Some(journal), failure.branch());
     }
-    let marker = Marker::Failed {
-        at: ground.decision.at,
-    };
+    let marker = Marker::failed(ground.decision.at);
     if let Err(error) = publish(&ground, &bytes, &marker) {
         return not_recorded(ground, None, failure, *error, Ending::Broken);
     }
@@ -160,11 +158,8 @@ fn publish(ground: &Ground<'_>, state: &[u8], marker: &Marker) -> Checked<()> {
 fn marker(ground: &Ground<'_>, ending: Ending) -> Marker {
     let at = ground.decision.at;
     match ending {
-        Ending::Done => Marker::Updated {
-            at,
-            level: ground.decision.level.clone(),
-        },
-        _ => Marker::Failed { at },
+        Ending::Done => Marker::updated(at, &ground.decision.level),
+        _ => Marker::failed(at),
     }
 }
 
@@ -189,9 +184,7 @@ fn not_recorded(
     leave(&mut ground, &mut failure, &state);
     if error.place.file != marker::FILE {
         // One attempt, without waiting again: the run has failed, and says so in any case.
-        let failed = Marker::Failed {
-            at: ground.decision.at,
-        };
+        let failed = Marker::failed(ground.decision.at);
         let _ = marker::publish(ground.workspace, &failed, &RetryDelays::none());
     }
     let mut evaluated = ground.evaluated(ending, state);

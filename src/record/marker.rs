@@ -26,38 +26,66 @@ const EDITS: usize = 5;
 
 const HEADING: &[u8] = b"# Audit summary\n\n";
 
-/// What a run leaves in the summary.
+/// The prefix of the marker of responses.
+pub const RESPONSE: &str = "POLICY_RESPONSE";
+
+/// The prefix of the marker of alerts.
+pub const ALERT: &str = "POLICY_ALERT";
+
+/// The prefix of the marker of the trust guard.
+pub const TRUST_GUARD: &str = "TRUST_GUARD";
+
+/// What a command leaves in the summary: `<!-- PREFIX: TEXT -->`. There is one of each prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Marker {
+pub struct Marker {
+    prefix: &'static str,
+    text: String,
+}
+
+impl Marker {
+    /// A marker with any text. Text that would end the comment or the line early is defused.
+    pub fn new(prefix: &'static str, text: &str) -> Self {
+        let mut plain: String = text
+            .chars()
+            .map(|character| {
+                if character.is_control() {
+                    ' '
+                } else {
+                    character
+                }
+            })
+            .collect();
+        // A replacement can bring two hyphens together again.
+        while plain.contains("--") {
+            plain = plain.replace("--", "-");
+        }
+        Self {
+            prefix,
+            text: plain,
+        }
+    }
+
     /// A decision was recorded from inputs that could be read.
-    Updated {
-        /// When.
-        at: Timestamp,
-        /// Its level.
-        level: Level,
-    },
+    pub fn updated(at: Timestamp, level: &Level) -> Self {
+        Self::new(ORCHESTRATION, &format!("UPDATED {at} policy={level}"))
+    }
+
     /// An input was invalid, or the record could not be made.
-    Failed {
-        /// When.
-        at: Timestamp,
-    },
+    pub fn failed(at: Timestamp) -> Self {
+        Self::new(ORCHESTRATION, &format!("FAILED {at}"))
+    }
 }
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Updated { at, level } => {
-                write!(f, "<!-- {ORCHESTRATION}: UPDATED {at} policy={level} -->")
-            }
-            Self::Failed { at } => write!(f, "<!-- {ORCHESTRATION}: FAILED {at} -->"),
-        }
+        write!(f, "<!-- {}: {} -->", self.prefix, self.text)
     }
 }
 
 /// When the last run failed, where the summary of a workspace says that it did.
 pub fn failed_at(workspace: &Workspace) -> Option<Timestamp> {
     let summary = read_own(workspace, FILE, LIMIT).ok().flatten()?;
-    let found = find_markers(&summary);
+    let found = find_markers(&summary, ORCHESTRATION);
     let place = found
         .iter()
         .find(|place| !place.fenced)
@@ -72,11 +100,12 @@ pub fn failed_at(workspace: &Workspace) -> Option<Timestamp> {
 /// The first marker outside a code fence is replaced, or the first one at all; further ones, which
 /// predecessors left, are removed.
 pub fn edit(summary: Option<&[u8]>, marker: &Marker) -> Vec<u8> {
+    let prefix = marker.prefix;
     let marker = marker.to_string().into_bytes();
     let Some(summary) = summary else {
         return [HEADING, &marker, b"\n"].concat();
     };
-    let found = find_markers(summary);
+    let found = find_markers(summary, prefix);
     let Some(kept) = found
         .iter()
         .find(|place| !place.fenced)
@@ -147,8 +176,8 @@ impl MarkerPlace {
     }
 }
 
-fn find_markers(summary: &[u8]) -> Vec<MarkerPlace> {
-    let prefix = format!("<!-- {ORCHESTRATION}:");
+fn find_markers(summary: &[u8], prefix: &str) -> Vec<MarkerPlace> {
+    let prefix = format!("<!-- {prefix}:");
     let at_marker = |begin: usize| {
         let rest = summary.get(begin..)?;
         let line =
@@ -251,18 +280,16 @@ mod tests {
 
     use super::*;
 
-    fn marker(level: Level) -> Marker {
-        Marker::Updated {
-            at: Timestamp::read("2026-01-15T12:00:00Z").unwrap().time,
-            level,
-        }
+    fn marker(level: &Level) -> Marker {
+        let at = Timestamp::read("2026-01-15T12:00:00Z").unwrap().time;
+        Marker::updated(at, level)
     }
 
     const GREEN: &str =
         "<!-- POLICY_ORCHESTRATION: UPDATED 2026-01-15T12:00:00+00:00 policy=GREEN -->";
 
     fn edited(summary: &str) -> String {
-        String::from_utf8(edit(Some(summary.as_bytes()), &marker(Level::GREEN))).unwrap()
+        String::from_utf8(edit(Some(summary.as_bytes()), &marker(&Level::GREEN))).unwrap()
     }
 
     #[test]
@@ -291,24 +318,35 @@ mod tests {
     }
 
     #[test]
+    fn markers_of_other_prefixes_stay_and_no_text_can_end_one_early() {
+        let hostile = Marker::new(TRUST_GUARD, "LOCKED reason: --> ---->\n# boo");
+        let text = hostile.to_string();
+        assert_eq!(text.matches("-->").count(), 1, "{text}");
+        assert!(!text.contains('\n'));
+        let both = edit(Some(GREEN.as_bytes()), &hostile);
+        let both = String::from_utf8(both).unwrap();
+        assert_eq!(both, format!("{GREEN}\n{text}\n"));
+    }
+
+    #[test]
     fn a_new_summary_gets_a_heading() {
-        let made = String::from_utf8(edit(None, &marker(Level::GREEN))).unwrap();
+        let made = String::from_utf8(edit(None, &marker(&Level::GREEN))).unwrap();
         assert_eq!(made, format!("# Audit summary\n\n{GREEN}\n"));
     }
 
     proptest! {
         #[test]
         fn every_other_byte_stays(before in prop::collection::vec(any::<u8>(), 0..60), after in prop::collection::vec(any::<u8>(), 0..60)) {
-            let old = Marker::Failed { at: Timestamp::read("2025-01-01").unwrap().time }.to_string();
+            let old = Marker::failed(Timestamp::read("2025-01-01").unwrap().time).to_string();
             let joined = [before.as_slice(), b"\n", old.as_bytes(), b"\n", after.as_slice()].concat();
             let expected = [before.as_slice(), b"\n", GREEN.as_bytes(), b"\n", after.as_slice()].concat();
-            prop_assert_eq!(edit(Some(&joined), &marker(Level::GREEN)), expected);
+            prop_assert_eq!(edit(Some(&joined), &marker(&Level::GREEN)), expected);
         }
 
         #[test]
         fn a_second_edit_changes_nothing(summary in prop::collection::vec(any::<u8>(), 0..120)) {
-            let once = edit(Some(&summary), &marker(Level::RED));
-            prop_assert_eq!(edit(Some(&once), &marker(Level::RED)), once);
+            let once = edit(Some(&summary), &marker(&Level::RED));
+            prop_assert_eq!(edit(Some(&once), &marker(&Level::RED)), once);
         }
     }
 }
