@@ -13,7 +13,7 @@ use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::policy::{Policy, document};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::state::{self, Content, JournalRef};
-use crate::record::{Head, SigningKey, StoredState};
+use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, findings};
 use crate::signals::{self, ReadContext, Readings, Status};
 use crate::time::Clock;
 
@@ -319,7 +319,7 @@ fn look_back(
         }
     };
     if let Some(unreadable) = unreadable {
-        if tail.head.is_some() {
+        if tail.end.head.is_some() {
             return Ok((None, Err(vec![unreadable])));
         }
         // Without a chain there is no head to lose: the predecessor's file is simply replaced.
@@ -328,14 +328,14 @@ fn look_back(
             ..unreadable
         });
     }
-    if let Some(torn) = tail.torn {
-        warnings.push(journal::torn_moved(torn));
+    if let Some(torn) = tail.end.torn {
+        warnings.push(findings::torn_moved(STATE_JOURNAL, torn));
     }
     if tail.ahead > 0 {
-        warnings.push(journal::state_mended(tail.ahead));
+        warnings.push(findings::state_mended(tail.ahead));
     }
-    if tail.head.is_none() && tail.length > 0 {
-        warnings.push(journal::adopted(tail.length));
+    if tail.end.head.is_none() && tail.end.length > 0 {
+        warnings.push(findings::adopted(STATE_JOURNAL, tail.end.length));
     }
     Ok((state, Ok(tail)))
 }

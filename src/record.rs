@@ -5,17 +5,22 @@
 //! kill left behind is mended by the next run. What is recorded is decided in
 //! [`crate::decision`].
 
+pub mod chain;
+pub mod findings;
 pub mod fix_branch;
 pub mod heads;
 pub mod journal;
+pub mod ledger;
 pub mod line;
 pub mod marker;
 pub mod reseal;
+pub mod response_journal;
 pub mod signing;
 pub mod state;
 pub mod verify;
 
 pub use journal::{Inspection, JournalTail};
+pub use ledger::Records;
 pub use line::{Head, RecordedLine};
 pub use signing::SigningKey;
 pub use state::StoredState;
@@ -26,12 +31,14 @@ pub const STATE_JOURNAL: &str = "state/policy_state_log.jsonl";
 /// The log of applied responses, relative to the workspace.
 pub const RESPONSE_LOG: &str = "state/policy_response_log.jsonl";
 
+/// The journal of intents, outcomes and undos, relative to the workspace.
+pub const RESPONSE_JOURNAL: &str = "state/policy_response_journal.jsonl";
+
+/// The trust guard's journal, relative to the workspace.
+pub const TRUST_LOG: &str = "state/trust_lock_log.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 3] = [
-    STATE_JOURNAL,
-    RESPONSE_LOG,
-    "state/policy_response_journal.jsonl",
-];
+pub const JOURNALS: [&str; 4] = [STATE_JOURNAL, RESPONSE_LOG, RESPONSE_JOURNAL, TRUST_LOG];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.
 pub const HEADS_FILE: &str = "state/journal_heads.json";

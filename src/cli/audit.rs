@@ -12,7 +12,7 @@ use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
-use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, heads, reseal};
+use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, reseal};
 use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
@@ -133,6 +133,11 @@ fn journals(
         if file == STATE_JOURNAL {
             held_against(workspace, kept, key, &mut found)?;
             as_a_run_sees_it(workspace, &state, key, &mut found)?;
+        } else if found.verdict == Verdict::Whole
+            && let Some(problem) =
+                ledger::problem(workspace, &file, head, key, Purpose::Look { lines: 2 })?
+        {
+            add(&mut found, problem);
         }
         if found.verdict != Verdict::Absent || file == STATE_JOURNAL {
             all.push(found);

@@ -10,7 +10,7 @@ use crate::fs::Workspace;
 use crate::policy::document;
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
-use crate::record::{StoredState, marker};
+use crate::record::{StoredState, findings, marker};
 use crate::report::Paint;
 use crate::signals::{self, DEFAULT_LIMIT, Outcome, ReadContext};
 use crate::time::Timestamp;
@@ -253,13 +253,13 @@ fn record(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
         Purpose::Look { lines: 1000 },
     ) {
         Ok(Inspection::Whole(tail)) => {
-            let detail = tail.head.map_or_else(
+            let detail = tail.end.head.map_or_else(
                 || "not chained yet".to_owned(),
                 |head| format!("whole at its end, head number {}", head.seq),
             );
             checks.push(Check::ok("journal", detail));
             checks.extend(
-                tail.torn
+                tail.end.torn
                     .map(|torn| {
                 Check::graded(
                     "journal",
@@ -270,7 +270,7 @@ fn record(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
             }),
             );
             checks.extend(
-                (tail.ahead > 0).then(|| Check::of("journal", &journal::state_mended(tail.ahead))),
+                (tail.ahead > 0).then(|| Check::of("journal", &findings::state_mended(tail.ahead))),
             );
         }
         Ok(Inspection::Broken(problems)) => {

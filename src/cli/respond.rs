@@ -80,7 +80,7 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
     let preview = Preview::new(plan, gates::evaluate(&survey.facts), at, id);
     let bytes = preview.to_bytes();
     retry
-        .retry(|| write::replace(&workspace, preview::FILE, &bytes))
+        .retry(|| write::replace_rarely(&workspace, preview::FILE, &bytes))
         .map_err(|error| Box::new(error.into_diagnostic()))?;
     match context.format() {
         Format::Json => context.output.result_bytes(&bytes)?,

@@ -109,8 +109,8 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         Inspection::Whole(tail) => (
             Journal {
                 whole: true,
-                checked: tail.looked_at,
-                head: tail.head,
+                checked: tail.end.looked_at,
+                head: tail.end.head,
                 problems: Vec::new(),
             },
             tail.last,

@@ -251,7 +251,7 @@ pub(super) fn undecided(workspace: &Workspace, finding: Diagnostic, at: Timestam
 
 fn write_report(workspace: &Workspace, report: &[u8]) -> Checked<()> {
     let written = write::make_directory(workspace, "reports")
-        .and_then(|()| write::replace(workspace, FAILURE_FILE, report));
+        .and_then(|()| write::replace_rarely(workspace, FAILURE_FILE, report));
     written.map_err(|error| Box::new(error.into_diagnostic()))
 }
 

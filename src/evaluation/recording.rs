@@ -197,8 +197,8 @@ fn not_recorded(
 const RARE_TEMPORARIES: [&str; 4] = [
     POLICY_TEMPORARY,
     "state/.policy_state_log.jsonl.tmp",
-    "state/.policy_response_preview.json.tmp",
-    "reports/.policy_orchestrator_failure.json.tmp",
+    "state/.record.tmp",
+    "reports/.record.tmp",
 ];
 
 const POLICY_TEMPORARY: &str = "state/policies/.document.tmp";

@@ -268,6 +268,19 @@ pub fn replace_by_way_of(
     Replacement::prepare_beside(workspace, name, temporary, bytes, None)?.commit()
 }
 
+/// As [`replace`], for files that most runs do not write: one temporary name for all of a
+/// directory, so that the next run finds what a killed process left without a list of them all.
+pub fn replace_rarely(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    let temporary = match name.rsplit_once('/') {
+        Some((directory, _)) => format!("{directory}/{RARE_TEMPORARY}"),
+        None => RARE_TEMPORARY.to_owned(),
+    };
+    replace_by_way_of(workspace, name, &temporary, bytes)
+}
+
+/// The temporary file of [`replace_rarely`], in the target's directory.
+pub const RARE_TEMPORARY: &str = ".record.tmp";
+
 /// Removes a temporary file that a killed process may have left.
 pub fn remove_temporary(workspace: &Workspace, temporary: &str) -> Result<(), WriteError> {
     match std::fs::remove_file(workspace.path(temporary)) {

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{HEADS_FILE, Head, JOURNALS, LINE_LIMIT, STATE_JOURNAL};
+use super::{HEADS_FILE, Head, JOURNALS, LINE_LIMIT, Records, STATE_JOURNAL};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::Workspace;
 use crate::fs::read::read_own;
+use crate::fs::{Workspace, write};
 
 /// The recorded heads by journal; none where the file is absent.
 pub fn load(workspace: &Workspace) -> Checked<BTreeMap<String, Head>> {
@@ -27,6 +27,18 @@ pub fn load(workspace: &Workspace) -> Checked<BTreeMap<String, Head>> {
             .help("restore it from version control"),
         )
     })
+}
+
+/// Keeps `head` as that of the journal `file`; the others stay.
+pub fn store(records: Records<'_>, file: &str, head: Head) -> Checked<()> {
+    let mut all = load(records.workspace)?;
+    all.insert(file.to_owned(), head);
+    let mut bytes = serde_json::to_vec_pretty(&all).unwrap_or_default();
+    bytes.push(b'\n');
+    records
+        .retry
+        .retry(|| write::replace_rarely(records.workspace, HEADS_FILE, &bytes))
+        .map_err(|error| Box::new(error.into_diagnostic()))
 }
 
 /// Every journal that can be in the workspace, with its recorded head: the known ones, and then what

@@ -10,7 +10,7 @@ use super::journal::{self, Inspection, Purpose};
 use super::line::{self, Chained, Head, Segment, VERSION};
 use super::signing::{self, Signature, SigningKey};
 use super::verify::{self, Against};
-use super::{STATE_JOURNAL, StoredState, state};
+use super::{STATE_JOURNAL, StoredState, findings, state};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::write;
 use crate::fs::{InputFile, Opened, Workspace, WorkspaceLock, WriteError};
@@ -81,7 +81,7 @@ pub fn reseal(
     let state = StoredState::load(workspace);
     let signed = is_signed(workspace)?;
     if key.is_none() && signed && !unsigned {
-        return Err(journal::secret_missing());
+        return Err(findings::secret_missing(STATE_JOURNAL));
     }
     // Whoever lost the key goes on from a journal that is whole.
     let key_lost = key.is_none() && signed;

@@ -76,7 +76,7 @@ pub fn survey(question: Question<'_>) -> Checked<Option<Survey>> {
     } = question;
     let end = journal_end(workspace, key);
     let (decision, head) = match &end {
-        Ok((tail, state)) => (Ok(decided(tail, state.as_ref())), tail.head),
+        Ok((tail, state)) => (Ok(decided(tail, state.as_ref())), tail.end.head),
         Err(finding) => (Err(finding.message.clone()), None),
     };
     let wanted = match (wanted, &decision, end.as_ref().err()) {
@@ -155,7 +155,7 @@ fn journals(
     }
     Ok(format!(
         "the last {} of {STATE_JOURNAL} follow each other",
-        tail.looked_at
+        tail.end.looked_at
     ))
 }
 

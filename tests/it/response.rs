@@ -499,8 +499,7 @@ fn a_dry_run_starts_nothing_and_opens_nothing_else_for_writing() {
             .any(|flag| line.contains(flag))
     });
     for line in writes {
-        let expected = line.contains("state/.lock\"")
-            || line.contains("state/.policy_response_preview.json.tmp\"");
+        let expected = line.contains("state/.lock\"") || line.contains("state/.record.tmp\"");
         assert!(expected, "{line}");
     }
 }

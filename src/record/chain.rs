@@ -1,0 +1,485 @@
+//! The end of a chained file, of whatever its lines record: is it what was left behind, and how to
+//! append to it.
+//!
+//! Whoever appends looks at the end only, so that the cost does not grow with the history: from the
+//! last line back to the head that was kept elsewhere. [`super::verify`] checks a whole file. What
+//! the lines mean is the business of [`super::journal`] (decisions) and [`super::ledger`] (all
+//! other journals). What a kill can leave behind is mended here; what no kill can leave behind is
+//! broken.
+
+use sha2::{Digest as _, Sha256};
+
+use super::line::{Chained, Head, Link, VERSION};
+use super::signing::{self, Signature, SigningKey};
+use super::{LINE_LIMIT, findings, verify};
+use crate::diagnostic::{Checked, Code, Diagnostic};
+use crate::fs::reverse::ReverseLines;
+use crate::fs::write::{self, AppendFile};
+use crate::fs::{InputFile, Opened, RetryDelays, Workspace, WriteError};
+use crate::ids::Digest;
+
+/// What stands at the end.
+#[derive(Debug)]
+pub enum Found {
+    /// It goes on from what was left behind.
+    Whole(End),
+    /// It does not. Never empty.
+    Broken(Vec<Diagnostic>),
+}
+
+/// The end of a chained file that can be continued.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct End {
+    /// How many bytes count; what lies behind them is a torn line.
+    pub length: u64,
+    /// The last chained line.
+    pub head: Option<Head>,
+    /// A line that was never finished: where it begins.
+    pub torn: Option<u64>,
+    /// The bytes so far are a plain log that the next line adopts, without a newline at their end.
+    pub open_end: bool,
+    /// How many chained lines were looked at.
+    pub looked_at: usize,
+    /// True where the last chained line is the first one.
+    pub begins: bool,
+}
+
+/// Why somebody looks at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To append: a signed file needs its key.
+    Append,
+    /// To read: at least the last so many lines are checked, the signatures where there is a key.
+    Look {
+        /// How many lines.
+        lines: usize,
+    },
+    /// As [`Purpose::Look`], and back to a line that is known to be whole with all before it.
+    Since {
+        /// How many lines.
+        lines: usize,
+        /// That line; `None` for the first one of the file.
+        verified: Option<Head>,
+    },
+}
+
+/// Which end to look at, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Where.
+    pub workspace: &'a Workspace,
+    /// The chained file, relative to the workspace.
+    pub file: &'a str,
+    /// The head that was kept elsewhere, and the file that keeps it.
+    pub recorded: Option<Head>,
+    /// That file.
+    pub keeper: &'a str,
+    /// The key that signs lines.
+    pub key: Option<&'a SigningKey>,
+    /// Why.
+    pub purpose: Purpose,
+}
+
+/// Looks at the end of a chained file. `on_line` gets every line from the last one back to the
+/// recorded head (or the last one alone, where none is recorded), without its newline.
+///
+/// Fails where the file can't be read, was written by a newer version, or is signed and is to be
+/// appended to without a key: then nobody knows whether it is broken.
+pub fn look(question: Question<'_>, on_line: &mut dyn FnMut(&[u8])) -> Checked<Found> {
+    let Question {
+        workspace,
+        file,
+        recorded,
+        ..
+    } = question;
+    let input = match workspace.open_input(file) {
+        Ok(Opened::File(input)) if input.size > 0 => input,
+        // What is no file any more was put there; what can't be read may be readable again.
+        Err(error) if recorded.is_some() && error.code != Code::FileUnreadable => {
+            return Ok(Found::Broken(vec![error.help(findings::broken_help(file))]));
+        }
+        Err(error) => return Err(error),
+        Ok(_) => {
+            return Ok(match recorded {
+                Some(head) => Found::Broken(vec![findings::end_cut(
+                    question,
+                    head,
+                    "an empty journal, or none",
+                )]),
+                None => Found::Whole(End::default()),
+            });
+        }
+    };
+    let mut walk = Walk {
+        question,
+        problems: Vec::new(),
+        end: End {
+            length: input.size,
+            ..End::default()
+        },
+        successor_unsigned: None,
+        refusal: None,
+    };
+    match walk.back_to(&input, on_line) {
+        Ok(()) => {}
+        Err(error) if error.code == Code::LineTooLong => {
+            return Ok(Found::Broken(vec![*error]));
+        }
+        Err(error) => return Err(error),
+    }
+    walk.finish(&input)
+}
+
+impl Purpose {
+    fn is_satisfied(self, looked_at: usize, seq: u64) -> bool {
+        match self {
+            // One line beyond the last, for its signature: see `check_signature`.
+            Self::Append => looked_at >= 2,
+            Self::Look { lines } => looked_at >= lines,
+            Self::Since { lines, verified } => {
+                looked_at >= lines && verified.is_some_and(|verified| seq <= verified.seq)
+            }
+        }
+    }
+}
+
+/// The way back from the end of the file to the recorded head.
+struct Walk<'a> {
+    question: Question<'a>,
+    problems: Vec<Diagnostic>,
+    end: End,
+    /// The number of the line after the one looked at, where that line is not signed.
+    successor_unsigned: Option<u64>,
+    /// Why nothing may be appended although the end is not broken.
+    refusal: Option<Box<Diagnostic>>,
+}
+
+/// What the line after the one looked at says about it.
+struct Successor {
+    seq: u64,
+    prev: Digest,
+}
+
+impl Walk<'_> {
+    fn back_to(&mut self, input: &InputFile, on_line: &mut dyn FnMut(&[u8])) -> Checked<()> {
+        let recorded = self.question.recorded;
+        let mut reverse = ReverseLines::new(input, LINE_LIMIT);
+        let mut after: Option<Successor> = None;
+        let (mut first, mut reached) = (true, false);
+        while let Some(line) = reverse.next_line()? {
+            if first && !line.ended {
+                self.end.torn = Some(line.offset);
+                first = false;
+                continue;
+            }
+            first = false;
+            let Some(chained) = Chained::parse(line.bytes) else {
+                // A plain log as far as can be seen; with a recorded head it is no journal of ours.
+                if !reached && (recorded.is_some() || after.is_some()) {
+                    self.problems
+                        .push(findings::unreadable_line(self.question.file, line.bytes));
+                }
+                return Ok(());
+            };
+            let Some(prev) = Digest::parse(chained.prev) else {
+                self.problems
+                    .push(findings::unreadable_line(self.question.file, line.bytes));
+                return Ok(());
+            };
+            let head = Head {
+                seq: chained.seq,
+                sha256: Digest::of(line.bytes),
+            };
+            self.check_against(after.as_ref(), head);
+            self.check_signature(line.bytes, head.seq);
+            self.check_verified(head);
+            if chained.v > VERSION {
+                self.refusal = Some(findings::newer(self.question.file, chained.v));
+            }
+            if self.end.head.is_none() {
+                self.end.begins =
+                    chained.seq == 1 || chained.adopted.is_some() || chained.segment.is_some();
+                self.end.head = Some(head);
+            }
+
+            if !reached {
+                reached = self.reached(recorded, head, &chained);
+                on_line(line.bytes);
+            }
+            self.end.looked_at += 1;
+            let enough = reached
+                && self
+                    .question
+                    .purpose
+                    .is_satisfied(self.end.looked_at, head.seq);
+            if enough || chained.segment.is_some() || !self.problems.is_empty() {
+                return Ok(());
+            }
+            after = Some(Successor {
+                seq: chained.seq,
+                prev,
+            });
+        }
+        if let Some(head) = recorded.filter(|_| !reached) {
+            self.problems.push(findings::end_cut(
+                self.question,
+                head,
+                "a journal that does not hold it",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_against(&mut self, after: Option<&Successor>, head: Head) {
+        let Some(after) = after else { return };
+        if after.prev != head.sha256 {
+            self.problems
+                .push(verify::changed(self.question.file, None, head.seq));
+        } else if after.seq != head.seq + 1 {
+            self.problems.push(verify::out_of_order(
+                self.question.file,
+                None,
+                head.seq,
+                after.seq,
+            ));
+        }
+    }
+
+    /// Once a line is signed, later ones must be. A reseal that goes on unsigned begins a journal, so
+    /// nothing stands before it.
+    fn check_signature(&mut self, line: &[u8], seq: u64) {
+        let signature = signing::check(line, self.question.key);
+        if signature == Signature::None {
+            self.successor_unsigned = Some(seq);
+            return;
+        }
+        if let Some(unsigned) = self.successor_unsigned.take() {
+            self.problems.push(verify::missing_signature(
+                self.question.file,
+                None,
+                unsigned,
+            ));
+        }
+        match signature {
+            Signature::Unchecked if self.question.purpose == Purpose::Append => {
+                self.refusal = Some(findings::secret_missing(self.question.file));
+            }
+            Signature::Wrong => {
+                self.problems
+                    .push(verify::wrong_signature(self.question.file, None, seq));
+            }
+            _ => {}
+        }
+    }
+
+    /// The line that was verified must still be the one that was.
+    fn check_verified(&mut self, head: Head) {
+        let Purpose::Since {
+            verified: Some(verified),
+            ..
+        } = self.question.purpose
+        else {
+            return;
+        };
+        if verified.seq == head.seq && verified.sha256 != head.sha256 {
+            self.problems
+                .push(verify::changed(self.question.file, None, head.seq));
+        }
+    }
+
+    /// True where the walk has come to the head that was kept elsewhere, or has none to go to.
+    fn reached(&mut self, recorded: Option<Head>, head: Head, chained: &Chained<'_>) -> bool {
+        let Some(recorded) = recorded else {
+            return true;
+        };
+        if chained
+            .segment
+            .as_ref()
+            .is_some_and(|segment| segment.head == Some(recorded))
+        {
+            return true;
+        }
+        if head.seq > recorded.seq {
+            return false;
+        }
+        if head.seq < recorded.seq {
+            self.problems.push(findings::end_cut(
+                self.question,
+                recorded,
+                &format!("a journal that ends with number {}", head.seq),
+            ));
+        } else if head.sha256 != recorded.sha256 {
+            self.problems
+                .push(findings::head_differs(self.question, recorded, head));
+        }
+        true
+    }
+
+    fn finish(mut self, input: &InputFile) -> Checked<Found> {
+        if !self.problems.is_empty() {
+            return Ok(Found::Broken(self.problems));
+        }
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
+        if self.end.head.is_none() {
+            return self.adopt(input);
+        }
+        if let Some(torn) = self.end.torn {
+            self.end.length = torn;
+        }
+        let Question {
+            workspace,
+            file,
+            recorded,
+            key,
+            purpose,
+            ..
+        } = self.question;
+        // No head to hold the end against, so the whole chain has to speak for itself; and what
+        // was never verified is, from the first byte on.
+        let unverified = matches!(purpose, Purpose::Since { verified: None, .. });
+        if recorded.is_none() || unverified {
+            let against = verify::Against {
+                head: recorded,
+                key,
+            };
+            let whole = verify::verify(workspace, file, against)?;
+            if !whole.problems.is_empty() {
+                return Ok(Found::Broken(whole.problems));
+            }
+        }
+        Ok(Found::Whole(self.end))
+    }
+
+    /// A plain log, or nothing: the next line adopts the bytes so far. A last line that was never
+    /// finished is not adopted, be it the log's or a first one of ours; one that lacks nothing but
+    /// its newline is.
+    fn adopt(mut self, input: &InputFile) -> Checked<Found> {
+        if let Some(torn) = self.end.torn {
+            let line = verify::read_from(input, torn)?;
+            let is_plain = Chained::parse(&line).is_none()
+                && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_ok();
+            self.end.open_end = is_plain;
+            if is_plain {
+                self.end.torn = None;
+            } else {
+                self.end.length = torn;
+            }
+        }
+        if plain_prefix(input, self.end.length)?.chained {
+            return Ok(Found::Broken(vec![findings::unreadable_line(
+                self.question.file,
+                b"a plain line behind chained ones",
+            )]));
+        }
+        Ok(Found::Whole(self.end))
+    }
+}
+
+/// What a plain log holds before its first chained line.
+struct Plain {
+    sha256: Digest,
+    lines: u64,
+    chained: bool,
+}
+
+/// Looks at the first `length` bytes of a log.
+fn plain_prefix(input: &InputFile, length: u64) -> Checked<Plain> {
+    let mut plain = Plain {
+        sha256: Digest::of(b""),
+        lines: 0,
+        chained: false,
+    };
+    let mut hasher = Sha256::new();
+    verify::each_line(input, length, &mut |line, ended| {
+        hasher.update(line);
+        if ended {
+            hasher.update(b"\n");
+        }
+        plain.lines += 1;
+        plain.chained |= Chained::parse(line).is_some();
+    })?;
+    plain.sha256 = Digest::finish(hasher);
+    Ok(plain)
+}
+
+/// What the next line of a journal with this end is chained to.
+pub fn link(workspace: &Workspace, file: &str, end: &End) -> Checked<Link> {
+    if let Some(head) = end.head {
+        return Ok(Link {
+            seq: head.seq + 1,
+            prev: head.sha256,
+            adopted: None,
+        });
+    }
+    let plain = match workspace.open_input(file)? {
+        Opened::File(input) if end.length > 0 => plain_prefix(&input, end.length)?,
+        _ => {
+            return Ok(Link {
+                seq: 1,
+                prev: Digest::of(b""),
+                adopted: None,
+            });
+        }
+    };
+    Ok(Link {
+        seq: plain.lines + 1,
+        prev: plain.sha256,
+        adopted: Some(end.length),
+    })
+}
+
+/// Moves an unfinished last line into a file beside the journal, so that the next record is not
+/// glued to it.
+pub fn move_torn_aside(
+    workspace: &Workspace,
+    file: &str,
+    end: &End,
+    retry: &RetryDelays,
+) -> Checked<()> {
+    let Some(torn) = end.torn else { return Ok(()) };
+    let aside = torn_file(file);
+    let Opened::File(input) = workspace.open_input(file)? else {
+        return Ok(());
+    };
+    let mut bytes = verify::read_from(&input, torn)?;
+    bytes.push(b'\n');
+    let moved = retry.retry(|| {
+        let length = std::fs::metadata(workspace.path(&aside)).map_or(0, |status| status.len());
+        write::append(workspace, &aside, &bytes, length)
+    });
+    let moved = moved.and_then(|()| retry.retry(|| write::cut(workspace, file, torn)));
+    moved.map_err(|error| Box::new(error.into_diagnostic()))
+}
+
+/// Where an unfinished last line of `file` is moved.
+pub fn torn_file(file: &str) -> String {
+    format!("{file}.torn")
+}
+
+/// Appends `line` (without its newline) as the commit of a record.
+pub fn append(
+    workspace: &Workspace,
+    file: &str,
+    line: &[u8],
+    end: &End,
+    retry: &RetryDelays,
+) -> Result<(), WriteError> {
+    let mut record = Vec::with_capacity(line.len() + 2);
+    if end.open_end {
+        record.push(b'\n');
+    }
+    record.extend_from_slice(line);
+    record.push(b'\n');
+    let mut open: Option<AppendFile> = None;
+    retry.retry(|| {
+        let mut opened = match open.take() {
+            Some(opened) => opened,
+            None => AppendFile::open(workspace, file)?,
+        };
+        let appended = opened.append(&record, end.length);
+        open = Some(opened);
+        appended
+    })
+}

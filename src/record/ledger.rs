@@ -1,0 +1,275 @@
+//! The journals other than that of decisions: one way to look at their ends and to append.
+//!
+//! The head of each is kept in `state/journal_heads.json`, which is replaced after every append.
+//! A kill between the two leaves a journal that is ahead of its head, which the next append mends.
+//! What the lines say is the business of whoever appends.
+
+use serde::Serialize;
+
+use super::chain::{self, End, Found, Purpose, Question};
+use super::line::{self, Head, Link, VERSION};
+use super::{HEADS_FILE, LINE_LIMIT, findings, heads};
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::fs::reverse::ReverseLines;
+use crate::fs::{Opened, RetryDelays, Workspace, WorkspaceLock};
+use crate::ids::Digest;
+use crate::record::SigningKey;
+
+/// What whoever records something needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    /// Where.
+    pub workspace: &'a Workspace,
+    /// Proof that nobody else records meanwhile.
+    pub lock: &'a WorkspaceLock,
+    /// The key that signs lines, where there is one.
+    pub key: Option<&'a SigningKey>,
+    /// The waits between attempts at a write.
+    pub retry: &'a RetryDelays,
+}
+
+#[derive(Serialize)]
+struct Line<'a, T> {
+    #[serde(flatten)]
+    entry: &'a T,
+    v: u32,
+    seq: u64,
+    prev: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adopted: Option<u64>,
+}
+
+/// Appends `entry` (which serialises to an object) to a journal as one line, and keeps its head.
+///
+/// Fails where the journal is broken, can't be read or written, or is signed and there is no key:
+/// then nothing was appended.
+pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Checked<Head> {
+    let Records {
+        workspace,
+        key,
+        retry,
+        ..
+    } = records;
+    let recorded = heads::load(workspace)?.get(file).copied();
+    let end = match inspect(workspace, file, recorded, key, Purpose::Append)? {
+        Found::Whole(end) => end,
+        Found::Broken(mut problems) => return Err(Box::new(problems.swap_remove(0))),
+    };
+    chain::move_torn_aside(workspace, file, &end, retry)?;
+    let Link { seq, prev, adopted } = chain::link(workspace, file, &end)?;
+    let line = Line {
+        entry,
+        v: VERSION,
+        seq,
+        prev,
+        adopted,
+    };
+    let bytes = line::finish(&line, key);
+    chain::append(workspace, file, &bytes, &end, retry)
+        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    let head = Head {
+        seq,
+        sha256: Digest::of(&bytes),
+    };
+    heads::store(records, file, head)?;
+    Ok(head)
+}
+
+/// Looks at the end of a journal whose recorded head is `recorded`.
+pub fn inspect(
+    workspace: &Workspace,
+    file: &str,
+    recorded: Option<Head>,
+    key: Option<&SigningKey>,
+    purpose: Purpose,
+) -> Checked<Found> {
+    let question = Question {
+        workspace,
+        file,
+        recorded,
+        keeper: HEADS_FILE,
+        key,
+        purpose,
+    };
+    let found = chain::look(question, &mut |_| {})?;
+    // A kill can lose the head of a first line only: that of a longer chain was taken away.
+    let lost = |end: &End| recorded.is_none() && end.head.is_some() && !end.begins;
+    match found {
+        Found::Whole(end) if lost(&end) => Ok(Found::Broken(vec![findings::no_head(file)])),
+        found => Ok(found),
+    }
+}
+
+/// What is wrong with the end of a journal; `None` where nothing is.
+pub fn problem(
+    workspace: &Workspace,
+    file: &str,
+    recorded: Option<Head>,
+    key: Option<&SigningKey>,
+    purpose: Purpose,
+) -> Checked<Option<Diagnostic>> {
+    match inspect(workspace, file, recorded, key, purpose)? {
+        Found::Whole(_) => Ok(None),
+        Found::Broken(mut problems) => Ok(Some(problems.swap_remove(0))),
+    }
+}
+
+/// The last whole line of a journal, without its newline; `None` where there is none.
+pub fn last_line(workspace: &Workspace, file: &str) -> Checked<Option<Vec<u8>>> {
+    let Opened::File(input) = workspace.open_input(file)? else {
+        return Ok(None);
+    };
+    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
+    while let Some(line) = reverse.next_line()? {
+        if line.ended {
+            return Ok(Some(line.bytes.to_vec()));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests break what stands there")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fs::LockTimeout;
+    use crate::record::RESPONSE_LOG;
+    use crate::record::verify::{Against, verify};
+
+    struct Ground {
+        directory: tempfile::TempDir,
+        workspace: Workspace,
+        lock: WorkspaceLock,
+        retry: RetryDelays,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let workspace = Workspace::open(directory.path()).unwrap();
+            let retry = RetryDelays::none();
+            let timeout = LockTimeout::silent(Duration::ZERO);
+            let lock = WorkspaceLock::acquire(&workspace, "test", timeout, &retry).unwrap();
+            Self {
+                directory,
+                workspace,
+                lock,
+                retry,
+            }
+        }
+
+        fn append(&self, number: u32) -> Checked<Head> {
+            let records = Records {
+                workspace: &self.workspace,
+                lock: &self.lock,
+                key: None,
+                retry: &self.retry,
+            };
+            append(
+                records,
+                RESPONSE_LOG,
+                &serde_json::json!({"number": number}),
+            )
+        }
+
+        fn path(&self, file: &str) -> std::path::PathBuf {
+            self.directory.path().join(file)
+        }
+
+        fn write(&self, file: &str, content: &str) {
+            std::fs::write(self.path(file), content).unwrap();
+        }
+
+        fn lines(&self) -> Vec<String> {
+            let text = std::fs::read_to_string(self.path(RESPONSE_LOG)).unwrap();
+            text.lines().map(str::to_owned).collect()
+        }
+
+        /// The problems of a full verification against the recorded head.
+        fn problems(&self) -> usize {
+            let head = heads::load(&self.workspace).unwrap()[RESPONSE_LOG];
+            let against = Against {
+                head: Some(head),
+                key: None,
+            };
+            verify(&self.workspace, RESPONSE_LOG, against)
+                .unwrap()
+                .problem_count
+        }
+    }
+
+    #[test]
+    fn appended_lines_form_a_chain_whose_head_is_kept() {
+        let ground = Ground::new();
+        for number in 0..5 {
+            assert_eq!(ground.append(number).unwrap().seq, u64::from(number) + 1);
+        }
+        assert_eq!((ground.lines().len(), ground.problems()), (5, 0));
+    }
+
+    #[test]
+    fn a_kill_before_the_head_was_kept_is_mended_by_the_next_append() {
+        for kept in 0..3 {
+            let ground = Ground::new();
+            let mut heads = None;
+            for number in 0..=kept {
+                heads = std::fs::read(ground.path(HEADS_FILE)).ok();
+                ground.append(number).unwrap();
+            }
+            match heads {
+                Some(bytes) => std::fs::write(ground.path(HEADS_FILE), bytes).unwrap(),
+                None => std::fs::remove_file(ground.path(HEADS_FILE)).unwrap(),
+            }
+            ground.append(9).unwrap();
+            let lines = ground.lines().len();
+            assert_eq!((lines, ground.problems()), (kept as usize + 2, 0));
+        }
+    }
+
+    #[test]
+    fn a_plain_log_is_adopted_and_a_torn_line_moved_aside() {
+        let ground = Ground::new();
+        ground.write(RESPONSE_LOG, "{\"old\":1}\n{\"old\":2}");
+        assert_eq!(ground.append(1).unwrap().seq, 3);
+        let whole = std::fs::read_to_string(ground.path(RESPONSE_LOG)).unwrap();
+        ground.write(RESPONSE_LOG, &format!("{whole}{{\"torn\":"));
+        ground.append(2).unwrap();
+        assert_eq!((ground.lines().len(), ground.problems()), (4, 0));
+        let torn = chain::torn_file(RESPONSE_LOG);
+        assert_eq!(
+            std::fs::read_to_string(ground.path(&torn)).unwrap(),
+            "{\"torn\":\n"
+        );
+    }
+
+    #[test]
+    fn what_no_kill_leaves_is_broken_and_nothing_is_appended() {
+        let three = || {
+            let ground = Ground::new();
+            for number in 0..3 {
+                ground.append(number).unwrap();
+            }
+            ground
+        };
+        let without_head = three();
+        std::fs::remove_file(without_head.path(HEADS_FILE)).unwrap();
+        let cut = three();
+        let lines = cut.lines();
+        cut.write(RESPONSE_LOG, &format!("{}\n{}\n", lines[0], lines[1]));
+        let changed = three();
+        let text = changed
+            .lines()
+            .join("\n")
+            .replace("\"number\":1", "\"number\":7");
+        changed.write(RESPONSE_LOG, &format!("{text}\n"));
+        let gone = three();
+        std::fs::remove_file(gone.path(RESPONSE_LOG)).unwrap();
+        for ground in [without_head, cut, changed, gone] {
+            let before = std::fs::read(ground.path(RESPONSE_LOG)).ok();
+            ground.append(9).unwrap_err();
+            assert_eq!(std::fs::read(ground.path(RESPONSE_LOG)).ok(), before);
+        }
+    }
+}

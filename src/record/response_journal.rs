@@ -1,0 +1,103 @@
+//! The journal of responses: intents, outcomes, undos, and what was done to the safeguards.
+//!
+//! Every line carries how things stand after it ([`Standing`]), so that the last line alone tells
+//! what is under way and what was never cleared up, however long the history is. What each event
+//! means is said where it is written.
+
+use serde::{Deserialize, Serialize};
+
+use super::ledger::{self, Records};
+use super::{Head, RESPONSE_JOURNAL, findings};
+use crate::diagnostic::Checked;
+use crate::fs::Workspace;
+use crate::time::Timestamp;
+
+/// How things stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What was begun and is not recorded as ended.
+    #[serde(default)]
+    pub under_way: Option<UnderWay>,
+    /// Actions of which nobody knows what they did, until an undo or an operator's word.
+    #[serde(default)]
+    pub unsettled: Vec<Unsettled>,
+}
+
+/// A response that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    /// Its id, a UUID.
+    pub response_id: String,
+    /// The action or undo that was started last and has no outcome yet.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// When the response began.
+    pub since: Timestamp,
+}
+
+/// An action with an unknown outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// The response it belongs to.
+    pub response_id: String,
+    /// Its name.
+    pub action: String,
+}
+
+/// What every line says, whatever the event.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// What, a stable word in lower case with underscores.
+    pub name: &'static str,
+    /// Who.
+    pub user: &'a str,
+}
+
+#[derive(Serialize)]
+struct Line<'a, T> {
+    timestamp: Timestamp,
+    event: &'static str,
+    user: &'a str,
+    #[serde(flatten)]
+    detail: &'a T,
+    standing: &'a Standing,
+}
+
+/// Appends an event; `detail` serialises to an object with what belongs to this kind of event.
+/// `change` says how things stand after it.
+///
+/// Fails as [`ledger::append`] does; then nothing was recorded.
+pub fn append<T: Serialize>(
+    records: Records<'_>,
+    event: Event<'_>,
+    detail: &T,
+    change: impl FnOnce(&mut Standing),
+) -> Checked<Head> {
+    let mut standing = standing(records.workspace)?;
+    change(&mut standing);
+    let line = Line {
+        timestamp: event.at,
+        event: event.name,
+        user: event.user,
+        detail,
+        standing: &standing,
+    };
+    ledger::append(records, RESPONSE_JOURNAL, &line)
+}
+
+/// How things stand after the last whole line.
+pub fn standing(workspace: &Workspace) -> Checked<Standing> {
+    #[derive(Deserialize)]
+    struct Last {
+        #[serde(default)]
+        standing: Standing,
+    }
+    let Some(line) = ledger::last_line(workspace, RESPONSE_JOURNAL)? else {
+        return Ok(Standing::default());
+    };
+    serde_json::from_slice::<Last>(&line)
+        .map(|last| last.standing)
+        .map_err(|_| Box::new(findings::unreadable_line(RESPONSE_JOURNAL, &line)))
+}
