@@ -5,7 +5,6 @@
 //! everything else goes to standard error.
 
 mod action;
-#[expect(dead_code, reason = "the commands that record who gave them come next")]
 mod actor;
 mod audit;
 mod completions;
@@ -13,11 +12,15 @@ mod doctor;
 mod exit;
 mod explain;
 mod init;
+mod launch;
 mod output;
+mod perform;
 mod respond;
 mod run;
 mod secrets;
 mod status;
+mod supervise;
+mod undo;
 mod workflow;
 
 pub use exit::Exit;
@@ -40,6 +43,8 @@ Examples:
   policy-orchestrator explain                 why is it RED, and what would make it GREEN?
   policy-orchestrator status                  the last decision, its age, and is the record whole?
   policy-orchestrator respond                 what does the level call for? starts nothing
+  policy-orchestrator respond --apply         carry it out, behind every gate
+  policy-orchestrator undo list               what can be taken back?
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
 
@@ -115,10 +120,15 @@ enum Command {
     /// Verify the record, or go on behind a broken one
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// What the level calls for, and which gates stand before it; starts nothing
+    /// What the level calls for, and which gates stand before it; with --apply, carry it out
     Respond(respond::RespondArgs),
+    /// Take back what an apply changed
+    Undo(undo::UndoArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
+    /// Run a native action as a part of an apply
+    #[command(hide = true)]
+    Perform(perform::PerformArgs),
     /// Start a workspace: directories, starter files, the workflow; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -127,6 +137,9 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Print a manual page
     Man(completions::ManArgs),
+    /// Watches over the process of an action; started by the program itself
+    #[command(hide = true)]
+    Supervise,
 }
 
 /// What every command gets.
@@ -190,10 +203,13 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Audit(command) => audit::audit(context, &command),
         Command::Respond(arguments) => respond::respond(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
+        Command::Undo(arguments) => undo::undo(context, &arguments),
+        Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
         Command::Man(arguments) => completions::man(context, &arguments),
+        Command::Supervise => Ok(supervise::supervise(context)),
     }
 }
 
@@ -225,6 +241,22 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
         "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
     })
+}
+
+/// Parses the value of `--reason`.
+fn parse_reason(text: &str) -> Result<String, String> {
+    let reason = text.trim();
+    if reason.is_empty() {
+        Err("expected a reason".to_owned())
+    } else {
+        Ok(reason.to_owned())
+    }
+}
+
+/// Says that the command line makes no sense here, and how the command then ends.
+fn usage_error(context: &Context, text: &str) -> Exit {
+    context.output.note(&format!("error: {text}"));
+    Exit::Usage
 }
 
 /// True for a finding that means tampering or a broken chain.

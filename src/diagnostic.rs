@@ -106,6 +106,11 @@ codes! {
     Error AnchorMissing = "ANCHOR_MISSING": "There is no integrity anchor to mirror.",
     Error AnchorChainBroken = "ANCHOR_CHAIN_BROKEN": "An entry of the chain of anchors does not hold.",
     Error SnapshotBroken = "SNAPSHOT_BROKEN": "A snapshot is not what its recorded digest names.",
+    Error UndoFileBroken = "UNDO_FILE_BROKEN": "An undo file or what it keeps is not what the journal of responses names.",
+    Error UndoRefused = "UNDO_REFUSED": "A file was changed since, so that an undo would destroy somebody's work.",
+    Error UndoUnknown = "UNDO_UNKNOWN": "There is nothing of that name to undo.",
+    Error ActionFailed = "ACTION_FAILED": "An action did not end well.",
+    Warning ResponseInterrupted = "RESPONSE_INTERRUPTED": "A response was begun and cut off, and nobody knows what its last action did.",
     Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
 }
 

@@ -2,15 +2,18 @@
 //!
 //! [`Workspace`] names the directory and opens inputs without following links out of it;
 //! [`reverse`] reads lines from the end of a file; [`mod@write`] replaces and appends durably;
-//! [`lock`] is the workspace lock, as a type that every writer asks for. What the bytes mean is
+//! [`copy`] keeps whole files and puts them back; [`lock`] has the workspace lock, as a type that
+//! every writer asks for, and the lock of applies. What the bytes mean is
 //! no business of this room.
 
+pub mod copy;
 pub mod lock;
 pub mod read;
 pub mod reverse;
 pub mod write;
 
-pub use lock::{LockTimeout, WorkspaceLock};
+pub use copy::Fingerprint;
+pub use lock::{ApplyLock, LockTimeout, WorkspaceLock};
 pub use read::{InputFile, Opened};
 pub use write::{RetryDelays, WriteError};
 

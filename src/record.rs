@@ -17,6 +17,7 @@ pub mod reseal;
 pub mod response_journal;
 pub mod signing;
 pub mod state;
+pub mod verified;
 pub mod verify;
 
 pub use journal::{Inspection, JournalTail};

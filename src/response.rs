@@ -5,8 +5,16 @@
 //! Apply and undo are to come; until then nothing starts an action but a person.
 
 pub mod actions;
+pub mod apply;
+pub mod declared;
 pub mod facts;
 pub mod gates;
 pub mod kill_switch;
+pub mod log;
+pub mod pattern;
 pub mod plan;
 pub mod preview;
+pub mod process;
+pub mod settle;
+pub mod touched;
+pub mod undo;

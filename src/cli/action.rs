@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::actor::actor;
+use super::output::variable;
 use super::run::{lock_timeout, parse_timeout};
-use super::{Context, Exit, Format, clock, parse_time, secrets};
-use crate::fs::{RetryDelays, WorkspaceLock};
+use super::{Context, Exit, Format, clock, launch, parse_time, respond, secrets, workflow};
+use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
+use crate::record::SigningKey;
 use crate::response::actions::{self, Action, Ground, Outcome};
-use crate::response::kill_switch;
+use crate::response::apply::{self, Operator};
+use crate::response::facts::{Depth, Question, Wanted};
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
 
@@ -32,7 +36,7 @@ Exit codes:
   0  nothing is wrong
   1  something does not hold, or the action failed
   2  the command line makes no sense
-  3  the kill switch is on";
+  3  a gate was closed: nothing was started";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -41,8 +45,8 @@ pub(super) struct ActionArgs {
     #[arg(value_name = "NAME", value_parser = parse_action, hide_possible_values = true)]
     name: Action,
 
-    /// Carry out an action that changes files
-    #[arg(long)]
+    /// Carry out an action that changes files, behind every gate
+    #[arg(long, conflicts_with = "at")]
     apply: bool,
 
     /// Run as of this time
@@ -54,7 +58,7 @@ pub(super) struct ActionArgs {
     lock_timeout: Duration,
 }
 
-fn parse_action(name: &str) -> Result<Action, String> {
+pub(super) fn parse_action(name: &str) -> Result<Action, String> {
     Action::named(name).ok_or_else(|| {
         let names: Vec<&str> = Action::ALL.into_iter().map(Action::name).collect();
         format!("expected one of {}", names.join(", "))
@@ -64,8 +68,10 @@ fn parse_action(name: &str) -> Result<Action, String> {
 pub(super) fn action(context: &Context, arguments: &ActionArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
+    if arguments.apply && arguments.name.changes_files() {
+        return apply_one(context, arguments, &workspace, key.as_ref());
+    }
     let retry = RetryDelays::default();
-    let action = arguments.name;
     let ground = |at| Ground {
         workspace: &workspace,
         at,
@@ -73,16 +79,11 @@ pub(super) fn action(context: &Context, arguments: &ActionArgs) -> anyhow::Resul
         key: key.as_ref(),
         retry: &retry,
     };
-    let only_says = action.changes_files() && !arguments.apply;
+    let action = arguments.name;
+    let only_says = action.changes_files();
     let outcome = if action.writes() && !only_says {
         let timeout = lock_timeout(arguments.lock_timeout);
         let lock = WorkspaceLock::acquire(&workspace, "action", timeout, &retry)?;
-        // Asked when the wait for the lock is over: it may have been turned on meanwhile.
-        let closed = kill_switch::closed(&workspace).filter(|_| action.changes_files());
-        if let Some(closed) = closed {
-            context.output.findings([&closed]);
-            return Ok(Exit::Blocked);
-        }
         actions::run_and_write(action, ground(clock(arguments.at).read()), &lock)
     } else {
         actions::run(action, ground(clock(arguments.at).read()))
@@ -104,7 +105,47 @@ pub(super) fn action(context: &Context, arguments: &ActionArgs) -> anyhow::Resul
     })
 }
 
-fn human(context: &Context, outcome: &Outcome) -> String {
+/// An action that changes files is applied as a response of its own, behind every gate that does
+/// not ask for a decision, and recorded.
+fn apply_one(
+    context: &Context,
+    arguments: &ActionArgs,
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+) -> anyhow::Result<Exit> {
+    if workflow::is_running() {
+        let text = "in a workflow nobody stands by: there only `respond --apply --auto` applies";
+        return Ok(super::usage_error(context, text));
+    }
+    let (user, retry) = (actor(), RetryDelays::default());
+    let operator = Operator {
+        workspace,
+        key,
+        retry: &retry,
+        timeout: lock_timeout(arguments.lock_timeout),
+        what: "apply",
+        user: &user,
+    };
+    let question = Question {
+        workspace,
+        at: clock(None).read(),
+        wanted: Wanted::Action(arguments.name),
+        only: None,
+        forced: None,
+        again: None,
+        unattended: None,
+        other_apply: None,
+        depth: Depth::SinceVerified,
+        limit: DEFAULT_LIMIT,
+        key,
+        production: variable("ENV").is_some_and(|name| name == "production"),
+    };
+    let launch = launch::Prepared::new()?;
+    let applied = apply::apply(operator, &question, launch.as_launch())?;
+    respond::tell(context, applied)
+}
+
+pub(super) fn human(context: &Context, outcome: &Outcome) -> String {
     let paint = context.output.paint();
     let verdict = if outcome.success {
         paint.level(&crate::policy::Level::GREEN, "● done")

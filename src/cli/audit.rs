@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::run::{lock_timeout, parse_timeout};
-use super::{Context, Exit, Format, clock, parse_time, secrets};
+use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
@@ -68,15 +68,6 @@ struct Audit {
     whole: bool,
     signing_key: bool,
     journals: Vec<Verification>,
-}
-
-fn parse_reason(text: &str) -> Result<String, String> {
-    let reason = text.trim();
-    if reason.is_empty() {
-        Err("expected a reason".to_owned())
-    } else {
-        Ok(reason.to_owned())
-    }
 }
 
 fn parse_head(text: &str) -> Result<Head, String> {

@@ -134,6 +134,11 @@ pub(super) fn variable(name: &str) -> Option<String> {
     variable_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// All variables of this process, for actions that may see some of them.
+pub(super) fn all_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os()
+}
+
 /// Help, version, or a usage error.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();

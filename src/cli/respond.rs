@@ -1,33 +1,80 @@
-//! `respond`: what the level calls for, and which gates stand before it. A dry run: nothing is
-//! started, and nothing is written but the preview.
+//! `respond`: what the level calls for, and which gates stand before it; with `--apply`, carry it
+//! out.
+//!
+//! Without `--apply` it is a dry run: nothing is started, and nothing is written but the preview.
 
 use std::time::Duration;
 
 use clap::Args;
 
+use super::actor::actor;
 use super::output::variable;
 use super::run::{lock_timeout, parse_timeout};
-use super::{Context, Exit, Format, clock, parse_time, secrets};
-use crate::diagnostic::{Code, Diagnostic, Place};
-use crate::fs::{RetryDelays, WorkspaceLock, write};
+use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::{ApplyLock, RetryDelays, Workspace, WorkspaceLock, write};
 use crate::policy::Level;
-use crate::record::state;
+use crate::record::{SigningKey, response_journal, state};
 use crate::report::paint::symbol;
-use crate::response::facts::{self, Question};
-use crate::response::gates;
-use crate::response::plan::plan;
+use crate::response::apply::{self, Applied, Ending, Operator, Report};
+use crate::response::facts::{self, Depth, Question, Survey, Wanted};
+use crate::response::gates::{self, Gate};
 use crate::response::preview::{self, Preview};
+use crate::response::settle::{self, Interrupted};
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
 
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator respond                  what the last decision calls for
+  policy-orchestrator respond --policy RED     what RED would call for
+  policy-orchestrator respond | jq '.gates[] | select(.open | not)'
+  policy-orchestrator respond --apply          carry it out, where every gate is open
+  policy-orchestrator respond --apply --only integrity_check
+  policy-orchestrator respond --policy RED --apply --force-level --reason 'drill, ticket 4711'
+
+Without --apply nothing is started, and nothing is written but state/policy_response_preview.json.
+A plan is applied at most once; what was cut off, or is to be done once more, needs --again --reason.
+`policy-orchestrator undo run ID` takes back what an apply changed.
+
+Exit codes:
+  0  a dry run, whatever the gates; an apply whose actions all ended well; GREEN
+  1  an action failed, nothing is decided, the preview or the record can't be written
+  2  the command line makes no sense; --apply without --auto in a workflow
+  3  a gate was closed: nothing was started
+  5  the record was changed, and no level is named";
+
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  policy-orchestrator respond                  what the last decision calls for\n  policy-orchestrator respond --policy RED     what RED would call for\n  policy-orchestrator respond | jq '.gates[] | select(.open | not)'\n\nA dry run: no action is started, and nothing is written but state/policy_response_preview.json.\nThis version has no way to apply a plan; `policy-orchestrator action NAME` runs one action.\n\nExit codes: 0, whatever the gates; 1 where no level is decided, or the preview can't be written; 5 where the record was changed and no level is named"
-)]
+#[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct RespondArgs {
     /// The level to respond to: GREEN, YELLOW or RED [default: the last decision's]
     #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
     policy: Option<Level>,
+
+    /// Carry the plan out
+    #[arg(long, conflicts_with = "at")]
+    apply: bool,
+
+    /// Only this action of the plan
+    #[arg(long, value_name = "ACTION")]
+    only: Option<String>,
+
+    /// Unattended: needs POLICY_AUTO_APPLY=true, a dry run of the same plan, and an approver
+    #[arg(long)]
+    auto: bool,
+
+    /// Apply a plan once more, or behind an action whose outcome nobody knows
+    #[arg(long, requires_all = ["apply", "reason"])]
+    again: bool,
+
+    /// Apply another level's plan than the decided one's
+    #[arg(long, requires_all = ["apply", "policy", "reason"])]
+    force_level: bool,
+
+    /// Why; it is recorded
+    #[arg(long, value_name = "TEXT", value_parser = super::parse_reason)]
+    reason: Option<String>,
 
     /// Look at the gates as of this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -45,54 +92,201 @@ fn parse_level(name: &str) -> Result<Level, String> {
 pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
-    let retry = RetryDelays::default();
+    if arguments.apply && !arguments.auto && workflow::is_running() {
+        let text = "in a workflow nobody stands by: use `--apply --auto`, which needs POLICY_AUTO_APPLY=true, a dry run of the same plan and an approver";
+        return Ok(super::usage_error(context, text));
+    }
     if arguments.policy == Some(Level::GREEN) {
         green(context);
         return Ok(Exit::Done);
     }
-    let timeout = lock_timeout(arguments.lock_timeout);
-    let _lock = WorkspaceLock::acquire(&workspace, "respond", timeout, &retry)?;
-    let at = clock(arguments.at).read();
-    let question = Question {
-        workspace: &workspace,
-        at,
-        wanted: arguments.policy.as_ref(),
+    let question = question(arguments, &workspace, key.as_ref());
+    if arguments.apply {
+        carry_out(context, arguments, &question)
+    } else {
+        dry_run(context, arguments, question)
+    }
+}
+
+fn question<'a>(
+    arguments: &'a RespondArgs,
+    workspace: &'a Workspace,
+    key: Option<&'a SigningKey>,
+) -> Question<'a> {
+    let word = |given: bool| arguments.reason.clone().filter(|_| given);
+    Question {
+        workspace,
+        at: clock(arguments.at).read(),
+        wanted: arguments
+            .policy
+            .as_ref()
+            .map_or(Wanted::Decided, Wanted::Level),
+        only: arguments.only.as_deref(),
+        forced: word(arguments.force_level),
+        again: word(arguments.again),
+        unattended: arguments.auto.then(|| variable("POLICY_AUTO_APPLY")),
+        other_apply: None,
+        depth: if arguments.apply {
+            Depth::SinceVerified
+        } else {
+            Depth::End
+        },
         limit: DEFAULT_LIMIT,
-        key: key.as_ref(),
+        key,
         production: variable("ENV").is_some_and(|name| name == "production"),
+    }
+}
+
+fn dry_run(
+    context: &Context,
+    arguments: &RespondArgs,
+    question: Question<'_>,
+) -> anyhow::Result<Exit> {
+    let workspace = question.workspace;
+    let retry = RetryDelays::default();
+    let timeout = lock_timeout(arguments.lock_timeout);
+    let _lock = WorkspaceLock::acquire(workspace, "respond", timeout, &retry)?;
+    let question = Question {
+        at: clock(arguments.at).read(),
+        other_apply: ApplyLock::holder(workspace)?,
+        ..question
     };
-    let Some(survey) = facts::survey(question)? else {
-        return Err(anyhow::Error::new(undecided()));
+    if question.other_apply.is_none()
+        && let Some(cut_off) = cut_off(workspace)?
+    {
+        context.output.findings([&interrupted(&cut_off)]);
+    }
+    let (plan, facts) = match facts::survey(&question)? {
+        Survey::Undecided => return Err(anyhow::Error::new(undecided())),
+        Survey::NoSuchAction(names) => return Ok(no_such_action(context, arguments, &names)),
+        Survey::Green => {
+            green(context);
+            return Ok(Exit::Done);
+        }
+        Survey::Planned(planned) => *planned,
     };
-    if let Ok(Some(decided)) = &survey.facts.decision
-        && decided.level != survey.facts.wanted
+    if let (Ok(Some(decided)), Some(wanted)) = (&facts.decision, &facts.wanted)
+        && decided.level != *wanted
     {
         context.output.note(&format!(
-            "warning: {} was decided, and {} is previewed",
-            decided.level, survey.facts.wanted
+            "warning: {} was decided, and {wanted} is previewed",
+            decided.level
         ));
     }
-    let Some(plan) = plan(&survey.facts.wanted, survey.decision) else {
-        green(context);
-        return Ok(Exit::Done);
-    };
     let id = uuid::Uuid::new_v4().to_string();
-    let preview = Preview::new(plan, gates::evaluate(&survey.facts), at, id);
+    let preview = Preview::new(plan, gates::evaluate(&facts), question.at, id);
     let bytes = preview.to_bytes();
     retry
-        .retry(|| write::replace_rarely(&workspace, preview::FILE, &bytes))
+        .retry(|| write::replace_rarely(workspace, preview::FILE, &bytes))
         .map_err(|error| Box::new(error.into_diagnostic()))?;
     match context.format() {
         Format::Json => context.output.result_bytes(&bytes)?,
-        Format::Human => context.output.result(&human(context, &preview))?,
+        Format::Human => context.output.result(&human_preview(context, &preview))?,
     }
     Ok(Exit::Done)
+}
+
+/// A response that was begun and cut off, and that nobody recorded as such yet.
+pub(super) fn cut_off(workspace: &Workspace) -> Checked<Option<Interrupted>> {
+    let standing = response_journal::standing(workspace)?;
+    settle::interrupted(workspace, &standing)
+}
+
+/// The warning for it.
+pub(super) fn interrupted(cut_off: &Interrupted) -> Diagnostic {
+    let what = cut_off.action.as_ref().map_or_else(
+        || "between two actions".to_owned(),
+        |action| format!("in the action {action}, of which nobody knows what it did"),
+    );
+    Diagnostic::new(
+        Code::ResponseInterrupted,
+        Place::file(crate::record::RESPONSE_JOURNAL),
+        format!(
+            "the response {} was begun at {} and cut off {what}",
+            cut_off.response_id,
+            cut_off.since.human()
+        ),
+    )
+    .help(format!(
+        "`policy-orchestrator undo run {}` takes back what it changed",
+        cut_off.response_id
+    ))
+}
+
+fn carry_out(
+    context: &Context,
+    arguments: &RespondArgs,
+    question: &Question<'_>,
+) -> anyhow::Result<Exit> {
+    let user = actor();
+    let retry = RetryDelays::default();
+    let operator = Operator {
+        workspace: question.workspace,
+        key: question.key,
+        retry: &retry,
+        timeout: lock_timeout(arguments.lock_timeout),
+        what: "apply",
+        user: &user,
+    };
+    let launch = launch::Prepared::new()?;
+    let applied = apply::apply(operator, question, launch.as_launch())?;
+    if let Ending::NoSuchAction(names) = &applied.ending {
+        return Ok(no_such_action(context, arguments, names));
+    }
+    tell(context, applied)
+}
+
+/// Shows how an apply ended.
+pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> {
+    let warning = applied.interrupted.as_ref().map(interrupted);
+    context
+        .output
+        .findings(warning.iter().chain(&applied.findings));
+    let (report, exit) = match applied.ending {
+        Ending::Undecided | Ending::NoSuchAction(_) => {
+            return Err(anyhow::Error::new(undecided()));
+        }
+        Ending::Green => {
+            green(context);
+            return Ok(Exit::Done);
+        }
+        Ending::Blocked(report) => (report, Exit::Blocked),
+        Ending::Done(report) => {
+            context.output.findings(&apply::failed(&report));
+            let exit = if report.success {
+                Exit::Done
+            } else {
+                Exit::Failed
+            };
+            (report, exit)
+        }
+    };
+    match context.format() {
+        Format::Json => context.output.json(&report)?,
+        Format::Human => context.output.result(&human_report(context, &report))?,
+    }
+    if workflow::is_running() && exit == Exit::Blocked {
+        let reason = report.reason.as_deref().unwrap_or_default();
+        context
+            .output
+            .note(&format!("::warning::blocked: {reason}"));
+    }
+    Ok(exit)
 }
 
 fn green(context: &Context) {
     context
         .output
         .note("GREEN calls for nothing: no action, no preview");
+}
+
+fn no_such_action(context: &Context, arguments: &RespondArgs, names: &[String]) -> Exit {
+    let asked = arguments.only.as_deref().unwrap_or_default();
+    let text = format!(
+        "the plan has no action `{asked}`; it has {}",
+        names.join(", ")
+    );
+    super::usage_error(context, &text)
 }
 
 fn undecided() -> Diagnostic {
@@ -106,10 +300,20 @@ fn undecided() -> Diagnostic {
     .help("run `policy-orchestrator run`, or name a level with `--policy`")
 }
 
-fn human(context: &Context, preview: &Preview) -> String {
-    let paint = context.output.paint();
-    let level = preview.policy();
-    let badge = paint.level(level, &format!("{} {level}", symbol(level)));
+fn badge(context: &Context, level: Option<&Level>) -> String {
+    level.map_or_else(
+        || "one action".to_owned(),
+        |level| {
+            context
+                .output
+                .paint()
+                .level(level, &format!("{} {level}", symbol(level)))
+        },
+    )
+}
+
+fn human_preview(context: &Context, preview: &Preview) -> String {
+    let badge = badge(context, preview.policy());
     let mut text = format!("{badge}  calls for (dry run, nothing was started):\n");
     for (command, reversible) in preview.commands() {
         let undo = if reversible {
@@ -119,8 +323,20 @@ fn human(context: &Context, preview: &Preview) -> String {
         };
         text.push_str(&format!("  {command}{undo}\n"));
     }
-    text.push_str("gates:\n");
-    for gate in &preview.gates {
+    text.push_str(&human_gates(context, &preview.gates));
+    let verdict = if preview.would_be_blocked() {
+        "an apply would be blocked"
+    } else {
+        "no gate stands in the way"
+    };
+    text.push_str(&format!("{verdict}; {} holds this\n", preview::FILE));
+    text
+}
+
+fn human_gates(context: &Context, gates: &[Gate]) -> String {
+    let paint = context.output.paint();
+    let mut text = "gates:\n".to_owned();
+    for gate in gates {
         let verdict = match &gate.reason {
             None => "open  ".to_owned(),
             Some(_) => paint.error("CLOSED"),
@@ -134,11 +350,44 @@ fn human(context: &Context, preview: &Preview) -> String {
         }
         text.push('\n');
     }
-    let verdict = if preview.would_be_blocked() {
-        "an apply would be blocked"
-    } else {
-        "no gate stands in the way"
-    };
-    text.push_str(&format!("{verdict}; {} holds this\n", preview::FILE));
+    text
+}
+
+fn human_report(context: &Context, report: &Report) -> String {
+    let paint = context.output.paint();
+    let badge = badge(context, report.policy.as_ref());
+    if report.blocked {
+        let gates = human_gates(context, &report.gates);
+        return format!(
+            "{badge}  {}: nothing was started\n{gates}{} holds this\n",
+            paint.error("BLOCKED"),
+            apply::BLOCKED_REPORT
+        );
+    }
+    let mut text = format!("{badge}  applied as {}:\n", report.response_id);
+    for result in &report.results {
+        let verdict = match (result.success, result.skipped) {
+            (true, _) => paint.level(&Level::GREEN, "done   "),
+            (false, true) => "skipped".to_owned(),
+            (false, false) => paint.error("FAILED "),
+        };
+        text.push_str(&format!(
+            "  {verdict}  {:<26}  {} ({:.1} s)\n",
+            result.action, result.ended, result.duration
+        ));
+    }
+    if report
+        .results
+        .iter()
+        .any(|result| result.reversible && result.success)
+    {
+        text.push_str(&format!(
+            "take back with: policy-orchestrator undo run {}\n",
+            report.response_id
+        ));
+    }
+    if let Some(branch) = &report.fix_branch {
+        text.push_str(&format!("diagnostics are on the branch {branch}\n"));
+    }
     text
 }

@@ -45,7 +45,7 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
 }
 
 /// The bytes of the file, less one line end that an editor puts there.
-fn from_file(path: &Path) -> Checked<Vec<u8>> {
+pub(super) fn from_file(path: &Path) -> Checked<Vec<u8>> {
     let mut secret = Vec::new();
     let expected = "the path of a regular file that the user of this run may read";
     // Opened without blocking: a pipe would wait for a writer.

@@ -1,4 +1,5 @@
-//! The workspace lock: whoever writes a record holds it, for the record only.
+//! The workspace lock: whoever writes a record holds it, for the record only. And the lock of
+//! applies, which an apply or undo holds from its beginning to its end.
 //!
 //! The lock is a type: functions that change the record ask for a [`WorkspaceLock`], so that
 //! nothing changes without it. It is advisory (flock), falls with the process that holds it, and
@@ -6,6 +7,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant};
 
@@ -60,7 +62,7 @@ impl WorkspaceLock {
         timeout: LockTimeout,
         retry: &RetryDelays,
     ) -> Checked<Self> {
-        let opened = retry.retry(|| open(workspace));
+        let opened = retry.retry(|| open(workspace, LOCK_FILE));
         let mut file = opened.map_err(|error| Box::new(error.into_diagnostic()))?;
         let begin = Instant::now();
         let mut told = false;
@@ -75,7 +77,7 @@ impl WorkspaceLock {
                     std::thread::sleep(PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => return Err(held(&mut file, timeout)),
-                Err(TryLockError::Error(error)) => return Err(failed(&error)),
+                Err(TryLockError::Error(error)) => return Err(failed(LOCK_FILE, &error)),
             }
         }
         // The note only helps a person; a lock without it is as good.
@@ -87,7 +89,74 @@ impl WorkspaceLock {
     }
 }
 
-fn open(workspace: &Workspace) -> Result<File, WriteError> {
+/// Where the lock of applies lives, relative to the workspace.
+pub const APPLY_LOCK_FILE: &str = "state/.apply.lock";
+
+/// Proof that no other apply or undo is under way in the workspace.
+///
+/// Every process that an apply starts inherits it, so that it is not free before the last of them
+/// is gone, be the apply itself killed meanwhile.
+#[derive(Debug)]
+pub struct ApplyLock {
+    file: File,
+}
+
+/// Somebody who only looks at the lock holds it for a moment; an apply holds it for longer.
+const APPLY_PATIENCE: Duration = Duration::from_millis(200);
+
+impl ApplyLock {
+    /// Takes the lock, or tells who holds it. `who` says what for, and for whom.
+    pub fn acquire(
+        workspace: &Workspace,
+        who: &str,
+        retry: &RetryDelays,
+    ) -> Checked<Result<Self, String>> {
+        let opened = retry.retry(|| open(workspace, APPLY_LOCK_FILE));
+        let mut file = opened.map_err(|error| Box::new(error.into_diagnostic()))?;
+        let begin = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begin.elapsed() < APPLY_PATIENCE => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut file))),
+                Err(TryLockError::Error(error)) => return Err(failed(APPLY_LOCK_FILE, &error)),
+            }
+        }
+        let note = format!("process {} ({who})\n", std::process::id());
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(note.as_bytes()));
+        Ok(Ok(Self { file }))
+    }
+
+    /// Who holds it; `None` while it is free. Nothing is written.
+    pub fn holder(workspace: &Workspace) -> Checked<Option<String>> {
+        let no_follow = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(no_follow.bits().cast_signed())
+            .open(workspace.path(APPLY_LOCK_FILE));
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(APPLY_LOCK_FILE, &error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
+            Err(TryLockError::Error(error)) => Err(failed(APPLY_LOCK_FILE, &error)),
+        }
+    }
+
+    /// The open file whose lock a child inherits.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn open(workspace: &Workspace, name: &str) -> Result<File, WriteError> {
     super::write::make_directory(workspace, STATE_DIR)?;
     let no_follow = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     OpenOptions::new()
@@ -96,8 +165,8 @@ fn open(workspace: &Workspace) -> Result<File, WriteError> {
         .create(true)
         .truncate(false)
         .custom_flags(no_follow.bits().cast_signed())
-        .open(workspace.path(LOCK_FILE))
-        .map_err(|error| WriteError::new(LOCK_FILE, "open the lock", error))
+        .open(workspace.path(name))
+        .map_err(|error| WriteError::new(name, "open the lock", error))
 }
 
 /// Who holds the lock, as the note in it says.
@@ -129,12 +198,12 @@ fn held(file: &mut File, timeout: LockTimeout) -> Box<Diagnostic> {
     )
 }
 
-fn failed(error: &io::Error) -> Box<Diagnostic> {
+fn failed(name: &str, error: &io::Error) -> Box<Diagnostic> {
     Box::new(
         Diagnostic::new(
             Code::WriteFailed,
-            Place::file(LOCK_FILE),
-            "the workspace lock can't be taken",
+            Place::file(name),
+            "the lock can't be taken",
         )
         .found(plain(error))
         .expected("a directory `state/` that the user of this run may write")

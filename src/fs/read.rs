@@ -59,6 +59,29 @@ impl Workspace {
         }
     }
 
+    /// As [`Workspace::open_input`], but a symbolic link is refused wherever it leads.
+    pub fn open_plain(&self, name: &str) -> Checked<Opened> {
+        let path = self.path(name);
+        let is_link = std::fs::symlink_metadata(&path).is_ok_and(|status| status.is_symlink());
+        if !is_link && !self.passes_a_link(name) {
+            return self.open_input(name);
+        }
+        Err(Box::new(
+            Diagnostic::new(
+                Code::LinkRefused,
+                Place::file(name),
+                "a symbolic link stands in the way, and what an action changes can't be kept through links",
+            )
+            .found(if is_link {
+                link_text(self, name)
+            } else {
+                "a directory on the way that is a link".to_owned()
+            })
+            .expected("the file or directory itself, or nothing")
+            .help("replace the link by what it leads to"),
+        ))
+    }
+
     /// True where a directory on the way to `name` is a symbolic link.
     fn passes_a_link(&self, name: &str) -> bool {
         let directories = name

@@ -231,6 +231,41 @@ impl Replacement {
     }
 }
 
+/// A new file that is written part by part: complete in its place, or not there at all.
+pub(super) struct Copying(Replacement);
+
+impl Copying {
+    /// Begins beside the file `name` of the workspace.
+    pub(super) fn begin(
+        workspace: &Workspace,
+        name: &str,
+        temporary: &str,
+    ) -> Result<Self, WriteError> {
+        let temporary = create_temporary(&workspace.path(temporary))
+            .map_err(|error| WriteError::new(name, "make a temporary file", error))?;
+        Ok(Self(Replacement {
+            temporary,
+            target: workspace.path(name),
+            name: name.to_owned(),
+        }))
+    }
+
+    /// Where to write.
+    pub(super) fn file(&mut self) -> &mut File {
+        self.0.temporary.as_file_mut()
+    }
+
+    /// Gives it its permission bits and puts it in its place, durably.
+    pub(super) fn finish(self, mode: u32) -> Result<(), WriteError> {
+        let file = self.0.temporary.as_file();
+        file.set_permissions(std::fs::Permissions::from_mode(mode))
+            .map_err(|error| WriteError::new(&self.0.name, "set the permissions", error))?;
+        file.sync_all()
+            .map_err(|error| WriteError::sync(&self.0.name, "fsync", error))?;
+        self.0.commit()
+    }
+}
+
 /// What a new file gets, less the umask.
 const NEW_FILE_MODE: u32 = 0o644;
 
@@ -424,6 +459,44 @@ pub fn rename(workspace: &Workspace, name: &str, new: &str) -> Result<(), WriteE
     std::fs::rename(workspace.path(name), &path)
         .map_err(|error| WriteError::new(name, "rename", error))?;
     sync_directory(&path).map_err(|error| WriteError::sync(new, "fsync of the directory", error))
+}
+
+/// Removes the file `name` of the workspace, durably; one that is gone already is no error.
+pub fn remove(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    let path = workspace.path(name);
+    removed(std::fs::remove_file(&path), &path, name)
+}
+
+/// Removes the directory `name` of the workspace with all that is in it; links in it are removed, not
+/// followed.
+pub fn remove_tree(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    let path = workspace.path(name);
+    removed(std::fs::remove_dir_all(&path), &path, name)
+}
+
+/// Removes the directory `name` of the workspace where it is empty, durably.
+pub fn remove_empty_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    let path = workspace.path(name);
+    match std::fs::remove_dir(&path) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        result => removed(result, &path, name),
+    }
+}
+
+fn removed(result: io::Result<()>, path: &Path, name: &str) -> Result<(), WriteError> {
+    match result {
+        Ok(()) => sync_directory(path)
+            .map_err(|error| WriteError::sync(name, "fsync of the directory", error)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(WriteError::new(name, "remove", error)),
+    }
 }
 
 /// Makes a directory of the workspace where it is absent, durably. A symbolic link in its place is

@@ -16,6 +16,9 @@ use crate::time::Timestamp;
 /// The beginning of a fix branch's name, before the time.
 pub const PREFIX: &str = "fix/policy-orchestrator-";
 
+/// The same for responses.
+pub const RESPONSE_PREFIX: &str = "fix/policy-response-";
+
 /// What the commit's message says before the digest of the failure.
 const TRAILER: &str = "Failure-Digest: ";
 
@@ -33,11 +36,18 @@ pub struct FixBranches {
     repository: Repository,
     /// The workspace within the repository, empty or ended by a slash.
     prefix: String,
+    /// The beginning of the names of its branches.
+    names: &'static str,
 }
 
 impl FixBranches {
     /// Looks for the repository that the workspace lies in; `Ok(None)` where there is none.
     pub fn open(workspace: &Workspace) -> Checked<Option<Self>> {
+        Self::open_for(workspace, PREFIX)
+    }
+
+    /// As [`FixBranches::open`], for branches whose names begin otherwise.
+    pub fn open_for(workspace: &Workspace, names: &'static str) -> Checked<Option<Self>> {
         let root = workspace
             .root()
             .canonicalize()
@@ -51,14 +61,18 @@ impl FixBranches {
             Some(top) => prefix_in(&root, &top),
             None => return Ok(None),
         };
-        Ok(Some(Self { repository, prefix }))
+        Ok(Some(Self {
+            repository,
+            prefix,
+            names,
+        }))
     }
 
     /// The branch of this ongoing failure, where a run made one at or after `last_success`.
     pub fn of_failure(&self, failure: &Digest, last_success: Option<Timestamp>) -> Option<String> {
         let references = self
             .repository
-            .references_glob(&format!("refs/heads/{PREFIX}*"))
+            .references_glob(&format!("refs/heads/{}*", self.names))
             .ok()?;
         let wanted = format!("{TRAILER}{failure}");
         let is_of_failure = |reference: &git2::Reference<'_>| {
@@ -77,7 +91,7 @@ impl FixBranches {
 
     /// A name for a new branch: the time of the run, or the next second that is free.
     pub fn free_name(&self, at: Timestamp) -> String {
-        let name = |seconds| format!("{PREFIX}{}", at.plus_seconds(seconds).compact());
+        let name = |seconds| format!("{}{}", self.names, at.plus_seconds(seconds).compact());
         (0..3600)
             .map(name)
             .find(|name| self.is_free(name))

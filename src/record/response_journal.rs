@@ -31,6 +31,9 @@ pub struct UnderWay {
     /// The action or undo that was started last and has no outcome yet.
     #[serde(default)]
     pub action: Option<String>,
+    /// The response that it undoes, where it is an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<String>,
     /// When the response began.
     pub since: Timestamp,
 }
@@ -40,6 +43,9 @@ pub struct UnderWay {
 pub struct Unsettled {
     /// The response it belongs to.
     pub response_id: String,
+    /// The response that this one undoes, where it is an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<String>,
     /// Its name.
     pub action: String,
 }

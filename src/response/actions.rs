@@ -11,6 +11,8 @@ mod registry;
 
 use serde::Serialize;
 
+use super::pattern::Pattern;
+
 use crate::diagnostic::{Checked, Diagnostic, Severity};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::record::SigningKey;
@@ -74,6 +76,24 @@ impl Action {
     pub fn undo_instruction(self) -> Option<&'static str> {
         (self == Self::IntegrityAnchorMirror)
             .then_some("Restore previous anchor_chain.json from mirrors/anchor_chain.json.backup")
+    }
+
+    /// The files that it changes.
+    pub fn changes(self) -> Vec<Pattern> {
+        self.patterns(&[
+            "mirrors/anchor_chain.json",
+            "mirrors/anchor_chain.json.backup",
+        ])
+    }
+
+    /// The files that it makes and never changes.
+    pub fn creates(self) -> Vec<Pattern> {
+        self.patterns(&["mirrors/anchor_*.json"])
+    }
+
+    fn patterns(self, of_mirror: &[&str]) -> Vec<Pattern> {
+        let own = of_mirror.iter().filter(|_| self.changes_files());
+        own.filter_map(|text| Pattern::parse(text).ok()).collect()
     }
 
     /// True where it writes a file, be it only its log: such an action needs the workspace lock.

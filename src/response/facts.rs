@@ -1,19 +1,21 @@
 //! What the gates ask for, read from the workspace. Nothing is written.
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::gates::{BrakeFact, DecisionFact, Fact, Facts, UnlockFact};
-use super::kill_switch;
+use super::actions::Action;
+use super::gates::{
+    self, BrakeFact, DecisionFact, Fact, Facts, PreviewFact, Unattended, UnlockFact, Word,
+};
+use super::plan::{Plan, plan};
+use super::{declared, kill_switch, log, preview, settle};
 use crate::diagnostic::{Checked, Diagnostic};
+use crate::fs::Workspace;
 use crate::fs::read::read_own;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, Workspace};
+use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
-use crate::record::verify::{Against, verify};
 use crate::record::{
-    Head, LINE_LIMIT, LOOK_BACK, RESPONSE_LOG, STATE_JOURNAL, SigningKey, StoredState, heads,
+    Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, verified,
 };
 use crate::signals::{Outcome, ReadContext, Reading, Value, responses, trust};
 use crate::time::Timestamp;
@@ -30,22 +32,50 @@ const UNLOCKS: u64 = 3;
 /// Responses in 24 hours where the brake's file does not say (OR-14).
 const RESPONSES: u64 = 10;
 
-/// The search for own applies stops at an entry older than this: twice the window, and some more for
-/// clocks that were set.
-const LONG_AGO: TimeDelta = TimeDelta::hours(50);
-
 /// A file of the safeguards larger than this is none.
 const LIMIT: u64 = 1024 * 1024;
 
+/// What is to be responded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// The level that was decided last.
+    Decided,
+    /// This level, whatever was decided.
+    Level(&'a Level),
+    /// No level: one native action is to be run.
+    Action(Action),
+}
+
+/// How much of the journals to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The last thousand lines of each.
+    End,
+    /// At least those, and all that follows the last recorded full verification.
+    SinceVerified,
+}
+
 /// What to find out, and with what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Question<'a> {
     /// Where.
     pub workspace: &'a Workspace,
     /// The time now.
     pub at: Timestamp,
-    /// The level to respond to; `None` for the one that was decided.
-    pub wanted: Option<&'a Level>,
+    /// What is to be responded to.
+    pub wanted: Wanted<'a>,
+    /// The one action of the plan that is asked for.
+    pub only: Option<&'a str>,
+    /// The operator's word that forces another level.
+    pub forced: Word,
+    /// The operator's word that applies once more.
+    pub again: Word,
+    /// For an apply that nobody watches: the value of `POLICY_AUTO_APPLY`.
+    pub unattended: Option<Option<String>>,
+    /// Who holds the lock of applies, where somebody else does.
+    pub other_apply: Option<String>,
+    /// How much of the journals to look at.
+    pub depth: Depth,
     /// The size limit of an input, in bytes.
     pub limit: u64,
     /// The key that signs journals.
@@ -56,63 +86,101 @@ pub struct Question<'a> {
 
 /// What was found.
 #[derive(Debug)]
-pub struct Survey {
-    /// For the gates.
-    pub facts: Facts,
-    /// The journal line of the decision.
-    pub decision: Option<Head>,
+pub enum Survey {
+    /// No level was named, and none is decided yet.
+    Undecided,
+    /// GREEN, which calls for nothing.
+    Green,
+    /// The plan has no action of the name that was asked for; these are its actions.
+    NoSuchAction(Vec<String>),
+    /// A plan, and what its gates ask for.
+    Planned(Box<(Plan, Facts)>),
 }
 
-/// Finds out everything that the gates ask for. `None` where no level was named and none is decided
-/// yet; fails where none was named and the decided one can't be read.
-pub fn survey(question: Question<'_>) -> Checked<Option<Survey>> {
-    let Question {
-        workspace,
-        at,
-        wanted,
-        key,
-        production,
-        ..
-    } = question;
-    let end = journal_end(workspace, key);
+/// Finds out what is called for and everything that the gates ask for. Fails where no level was
+/// named and the decided one can't be read, and where the declared responses can't be used.
+pub fn survey(question: &Question<'_>) -> Checked<Survey> {
+    let workspace = question.workspace;
+    let end = journal_end(question);
     let (decision, head) = match &end {
         Ok((tail, state)) => (Ok(decided(tail, state.as_ref())), tail.end.head),
         Err(finding) => (Err(finding.message.clone()), None),
     };
-    let wanted = match (wanted, &decision, end.as_ref().err()) {
-        (Some(level), _, _) => level.clone(),
-        (None, Ok(Some(decision)), _) => decision.level.clone(),
-        (None, _, Some(finding)) => return Err(finding.clone()),
-        (None, _, None) => return Ok(None),
+    let wanted = match (question.wanted, &decision, end.as_ref().err()) {
+        (Wanted::Action(_), ..) => None,
+        (Wanted::Level(level), ..) => Some(level.clone()),
+        (Wanted::Decided, Ok(Some(decision)), _) => Some(decision.level.clone()),
+        (Wanted::Decided, _, Some(finding)) => return Err(finding.clone()),
+        (Wanted::Decided, _, None) => return Ok(Survey::Undecided),
     };
-    let facts = Facts {
+    let plan = match (question.wanted, &wanted) {
+        (Wanted::Action(action), _) => Plan::of_action(action),
+        (_, Some(level)) => {
+            let responses = declared::load_or_first_problem(workspace)?;
+            match plan(level, head, &responses) {
+                Some(plan) => plan,
+                None => return Ok(Survey::Green),
+            }
+        }
+        (_, None) => return Ok(Survey::Undecided),
+    };
+    let plan = match question.only {
+        None => plan,
+        Some(name) => {
+            let names = plan.actions.iter().map(|planned| planned.action.clone());
+            let names: Vec<String> = names.collect();
+            match plan.only(name) {
+                Some(plan) => plan,
+                None => return Ok(Survey::NoSuchAction(names)),
+            }
+        }
+    };
+    let facts = facts(question, wanted, decision, end, &plan);
+    Ok(Survey::Planned(Box::new((plan, facts))))
+}
+
+fn facts(
+    question: &Question<'_>,
+    wanted: Option<Level>,
+    decision: Fact<Option<DecisionFact>>,
+    end: Checked<(JournalTail, Option<StoredState>)>,
+    plan: &Plan,
+) -> Facts {
+    let (workspace, at) = (question.workspace, question.at);
+    let digest = plan.digest();
+    let recent = log::recent(workspace, at, Some(digest)).map_err(said);
+    let unattended = question.unattended.clone();
+    Facts {
         at,
         wanted,
+        forced: question.forced.clone(),
+        again: question.again.clone(),
         kill_switch: kill_switch::closed(workspace)
             .map(|finding| finding.found.unwrap_or(finding.message)),
-        journals: journals(workspace, key, end),
+        journals: journals(question, end),
         decision,
         trust_locked: trust_locked(question),
         brake: brake(workspace),
-        responses: recent_responses(question),
+        responses: recent_responses(question, recent.as_ref()),
         unlocks: unlocks(workspace, at),
-        production,
-        has_key: key.is_some(),
-    };
-    Ok(Some(Survey {
-        facts,
-        decision: head,
-    }))
+        other_apply: Ok(question.other_apply.clone()),
+        unsettled: settle::unsettled(workspace, question.other_apply.is_some()).map_err(said),
+        applied: recent.map(|recent| recent.applied),
+        unattended: unattended.map(|switch| Unattended {
+            switch,
+            preview: last_preview(workspace, digest),
+        }),
+        production: question.production,
+        has_key: question.key.is_some(),
+    }
 }
 
 /// The end of the journal of decisions; what is broken comes back as its first problem.
-fn journal_end(
-    workspace: &Workspace,
-    key: Option<&SigningKey>,
-) -> Checked<(JournalTail, Option<StoredState>)> {
+fn journal_end(question: &Question<'_>) -> Checked<(JournalTail, Option<StoredState>)> {
+    let workspace = question.workspace;
     let state = StoredState::load(workspace)?;
-    let look = Purpose::Look { lines: LOOK_BACK };
-    match journal::inspect(workspace, state.as_ref(), key, look)? {
+    let purpose = purpose(question, STATE_JOURNAL);
+    match journal::inspect(workspace, state.as_ref(), question.key, purpose)? {
         Inspection::Whole(tail) => Ok((*tail, state)),
         Inspection::Broken(mut problems) => Err(Box::new(problems.swap_remove(0))),
     }
@@ -135,22 +203,44 @@ fn decided(tail: &JournalTail, state: Option<&StoredState>) -> Option<DecisionFa
     })
 }
 
+/// Records that the journals were looked at in full, after a survey with
+/// [`Depth::SinceVerified`] opened the gate `journals`. `decision` is the last line of decisions.
+pub fn record_verified(records: Records<'_>, at: Timestamp, decision: Option<Head>) -> Checked<()> {
+    let all = heads::of_all(records.workspace, decision)?;
+    let known = all
+        .into_iter()
+        .filter_map(|(file, head)| Some((file, head?)));
+    verified::store(records, at, known.collect())
+}
+
+fn purpose(question: &Question<'_>, file: &str) -> Purpose {
+    match question.depth {
+        Depth::End => Purpose::Look { lines: LOOK_BACK },
+        Depth::SinceVerified => Purpose::Since {
+            lines: LOOK_BACK,
+            verified: verified::head_of(question.workspace, file, question.key),
+        },
+    }
+}
+
 fn journals(
-    workspace: &Workspace,
-    key: Option<&SigningKey>,
+    question: &Question<'_>,
     end: Checked<(JournalTail, Option<StoredState>)>,
 ) -> Fact<String> {
+    let Question { workspace, key, .. } = *question;
     let (tail, state) = end.map_err(said)?;
     // What could not be appended to could not record a response either.
     journal::inspect(workspace, state.as_ref(), key, Purpose::Append).map_err(said)?;
-    for (file, head) in heads::load(workspace).map_err(said)? {
-        let against = Against {
-            head: Some(head),
-            key,
-        };
-        let found = verify(workspace, &file, against).map_err(said)?;
-        if let Some(problem) = found.problems.into_iter().next() {
-            return Err(said(Box::new(problem)));
+    for (file, head) in heads::of_all(workspace, None).map_err(said)? {
+        if file == STATE_JOURNAL {
+            continue;
+        }
+        let purpose = purpose(question, &file);
+        for purpose in [purpose, Purpose::Append] {
+            let found = ledger::problem(workspace, &file, head, key, purpose).map_err(said)?;
+            if let Some(problem) = found {
+                return Err(said(Box::new(problem)));
+            }
         }
     }
     Ok(format!(
@@ -176,7 +266,7 @@ fn unusable(reading: &Reading) -> String {
     )
 }
 
-fn trust_locked(question: Question<'_>) -> Fact<Option<bool>> {
+fn trust_locked(question: &Question<'_>) -> Fact<Option<bool>> {
     let reading = trust::load(context(question));
     match reading.outcome {
         Outcome::Valid(Value::Flag(locked)) => Ok(Some(locked)),
@@ -185,7 +275,7 @@ fn trust_locked(question: Question<'_>) -> Fact<Option<bool>> {
     }
 }
 
-fn context(question: Question<'_>) -> ReadContext<'_> {
+fn context<'a>(question: &Question<'a>) -> ReadContext<'a> {
     ReadContext {
         workspace: question.workspace,
         at: question.at,
@@ -202,6 +292,31 @@ fn parsed<T: serde::de::DeserializeOwned>(workspace: &Workspace, file: &str) -> 
     serde_json::from_slice(bare)
         .map(Some)
         .map_err(|error| format!("{file} can't be read: {error}"))
+}
+
+/// The last dry run, held against the plan with the digest `plan`; `None` where there is none.
+fn last_preview(workspace: &Workspace, plan: Digest) -> Fact<Option<PreviewFact>> {
+    #[derive(Deserialize)]
+    struct Raw {
+        timestamp: Timestamp,
+        mode: String,
+        plan: Digest,
+        #[serde(default)]
+        gates: Vec<RawGate>,
+    }
+    #[derive(Deserialize)]
+    struct RawGate {
+        name: String,
+        open: bool,
+    }
+    let raw: Option<Raw> = parsed(workspace, preview::FILE)?;
+    // What an unattended apply needs beside is asked for when it comes.
+    let passed = |gate: &RawGate| gate.open || gates::UNATTENDED.contains(&gate.name.as_str());
+    Ok(raw.map(|raw| PreviewFact {
+        at: raw.timestamp,
+        same_plan: raw.plan == plan && raw.mode == "dry-run",
+        passed: !raw.gates.is_empty() && raw.gates.iter().all(passed),
+    }))
 }
 
 fn brake(workspace: &Workspace) -> Fact<Option<BrakeFact>> {
@@ -221,46 +336,15 @@ fn brake(workspace: &Workspace) -> Fact<Option<BrakeFact>> {
 }
 
 /// Adaptive responses of the history and own applies, in the last 24 hours (C-31, D-07).
-fn recent_responses(question: Question<'_>) -> Fact<u64> {
+fn recent_responses(question: &Question<'_>, own: Result<&log::Recent, &String>) -> Fact<u64> {
     let reading = responses::load(context(question));
     let of_history = match reading.outcome {
         Outcome::Valid(Value::Count(count)) => count,
         Outcome::Missing(_) => 0,
         _ => return Err(unusable(&reading)),
     };
-    Ok(of_history + own_applies(question.workspace, question.at).map_err(said)?)
-}
-
-/// Own applies in the last 24 hours, from the end of their log. An entry that can't be read or
-/// dated counts; blocked attempts don't.
-fn own_applies(workspace: &Workspace, at: Timestamp) -> Checked<u64> {
-    #[derive(Deserialize)]
-    struct Line {
-        timestamp: Timestamp,
-        mode: String,
-        #[serde(default)]
-        blocked: bool,
-    }
-    let Opened::File(input) = workspace.open_input(RESPONSE_LOG)? else {
-        return Ok(0);
-    };
-    let (begin, long_ago) = (at.minus(responses::WINDOW), at.minus(LONG_AGO));
-    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
-    let mut count = 0;
-    while let Some(line) = lines.next_line()? {
-        if line.bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        match serde_json::from_slice::<Line>(line.bytes) {
-            Ok(line) if line.timestamp < long_ago => break,
-            Ok(line) => {
-                let counts = line.mode == "apply" && !line.blocked && line.timestamp >= begin;
-                count += u64::from(counts);
-            }
-            Err(_) => count += 1,
-        }
-    }
-    Ok(count)
+    own.map(|recent| of_history + recent.applies)
+        .map_err(Clone::clone)
 }
 
 /// Manual unlocks today: the larger count of both trust files, of the current UTC date (B-10, D-04).

@@ -45,13 +45,51 @@ pub struct UnlockFact {
     pub allowed: u64,
 }
 
+/// An apply of the same plan that was made before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedFact {
+    /// When.
+    pub at: Timestamp,
+    /// For whom.
+    pub user: String,
+    /// Its id.
+    pub response_id: String,
+}
+
+/// The last dry run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviewFact {
+    /// When it was made.
+    pub at: Timestamp,
+    /// True where it previewed this very plan.
+    pub same_plan: bool,
+    /// True where every gate was open then.
+    pub passed: bool,
+}
+
+/// What is asked of an apply that nobody watches.
+#[derive(Debug, Clone)]
+pub struct Unattended {
+    /// The value of `POLICY_AUTO_APPLY`; only `true` switches on.
+    pub switch: Option<String>,
+    /// The last dry run; `None` where there was none.
+    pub preview: Fact<Option<PreviewFact>>,
+}
+
+/// The word of an operator, with the reason given.
+pub type Word = Option<String>;
+
 /// Everything that the gates ask for.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The time now.
     pub at: Timestamp,
-    /// The level that is to be responded to.
-    pub wanted: Level,
+    /// The level that is to be responded to; `None` for a single action that no level called for.
+    pub wanted: Option<Level>,
+    /// The operator's word that another level than the decided one is to be responded to.
+    pub forced: Word,
+    /// The operator's word that this plan is to be applied once more, or behind an unknown outcome.
+    pub again: Word,
     /// Why the kill switch is on; `None` while it is off.
     pub kill_switch: Option<String>,
     /// What was looked at in the journals, or what is wrong with them.
@@ -66,6 +104,14 @@ pub struct Facts {
     pub responses: Fact<u64>,
     /// Manual unlocks.
     pub unlocks: Fact<UnlockFact>,
+    /// Who holds the lock of applies, where another does.
+    pub other_apply: Fact<Option<String>>,
+    /// Actions whose outcome nobody knows.
+    pub unsettled: Fact<Vec<String>>,
+    /// The apply of this very plan that was made already.
+    pub applied: Fact<Option<AppliedFact>>,
+    /// What an unattended apply needs; `None` for one by hand.
+    pub unattended: Option<Unattended>,
     /// True under `ENV=production`.
     pub production: bool,
     /// True where a signing secret is set.
@@ -116,19 +162,43 @@ impl Gate {
     }
 }
 
+/// The gates that only an unattended apply, or one in production, has.
+pub const UNATTENDED: [&str; 3] = ["auto_apply", "preview", "approver"];
+
 /// Every gate, in a fixed order.
 pub fn evaluate(facts: &Facts) -> Vec<Gate> {
-    vec![
-        kill_switch(facts),
-        journals(facts),
-        decision(facts),
-        level(facts),
+    let mut gates = vec![kill_switch(facts), journals(facts)];
+    if let Some(wanted) = &facts.wanted {
+        gates.extend([decision(facts), level(facts, wanted)]);
+    }
+    gates.extend([
         trust(facts),
         brake(facts),
         rate(facts),
         unlocks(facts),
         signing(facts),
-    ]
+        other_apply(facts),
+        settled(facts),
+    ]);
+    if facts.wanted.is_some() {
+        gates.push(once(facts));
+    }
+    if let Some(unattended) = &facts.unattended {
+        gates.extend([auto_apply(unattended), preview(facts, unattended)]);
+    }
+    if facts.unattended.is_some() || facts.production {
+        gates.push(approver());
+    }
+    gates
+}
+
+/// Proof that every gate was open. Nothing is applied without one.
+#[derive(Debug)]
+pub struct Permit(());
+
+/// The permit of these gates; `None` where one of them is closed.
+pub fn permit(gates: &[Gate]) -> Option<Permit> {
+    gates.iter().all(|gate| gate.open).then_some(Permit(()))
 }
 
 fn kill_switch(facts: &Facts) -> Gate {
@@ -178,22 +248,25 @@ fn decision(facts: &Facts) -> Gate {
     Gate::open(NAME, detail)
 }
 
-fn level(facts: &Facts) -> Gate {
+fn level(facts: &Facts, wanted: &Level) -> Gate {
     const NAME: &str = "level";
     match &facts.decision {
         Err(why) => Gate::unreadable(NAME, why),
         Ok(None) => Gate::closed(NAME, "decision_missing", "no level was decided yet"),
-        Ok(Some(decision)) if decision.level == facts.wanted => {
+        Ok(Some(decision)) if decision.level == *wanted => {
             Gate::open(NAME, format!("{} was decided", decision.level))
         }
-        Ok(Some(decision)) => Gate::closed(
-            NAME,
-            "level_differs",
-            format!(
-                "{} was decided, {} is asked for",
-                decision.level, facts.wanted
-            ),
-        ),
+        Ok(Some(decision)) => {
+            let detail = format!("{} was decided, {wanted} is asked for", decision.level);
+            match &facts.forced {
+                Some(reason) => Gate::open(NAME, format!("{detail}; forced: {reason}")),
+                None => Gate::closed(
+                    NAME,
+                    "level_differs",
+                    format!("{detail}; `--force-level --reason TEXT` forces it"),
+                ),
+            }
+        }
     }
 }
 
@@ -273,191 +346,111 @@ fn signing(facts: &Facts) -> Gate {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        Timestamp::read(text).unwrap().time
-    }
-
-    fn open() -> Facts {
-        Facts {
-            at: at("2026-01-15T12:00:00Z"),
-            wanted: Level::RED,
-            kill_switch: None,
-            journals: Ok("whole".to_owned()),
-            decision: Ok(Some(DecisionFact {
-                level: Level::RED,
-                at: at("2026-01-15T11:00:00Z"),
-                given_clock: false,
-            })),
-            trust_locked: Ok(Some(false)),
-            brake: Ok(Some(BrakeFact {
-                engaged: false,
-                counted: 9,
-                allowed: 10,
-            })),
-            responses: Ok(9),
-            unlocks: Ok(UnlockFact {
-                today: 2,
-                allowed: 3,
-            }),
-            production: false,
-            has_key: false,
-        }
-    }
-
-    fn closed(facts: &Facts) -> Vec<(&'static str, String)> {
-        let gates = evaluate(facts);
-        let closed = gates.into_iter().filter(|gate| !gate.open);
-        closed
-            .map(|gate| (gate.name, gate.reason.unwrap()))
-            .collect()
-    }
-
-    type Change = fn(&mut Facts);
-
-    /// One way to close each gate and no other.
-    const EACH: [(&str, Change); 9] = [
-        ("kill_switch", |facts| {
-            facts.kill_switch = Some("drill".to_owned());
-        }),
-        ("journals", |facts| {
-            facts.journals = Err("changed".to_owned());
-        }),
-        ("decision_fresh", |facts| {
-            facts.at = at("2026-01-16T13:00:01Z");
-        }),
-        ("level", |facts| facts.wanted = Level::YELLOW),
-        ("trust_unlocked", |facts| {
-            facts.trust_locked = Ok(Some(true));
-        }),
-        ("safety_brake_off", |facts| {
-            facts.brake = Ok(Some(BrakeFact {
-                engaged: true,
-                counted: 9,
-                allowed: 10,
-            }));
-        }),
-        ("rate_limit", |facts| facts.responses = Ok(10)),
-        ("manual_unlocks", |facts| {
-            facts.unlocks = Ok(UnlockFact {
-                today: 3,
-                allowed: 3,
-            });
-        }),
-        ("signing_secret", |facts| facts.production = true),
-    ];
-
-    #[test]
-    fn every_combination_names_exactly_the_gates_that_are_closed() {
-        for combination in 0..1_u32 << EACH.len() {
-            let mut facts = open();
-            let chosen = |index: usize| combination & (1 << index) != 0;
-            let mut expected = Vec::new();
-            for (index, (name, close)) in EACH.iter().enumerate() {
-                if chosen(index) {
-                    close(&mut facts);
-                    expected.push(*name);
-                }
-            }
-            let names: Vec<_> = closed(&facts).into_iter().map(|(name, _)| name).collect();
-            assert_eq!(names, expected);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_or_is_absent_is_closed() {
-        let cases: [(Change, &[(&str, &str)]); 10] = [
-            (
-                |f| f.decision = Err("x".into()),
-                &[
-                    ("decision_fresh", "gate_unreadable"),
-                    ("level", "gate_unreadable"),
-                ],
-            ),
-            (
-                |f| f.decision = Ok(None),
-                &[
-                    ("decision_fresh", "decision_missing"),
-                    ("level", "decision_missing"),
-                ],
-            ),
-            (
-                |f| f.trust_locked = Err("x".into()),
-                &[("trust_unlocked", "gate_unreadable")],
-            ),
-            (
-                |f| f.trust_locked = Ok(None),
-                &[("trust_unlocked", "trust_guard_missing")],
-            ),
-            (
-                |f| f.brake = Err("x".into()),
-                &[
-                    ("safety_brake_off", "gate_unreadable"),
-                    ("rate_limit", "gate_unreadable"),
-                ],
-            ),
-            (
-                |f| f.brake = Ok(None),
-                &[
-                    ("safety_brake_off", "safety_brake_missing"),
-                    ("rate_limit", "safety_brake_missing"),
-                ],
-            ),
-            (
-                |f| f.responses = Err("x".into()),
-                &[("rate_limit", "gate_unreadable")],
-            ),
-            (
-                |f| f.responses = Ok(10),
-                &[("rate_limit", "rate_limit_exceeded_10/10")],
-            ),
-            (
-                |f| f.unlocks = Err("x".into()),
-                &[("manual_unlocks", "gate_unreadable")],
-            ),
-            (
-                |f| f.at = at("2026-01-15T10:59:59Z"),
-                &[("decision_fresh", "decision_in_future")],
-            ),
-        ];
-        for (change, expected) in cases {
-            let mut facts = open();
-            change(&mut facts);
-            let found = closed(&facts);
-            let found: Vec<_> = found
-                .iter()
-                .map(|(name, reason)| (*name, reason.as_str()))
-                .collect();
-            assert_eq!(found, expected);
-        }
-    }
-
-    #[test]
-    fn a_decision_is_fresh_for_26_hours_and_never_with_a_given_clock() {
-        let mut facts = open();
-        facts.at = at("2026-01-16T13:00:00Z");
-        assert_eq!(closed(&facts), []);
-        facts.decision = Ok(Some(DecisionFact {
-            level: Level::RED,
-            at: facts.at,
-            given_clock: true,
-        }));
-        let reason = "decision_with_given_clock".to_owned();
-        assert_eq!(closed(&facts), [("decision_fresh", reason)]);
-    }
-
-    #[test]
-    fn the_unlock_limit_opens_again_with_the_next_day() {
-        let mut facts = open();
-        facts.unlocks = Ok(UnlockFact {
-            today: 3,
-            allowed: 3,
-        });
-        let gates = evaluate(&facts);
-        let gate = gates.iter().find(|gate| !gate.open).unwrap();
-        assert_eq!(gate.opens_at, Some(at("2026-01-16T00:00:00Z")));
+fn other_apply(facts: &Facts) -> Gate {
+    const NAME: &str = "no_other_apply";
+    match &facts.other_apply {
+        Err(why) => Gate::unreadable(NAME, why),
+        Ok(None) => Gate::open(NAME, "no other apply or undo is under way"),
+        Ok(Some(holder)) => Gate::closed(
+            NAME,
+            "apply_under_way",
+            format!("{holder} is applying or undoing"),
+        ),
     }
 }
+
+fn settled(facts: &Facts) -> Gate {
+    const NAME: &str = "settled";
+    let unsettled = match &facts.unsettled {
+        Err(why) => return Gate::unreadable(NAME, why),
+        Ok(unsettled) if unsettled.is_empty() => {
+            return Gate::open(NAME, "every action that was begun has a known outcome");
+        }
+        Ok(unsettled) => unsettled.join(", "),
+    };
+    match &facts.again {
+        Some(reason) => Gate::open(NAME, format!("unknown: {unsettled}; again: {reason}")),
+        None => Gate::closed(
+            NAME,
+            "outcome_unknown",
+            format!(
+                "nobody knows what these did: {unsettled}; `undo run ID` takes them back, `--again --reason TEXT` goes on without"
+            ),
+        ),
+    }
+}
+
+fn once(facts: &Facts) -> Gate {
+    const NAME: &str = "once";
+    let applied = match &facts.applied {
+        Err(why) => return Gate::unreadable(NAME, why),
+        Ok(None) => return Gate::open(NAME, "this plan was not applied yet"),
+        Ok(Some(applied)) => applied,
+    };
+    let detail = format!(
+        "this plan was applied at {} by {} ({})",
+        applied.at.human(),
+        applied.user,
+        applied.response_id
+    );
+    match &facts.again {
+        Some(reason) => Gate::open(NAME, format!("{detail}; again: {reason}")),
+        None => Gate::closed(
+            NAME,
+            "already_applied",
+            format!("{detail}; `--again --reason TEXT` applies it once more"),
+        ),
+    }
+}
+
+fn auto_apply(unattended: &Unattended) -> Gate {
+    const NAME: &str = "auto_apply";
+    match unattended.switch.as_deref() {
+        Some("true") => Gate::open(NAME, "POLICY_AUTO_APPLY is `true`"),
+        None => Gate::closed(NAME, "auto_apply_off", "POLICY_AUTO_APPLY is not set"),
+        Some(_) => Gate::closed(
+            NAME,
+            "auto_apply_off",
+            "POLICY_AUTO_APPLY is something else than `true`",
+        ),
+    }
+}
+
+/// How long a dry run speaks for a plan.
+const PREVIEW_LASTS: TimeDelta = TimeDelta::hours(24);
+
+fn preview(facts: &Facts, unattended: &Unattended) -> Gate {
+    const NAME: &str = "preview";
+    let closed = |reason: &str, detail: &str| {
+        let detail = format!("dry-run or signature missing: {detail}");
+        Gate::closed(NAME, reason, detail)
+    };
+    let preview = match &unattended.preview {
+        Err(why) => return Gate::unreadable(NAME, why),
+        Ok(None) => return closed("preview_missing", "no dry run was made"),
+        Ok(Some(preview)) => preview,
+    };
+    let age = facts.at.since(preview.at);
+    if !preview.same_plan {
+        return closed("preview_differs", "the last dry run was of another plan");
+    }
+    if !preview.passed {
+        return closed("preview_blocked", "a gate was closed in the last dry run");
+    }
+    if age < TimeDelta::zero() || age > PREVIEW_LASTS {
+        return closed("preview_stale", "the last dry run is not of the last 24 h");
+    }
+    Gate::open(NAME, format!("previewed {} ago", in_words(age)))
+}
+
+/// Nobody can approve yet, so what needs an approver is closed.
+fn approver() -> Gate {
+    Gate::closed(
+        "approver",
+        "approver_missing",
+        "manual approval required, and no approver is on record: this version keeps no approvals",
+    )
+}
+
+#[cfg(test)]
+mod tests;

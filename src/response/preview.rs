@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use super::actions::Action;
 use super::gates::Gate;
+use super::pattern::Pattern;
 use super::plan::{Class, Plan};
 use crate::ids::Digest;
 use crate::policy::Level;
@@ -21,7 +21,7 @@ pub const FILE: &str = "state/policy_response_preview.json";
 pub struct Preview {
     response_id: String,
     timestamp: Timestamp,
-    policy: Level,
+    policy: Option<Level>,
     mode: &'static str,
     safety_gates_passed: bool,
     actions_planned: usize,
@@ -38,15 +38,17 @@ pub struct Preview {
 /// An action that would be executed.
 #[derive(Debug, Serialize)]
 struct Planned {
-    action: Action,
+    action: String,
     command: String,
     success: bool,
     reversible: bool,
-    undo_instruction: Option<&'static str>,
+    undo_instruction: Option<String>,
     stdout: String,
     stderr: &'static str,
     duration: f64,
     class: Class,
+    changes: Vec<Pattern>,
+    creates: Vec<Pattern>,
 }
 
 impl Preview {
@@ -68,6 +70,8 @@ impl Preview {
                 stderr: "",
                 duration: 0.0,
                 class: planned.class,
+                changes: planned.changes,
+                creates: planned.creates,
             })
             .collect();
         Self {
@@ -88,8 +92,8 @@ impl Preview {
     }
 
     /// The level that is responded to.
-    pub fn policy(&self) -> &Level {
-        &self.policy
+    pub fn policy(&self) -> Option<&Level> {
+        self.policy.as_ref()
     }
 
     /// True where a gate is closed.

@@ -20,6 +20,10 @@ fn with_anchor() -> Workspace {
         "artifacts/integrity_anchor.json",
         "{\"combined_sha256\":\"abc123\"}",
     );
+    workspace.write(
+        "forensics/safety_brake_state.json",
+        "{\"is_engaged\": false, \"response_count_24h\": 0}",
+    );
     workspace
 }
 
@@ -192,7 +196,8 @@ fn the_documented_manual_undo_leaves_a_chain_that_holds() {
 
 #[test]
 fn without_an_anchor_or_with_a_broken_chain_nothing_is_written() {
-    let workspace = Workspace::healthy();
+    let workspace = with_anchor();
+    std::fs::remove_file(workspace.file("artifacts/integrity_anchor.json")).unwrap();
     let ran = action(&workspace, "integrity_anchor_mirror", &["--apply"]).exits(1);
     assert!(ran.stderr.contains("ANCHOR_MISSING"), "{}", ran.stderr);
     assert!(!workspace.file("mirrors").exists());
@@ -215,7 +220,7 @@ fn without_an_anchor_or_with_a_broken_chain_nothing_is_written() {
         );
     }
 
-    let workspace = Workspace::healthy();
+    let workspace = with_anchor();
     workspace.write("artifacts/integrity_anchor.json", "{\"cut\":");
     action(&workspace, "integrity_anchor_mirror", &["--apply"]).exits(1);
     assert!(!workspace.file("mirrors").exists());
@@ -237,9 +242,9 @@ fn the_kill_switch_stops_the_mirror_and_an_unreadable_one_is_on() {
         workspace.write("state/kill_switch.json", switch);
         let ran = action(&workspace, "integrity_anchor_mirror", &["--apply"]).exits(3);
         assert!(
-            ran.stderr.contains("KILL_SWITCH_ON"),
+            ran.stdout.contains("kill_switch_on"),
             "{switch}: {}",
-            ran.stderr
+            ran.stdout
         );
         assert!(!workspace.file("mirrors").exists(), "{switch}");
         // What only reads is never stopped.

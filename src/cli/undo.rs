@@ -1,0 +1,335 @@
+//! `undo`: what an apply changed, and taking it back.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::actor::actor;
+use super::run::{lock_timeout, parse_timeout};
+use super::{Context, Exit, Format, is_tampering, respond, secrets};
+use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::fs::lock::APPLY_LOCK_FILE;
+use crate::fs::{ApplyLock, RetryDelays, Workspace};
+use crate::record::SigningKey;
+use crate::response::apply::Operator;
+use crate::response::undo::prune::{self, Pruned};
+use crate::response::undo::{self, Entry, Refused, State, Undone};
+
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator undo list
+  policy-orchestrator undo run 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11 --dry-run
+  policy-orchestrator undo run 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11
+  policy-orchestrator undo prune --keep-days 90
+
+All files of a response are put back, or none where one of them was changed since.
+An undo has an id of its own and can be undone. Running it twice is harmless.
+
+Exit codes: 0 done, 1 refused or failed, 3 an apply or undo is under way, 5 the journal was changed";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct UndoArgs {
+    #[command(subcommand)]
+    command: UndoCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UndoCommand {
+    /// What can be undone, the oldest first
+    List,
+    /// What a response changed, file by file
+    Show(NamedArgs),
+    /// Put back what a response changed
+    Run(RunArgs),
+    /// Remove what was kept for longer than so many days
+    Prune(PruneArgs),
+}
+
+#[derive(Debug, Args)]
+struct NamedArgs {
+    /// The response's id, or an undo file of it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The response's id, or an undo file of it
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Say what would be put back, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// How long to wait for a run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+struct PruneArgs {
+    /// What is older is removed; what nobody knows the outcome of stays
+    #[arg(long, value_name = "DAYS")]
+    keep_days: u32,
+
+    /// How long to wait for a run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+}
+
+/// The JSON shape of `undo list` and `undo show`.
+#[derive(Serialize)]
+struct Listed<'a> {
+    schema: u32,
+    undos: &'a [Entry],
+}
+
+pub(super) fn undo(context: &Context, arguments: &UndoArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    match &arguments.command {
+        UndoCommand::List => list(context, &workspace),
+        UndoCommand::Show(named) => show(context, &workspace, &undo::response_of(&named.id)),
+        UndoCommand::Run(arguments) => run(context, &workspace, arguments),
+        UndoCommand::Prune(arguments) => prune_old(context, &workspace, arguments),
+    }
+}
+
+fn list(context: &Context, workspace: &Workspace) -> anyhow::Result<Exit> {
+    if ApplyLock::holder(workspace)?.is_none()
+        && let Some(cut_off) = respond::cut_off(workspace)?
+    {
+        context.output.findings([&respond::interrupted(&cut_off)]);
+    }
+    let (entries, findings) = undo::list(workspace, None);
+    context.output.findings(&findings);
+    let listed = Listed {
+        schema: 1,
+        undos: &entries,
+    };
+    match context.format() {
+        Format::Json => context.output.json(&listed)?,
+        Format::Human if entries.is_empty() => {
+            context
+                .output
+                .result("nothing was applied that can be undone\n")?;
+        }
+        Format::Human => {
+            let lines = entries.iter().map(line);
+            context.output.result(&lines.collect::<String>())?;
+        }
+    }
+    Ok(if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn line(entry: &Entry) -> String {
+    let undo = &entry.undo;
+    let what = match &undo.undo_of {
+        Some(of) => format!("undo of {of}"),
+        None => undo.action.clone(),
+    };
+    format!(
+        "{}  {}  {:<24}  {}\n",
+        undo.response_id,
+        undo.executed_at.human(),
+        what,
+        words(entry.state)
+    )
+}
+
+fn words(state: State) -> &'static str {
+    match state {
+        State::CanBeUndone => "can be undone",
+        State::IsUndone => "is undone",
+        State::ChangedSince => "was changed since",
+        State::Pending => "is running, or was cut off",
+        State::BackupGone => "what was kept is gone",
+    }
+}
+
+fn show(context: &Context, workspace: &Workspace, id: &str) -> anyhow::Result<Exit> {
+    let (entries, findings) = undo::list(workspace, Some(id));
+    context.output.findings(&findings);
+    if entries.is_empty() && findings.is_empty() {
+        return Err(anyhow::Error::new(unknown(id)));
+    }
+    let listed = Listed {
+        schema: 1,
+        undos: &entries,
+    };
+    match context.format() {
+        Format::Json => context.output.json(&listed)?,
+        Format::Human => {
+            let text: String = entries.iter().map(details).collect();
+            context.output.result(&text)?;
+        }
+    }
+    Ok(if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn unknown(id: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::UndoUnknown,
+        Place::file("state"),
+        "there is nothing of that name to undo",
+    )
+    .found(id)
+    .expected("the id of a response whose actions changed files")
+    .help("`policy-orchestrator undo list` shows what can be undone")
+}
+
+fn details(entry: &Entry) -> String {
+    let mut text = line(entry);
+    for file in &entry.undo.files {
+        let shown = |print: Option<crate::fs::Fingerprint>| {
+            print.map_or_else(
+                || "no file".to_owned(),
+                |print| format!("{} {:04o}", print.sha256.short(), print.mode),
+            )
+        };
+        text.push_str(&format!(
+            "  {}\n    before  {}\n    after   {}\n",
+            file.path,
+            shown(file.before),
+            shown(file.after)
+        ));
+    }
+    text.push_str(&format!("  by hand: {}\n", entry.undo.undo_instruction));
+    text
+}
+
+fn operator<'a>(
+    workspace: &'a Workspace,
+    key: Option<&'a SigningKey>,
+    retry: &'a RetryDelays,
+    user: &'a str,
+    timeout: Duration,
+) -> Operator<'a> {
+    Operator {
+        workspace,
+        key,
+        retry,
+        timeout: lock_timeout(timeout),
+        what: "undo",
+        user,
+    }
+}
+
+fn run(context: &Context, workspace: &Workspace, arguments: &RunArgs) -> anyhow::Result<Exit> {
+    let key = secrets::signing_key()?;
+    let (user, retry) = (actor(), RetryDelays::default());
+    let operator = operator(
+        workspace,
+        key.as_ref(),
+        &retry,
+        &user,
+        arguments.lock_timeout,
+    );
+    let id = undo::response_of(&arguments.id);
+    let undone = match undo::run(operator, &id, arguments.dry_run) {
+        Ok(undone) => undone,
+        Err(refused) => return Ok(tell_refused(context, refused)),
+    };
+    if let Some(cut_off) = &undone.interrupted {
+        context.output.findings([&respond::interrupted(cut_off)]);
+    }
+    match context.format() {
+        Format::Json => context.output.json(&undone)?,
+        Format::Human => context.output.result(&human(&undone))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn tell_refused(context: &Context, refused: Refused) -> Exit {
+    let findings = match refused {
+        Refused::Findings(findings) => findings,
+        Refused::Busy(holder) => {
+            context.output.findings([&busy(&holder)]);
+            return Exit::Blocked;
+        }
+    };
+    context.output.findings(&findings);
+    if findings.iter().any(is_tampering) {
+        Exit::Tampering
+    } else {
+        Exit::Failed
+    }
+}
+
+fn busy(holder: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::LockHeld,
+        Place::file(APPLY_LOCK_FILE),
+        format!("{holder} is applying or undoing"),
+    )
+    .found("a lock that is held")
+    .expected("no apply and no undo under way")
+    .help("wait for it to end, or stop it with `policy-orchestrator kill on --reason TEXT`")
+}
+
+fn human(undone: &Undone) -> String {
+    let mut text = match &undone.response_id {
+        Some(id) => format!("undone as {id}:\n"),
+        None if undone.dry_run => "would undo (dry run, nothing was changed):\n".to_owned(),
+        None => "nothing to undo: everything is as it was\n".to_owned(),
+    };
+    let kinds = [
+        ("put back", &undone.restored),
+        ("removed", &undone.removed),
+        ("unchanged", &undone.unchanged),
+    ];
+    for (kind, files) in kinds {
+        for file in files {
+            text.push_str(&format!("  {kind:<9}  {file}\n"));
+        }
+    }
+    text
+}
+
+fn prune_old(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &PruneArgs,
+) -> anyhow::Result<Exit> {
+    let key = secrets::signing_key()?;
+    let (user, retry) = (actor(), RetryDelays::default());
+    let operator = operator(
+        workspace,
+        key.as_ref(),
+        &retry,
+        &user,
+        arguments.lock_timeout,
+    );
+    let pruned = match prune::prune(operator, arguments.keep_days) {
+        Ok(pruned) => pruned,
+        Err(refused) => return Ok(tell_refused(context, refused)),
+    };
+    match context.format() {
+        Format::Json => context.output.json(&pruned)?,
+        Format::Human => context.output.result(&human_pruned(&pruned))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn human_pruned(pruned: &Pruned) -> String {
+    let mut text = format!(
+        "removed what was kept for {} undo{} older than {} days\n",
+        pruned.removed.len(),
+        if pruned.removed.len() == 1 { "" } else { "s" },
+        pruned.keep_days
+    );
+    for id in &pruned.kept {
+        text.push_str(&format!("  stays: {id}, whose outcome nobody knows\n"));
+    }
+    text
+}

@@ -1,0 +1,99 @@
+//! Whole files: their fingerprints, copies to keep, and putting copies back.
+//!
+//! In constant memory, whatever the size, and never through a symbolic link: what a link leads to
+//! may be nobody's business here. What is kept for how long is said in `response`.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::read::InputFile;
+use super::write::Copying;
+use super::{Opened, Workspace, WriteError};
+use crate::diagnostic::Checked;
+use crate::ids::Digest;
+
+/// What a file is, as far as undoing a change to it is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// How much is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// The permission bits without the kind of file.
+const MODE: u32 = 0o7777;
+
+/// The fingerprint of a regular file; `None` where nothing stands there. Fails where a link, a
+/// directory or anything else does.
+pub fn fingerprint(workspace: &Workspace, name: &str) -> Checked<Option<Fingerprint>> {
+    let Opened::File(mut input) = workspace.open_plain(name)? else {
+        return Ok(None);
+    };
+    let mode = mode_of(&input)?;
+    let sha256 = pass(&mut input, &mut |_| Ok(()))?;
+    Ok(Some(Fingerprint { sha256, mode }))
+}
+
+/// Copies the regular file `from` to `to`, durably; the directory of `to` has to be there.
+/// `temporary` is a name beside `to`. The copy gets the permission bits `mode`, or those of `from`.
+/// Returns the fingerprint of `from` as it was copied.
+pub fn copy(
+    workspace: &Workspace,
+    from: &str,
+    to: &str,
+    temporary: &str,
+    mode: Option<u32>,
+) -> Checked<Option<Fingerprint>> {
+    let Opened::File(mut input) = workspace.open_plain(from)? else {
+        return Ok(None);
+    };
+    let source_mode = mode_of(&input)?;
+    let failed = |error: WriteError| Box::new(error.into_diagnostic());
+    let mut copying = Copying::begin(workspace, to, temporary).map_err(failed)?;
+    let sha256 = pass(&mut input, &mut |part| copying.file().write_all(part))?;
+    copying
+        .finish(mode.unwrap_or(source_mode))
+        .map_err(failed)?;
+    Ok(Some(Fingerprint {
+        sha256,
+        mode: source_mode,
+    }))
+}
+
+fn mode_of(input: &InputFile) -> Checked<u32> {
+    let status = input.file.metadata();
+    let status = status.map_err(|error| input.failed(&error))?;
+    Ok(status.permissions().mode() & MODE)
+}
+
+/// Reads the file to its end, hands out its parts, and gives the digest of them all.
+fn pass(input: &mut InputFile, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Checked<Digest> {
+    let mut buffer = vec![0; CHUNK];
+    let mut hasher = Sha256::new();
+    loop {
+        let count = read(&mut input.file, &mut buffer).map_err(|error| input.failed(&error))?;
+        let part = buffer.get(..count).unwrap_or_default();
+        if part.is_empty() {
+            return Ok(Digest::finish(hasher));
+        }
+        hasher.update(part);
+        each(part).map_err(|error| input.failed(&error))?;
+    }
+}
+
+fn read(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Apply: carries out a plan behind its gates, one action after the other.
+//!
+//! The lock of applies is held from beginning to end; the workspace lock for each record only, so
+//! that a run, a status or the kill switch never waits for an action. Before an action its intent is
+//! recorded, after it its outcome, and at the end one line for the whole. How one action is run is
+//! said in [`step`], what a kill leaves behind in [`super::settle`].
+
+mod ending;
+mod step;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::facts::{self, Question, Survey};
+use super::gates::{self, Gate, Permit, Word};
+use super::log::ActionResult;
+use super::plan::Plan;
+use super::process::Secrets;
+use super::settle::{self, Interrupted};
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::fs::{ApplyLock, LockTimeout, RetryDelays, Workspace, WorkspaceLock};
+use crate::ids::Digest;
+use crate::policy::Level;
+use crate::record::response_journal::{self, Event, UnderWay};
+use crate::record::{Head, Records, SigningKey};
+use crate::time::{Clock, Timestamp};
+
+pub use ending::{BLOCKED_REPORT, FAILURE_REPORT, failed};
+
+/// The event that begins a response in its journal.
+pub const BEGUN: &str = "response_begun";
+
+/// Who applies or undoes, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Operator<'a> {
+    /// Where.
+    pub workspace: &'a Workspace,
+    /// The key that signs records.
+    pub key: Option<&'a SigningKey>,
+    /// The waits between attempts at a write.
+    pub retry: &'a RetryDelays,
+    /// How long to wait for the workspace lock.
+    pub timeout: LockTimeout,
+    /// What for: `apply` or `undo`.
+    pub what: &'static str,
+    /// For whom.
+    pub user: &'a str,
+}
+
+impl Operator<'_> {
+    /// Does something while nobody else records. The clock is read when the lock is held, so that
+    /// the order of a journal is the order of its times.
+    pub fn record<T>(&self, work: impl FnOnce(Records<'_>, Timestamp) -> Checked<T>) -> Checked<T> {
+        let lock = WorkspaceLock::acquire(self.workspace, self.what, self.timeout, self.retry)?;
+        let records = Records {
+            workspace: self.workspace,
+            lock: &lock,
+            key: self.key,
+            retry: self.retry,
+        };
+        work(records, Clock::System.read())
+    }
+
+    /// Takes the lock of applies, or tells who holds it.
+    pub fn apply_lock(&self) -> Checked<Result<ApplyLock, String>> {
+        let who = format!("{} by {}", self.what, self.user);
+        ApplyLock::acquire(self.workspace, &who, self.retry)
+    }
+}
+
+/// How actions are started.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// This program: it supervises every action, and runs the native ones.
+    pub program: &'a Path,
+    /// The variables of this process.
+    pub environment: &'a [(OsString, OsString)],
+    /// What must not be in any record.
+    pub secrets: &'a Secrets,
+}
+
+/// An apply that came to an end, be it at a closed gate.
+#[derive(Debug)]
+pub struct Applied {
+    /// What was told beside: a response that had been cut off, a marker that could not be set.
+    pub interrupted: Option<Interrupted>,
+    /// How it ended.
+    pub ending: Ending,
+    /// What went wrong beside the actions.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// How an apply ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// No level is decided, and none was named.
+    Undecided,
+    /// GREEN calls for nothing.
+    Green,
+    /// The plan has no such action; it has these.
+    NoSuchAction(Vec<String>),
+    /// A gate was closed, and nothing was started.
+    Blocked(Box<Report>),
+    /// The plan was carried out, or as far as it went.
+    Done(Box<Report>),
+}
+
+/// What an apply came to, as it is shown.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The version of this shape.
+    pub schema: u32,
+    /// The response, a UUID of version 4 (RFC 9562).
+    pub response_id: String,
+    /// When it ended.
+    pub timestamp: Timestamp,
+    /// The level that was responded to.
+    pub policy: Option<Level>,
+    /// Always `apply`.
+    pub mode: &'static str,
+    /// True where a gate was closed.
+    pub blocked: bool,
+    /// The reason of the first closed gate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// True where every action ended well, or was left out on purpose.
+    pub success: bool,
+    /// How many actions the plan has.
+    pub actions_planned: usize,
+    /// How many ended well.
+    pub actions_succeeded: usize,
+    /// What became of each.
+    pub results: Vec<ActionResult>,
+    /// The digest of the plan.
+    pub plan: Digest,
+    /// The journal line of the decision.
+    pub decision: Option<Head>,
+    /// For whom.
+    pub user: String,
+    /// The fix branch of a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix_branch: Option<String>,
+    /// Every gate, open or closed.
+    pub gates: Vec<Gate>,
+}
+
+/// One apply on its way.
+struct Response {
+    id: String,
+    begun_at: Timestamp,
+    plan: Plan,
+    digest: Digest,
+    gates: Vec<Gate>,
+    forced: Word,
+    again: Word,
+    unattended: bool,
+}
+
+/// Applies what `question` asks for. Its time and the holder of the lock of applies are filled in
+/// here.
+///
+/// Fails where nothing was started and nothing could be recorded.
+pub fn apply(
+    operator: Operator<'_>,
+    question: &Question<'_>,
+    launch: Launch<'_>,
+) -> Checked<Applied> {
+    let (lock, other) = match operator.apply_lock()? {
+        Ok(lock) => (Some(lock), None),
+        Err(holder) => (None, Some(holder)),
+    };
+    let mut interrupted = None;
+    let mut findings = Vec::new();
+    let begun = operator.record(|records, at| {
+        if lock.is_some() {
+            // A journal that is broken can't be settled; its gate says so below.
+            match settle::settle(records, at, operator.user) {
+                Ok(cut_off) => interrupted = cut_off,
+                Err(finding) => findings.push(*finding),
+            }
+        }
+        let question = Question {
+            at,
+            other_apply: other.clone(),
+            ..question.clone()
+        };
+        begin(operator, records, &question, &mut findings)
+    })?;
+    let ending =
+        match (begun, lock) {
+            (Begun::Ended(ending), _) => ending,
+            (Begun::Permitted(response, permit), Some(lock)) => {
+                let report = carry_out(operator, *response, permit, launch, &lock, &mut findings);
+                Ending::Done(Box::new(report))
+            }
+            // Without the lock its gate is closed, so there is no permit.
+            (Begun::Permitted(response, _), None) => Ending::Blocked(Box::new(
+                ending::blocked_report(*response, question.at, operator.user),
+            )),
+        };
+    Ok(Applied {
+        interrupted,
+        ending,
+        findings,
+    })
+}
+
+enum Begun {
+    Ended(Ending),
+    Permitted(Box<Response>, Permit),
+}
+
+fn begin(
+    operator: Operator<'_>,
+    records: Records<'_>,
+    question: &Question<'_>,
+    findings: &mut Vec<Diagnostic>,
+) -> Checked<Begun> {
+    let (plan, facts) = match facts::survey(question)? {
+        Survey::Undecided => return Ok(Begun::Ended(Ending::Undecided)),
+        Survey::Green => return Ok(Begun::Ended(Ending::Green)),
+        Survey::NoSuchAction(names) => return Ok(Begun::Ended(Ending::NoSuchAction(names))),
+        Survey::Planned(planned) => *planned,
+    };
+    let gates = gates::evaluate(&facts);
+    let permit = gates::permit(&gates);
+    let response = Response {
+        id: uuid::Uuid::new_v4().to_string(),
+        begun_at: question.at,
+        digest: plan.digest(),
+        plan,
+        gates,
+        forced: question.forced.clone(),
+        again: question.again.clone(),
+        unattended: question.unattended.is_some(),
+    };
+    let Some(permit) = permit else {
+        let report = ending::block(operator, records, response, question.at, findings);
+        return Ok(Begun::Ended(Ending::Blocked(Box::new(report))));
+    };
+    record_begin(operator, records, &response, question.at)?;
+    facts::record_verified(records, question.at, response.plan.decision)?;
+    Ok(Begun::Permitted(Box::new(response), permit))
+}
+
+#[derive(Serialize)]
+struct BegunDetail<'a> {
+    id: &'a str,
+    policy: Option<&'a Level>,
+    plan: Digest,
+    decision: Option<Head>,
+    actions: Vec<&'a str>,
+    unattended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forced: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<&'a str>,
+}
+
+fn record_begin(
+    operator: Operator<'_>,
+    records: Records<'_>,
+    response: &Response,
+    at: Timestamp,
+) -> Checked<()> {
+    let actions = &response.plan.actions;
+    let detail = BegunDetail {
+        id: &response.id,
+        policy: response.plan.policy.as_ref(),
+        plan: response.digest,
+        decision: response.plan.decision,
+        actions: actions
+            .iter()
+            .map(|planned| planned.action.as_str())
+            .collect(),
+        unattended: response.unattended,
+        forced: response.forced.as_deref(),
+        again: response.again.as_deref(),
+    };
+    let event = Event {
+        at,
+        name: BEGUN,
+        user: operator.user,
+    };
+    response_journal::append(records, event, &detail, |standing| {
+        standing.under_way = Some(UnderWay {
+            response_id: response.id.clone(),
+            action: None,
+            undo_of: None,
+            since: at,
+        });
+        // The operator's word to go on without knowing.
+        if response.again.is_some() {
+            standing.unsettled.clear();
+        }
+    })
+    .map(drop)
+}
+
+/// Runs the actions of a plan. After one that failed, no further one that changes files is started.
+fn carry_out(
+    operator: Operator<'_>,
+    response: Response,
+    _permit: Permit,
+    launch: Launch<'_>,
+    lock: &ApplyLock,
+    findings: &mut Vec<Diagnostic>,
+) -> Report {
+    let mut results: Vec<ActionResult> = Vec::new();
+    for (index, planned) in response.plan.actions.iter().enumerate() {
+        let failed = results
+            .iter()
+            .any(|result| !result.success && !result.skipped);
+        if failed && planned.changes_files() {
+            results.push(step::not_started(planned, "an earlier action failed"));
+            continue;
+        }
+        let step = step::Step {
+            operator,
+            response_id: &response.id,
+            index,
+            planned,
+            launch,
+            lock,
+        };
+        match step.run() {
+            Ok(result) => results.push(result),
+            Err(finding) => {
+                // What can't be recorded is not gone on with.
+                results.push(step::not_started(planned, &finding.message));
+                findings.push(*finding);
+                break;
+            }
+        }
+    }
+    ending::end(operator, response, results, findings)
+}

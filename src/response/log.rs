@@ -1,0 +1,243 @@
+//! The log of responses: one line for each apply and each blocked attempt, written last.
+//!
+//! `state/policy_response_log.jsonl`, a journal. The first members of a line are the predecessor's
+//! (rows OR-01, OR-02). Read from its end only.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::gates::{AppliedFact, Gate};
+use super::plan::Class;
+use crate::diagnostic::Checked;
+use crate::fs::reverse::ReverseLines;
+use crate::fs::{Opened, Workspace};
+use crate::ids::Digest;
+use crate::policy::Level;
+use crate::record::{Head, LINE_LIMIT, RESPONSE_LOG};
+use crate::signals::responses;
+use crate::time::Timestamp;
+
+/// What became of an action.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ActionResult {
+    /// Its name.
+    pub action: String,
+    /// Its command.
+    pub command: String,
+    /// True where it ended well.
+    pub success: bool,
+    /// True where it can be taken back.
+    pub reversible: bool,
+    /// How, by hand.
+    pub undo_instruction: Option<String>,
+    /// What it said, at most 500 characters, without secrets.
+    pub stdout: String,
+    /// What it complained of, likewise.
+    pub stderr: String,
+    /// How long it took, in seconds.
+    pub duration: f64,
+    /// How deep it reaches.
+    pub class: Class,
+    /// How it ended: `exited 0`, `timed out`, `stopped by the kill switch`, `not started: …`.
+    pub ended: String,
+    /// True where it was left out on purpose, as in its cooldown: neither a success nor a failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
+    /// The digest of the files that it may change, before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_state: Option<Digest>,
+    /// The same after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_state: Option<Digest>,
+}
+
+/// A line of the log.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "members of a format")]
+pub struct LogLine<'a> {
+    /// The response, a UUID of version 4 (RFC 9562).
+    pub response_id: &'a str,
+    /// When it ended.
+    pub timestamp: Timestamp,
+    /// The level that was responded to.
+    pub policy: Option<&'a Level>,
+    /// Always `apply`.
+    pub mode: &'static str,
+    /// True where every gate was open.
+    pub safety_gates_passed: bool,
+    /// How many actions the plan has.
+    pub actions_planned: usize,
+    /// How many ended well.
+    pub actions_succeeded: usize,
+    /// What became of each.
+    pub results: &'a [ActionResult],
+    /// True where a gate was closed, so that nothing was started.
+    pub blocked: bool,
+    /// Why: the reason of the first closed gate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// The closed gates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<&'a Gate>,
+    /// True where it was cut off, and this line was written afterwards.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// The digest of the plan.
+    pub plan: Digest,
+    /// The journal line of the decision.
+    pub decision: Option<Head>,
+    /// For whom.
+    pub user: &'a str,
+    /// True for an apply that nobody watched.
+    pub unattended: bool,
+    /// Why another level than the decided one was responded to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forced: Option<&'a str>,
+    /// Why a plan was applied once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<&'a str>,
+    /// A digest of what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Digest>,
+    /// The fix branch of that failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<&'a str>,
+}
+
+/// A search through the log stops at an entry older than this: twice the longest window that
+/// matters to it, and some more for clocks that were set.
+const LONG_AGO: TimeDelta = TimeDelta::hours(54);
+
+/// What the end of the log says.
+#[derive(Debug, Default)]
+pub struct Recent {
+    /// Own applies in the last 24 hours. A line that can't be read or dated counts; blocked
+    /// attempts don't.
+    pub applies: u64,
+    /// The last apply of the plan that was asked for.
+    pub applied: Option<AppliedFact>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    #[serde(default)]
+    response_id: String,
+    timestamp: Timestamp,
+    mode: String,
+    #[serde(default)]
+    blocked: bool,
+    #[serde(default)]
+    plan: Option<Digest>,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    results: Vec<ReadResult>,
+    #[serde(default)]
+    failure: Option<Digest>,
+    #[serde(default)]
+    branch: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ReadResult {
+    action: String,
+    #[serde(default)]
+    success: bool,
+    #[serde(default)]
+    skipped: bool,
+}
+
+/// Looks at the applies of the last 24 hours, and for one of `plan`, which is younger than its
+/// decision and so than 26 hours.
+pub fn recent(workspace: &Workspace, at: Timestamp, plan: Option<Digest>) -> Checked<Recent> {
+    let begin = at.minus(responses::WINDOW);
+    let mut recent = Recent::default();
+    back(workspace, |line| {
+        let Some(line) = line else {
+            recent.applies += 1;
+            return true;
+        };
+        if line.timestamp < at.minus(LONG_AGO) {
+            return false;
+        }
+        if line.mode == "apply" && !line.blocked {
+            recent.applies += u64::from(line.timestamp >= begin);
+            let same = plan.is_some() && line.plan == plan;
+            if same && recent.applied.is_none() {
+                recent.applied = Some(AppliedFact {
+                    at: line.timestamp,
+                    user: line.user,
+                    response_id: line.response_id,
+                });
+            }
+        }
+        true
+    })?;
+    Ok(recent)
+}
+
+/// True where the log has the line of a response that began at `since`.
+pub fn has(workspace: &Workspace, response_id: &str, since: Timestamp) -> Checked<bool> {
+    let mut found = false;
+    back(workspace, |line| {
+        let Some(line) = line else { return true };
+        found |= line.response_id == response_id;
+        !found && line.timestamp >= since.minus(LONG_AGO)
+    })?;
+    Ok(found)
+}
+
+/// When the action last succeeded, looking back `seconds`.
+pub fn last_success(
+    workspace: &Workspace,
+    action: &str,
+    at: Timestamp,
+    seconds: u64,
+) -> Checked<Option<Timestamp>> {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let begin = at.minus(TimeDelta::try_seconds(seconds).unwrap_or(TimeDelta::MAX));
+    let mut last = None;
+    back(workspace, |line| {
+        let Some(line) = line else { return true };
+        let is_it =
+            |result: &ReadResult| result.action == action && result.success && !result.skipped;
+        if line.timestamp > begin && line.results.iter().any(is_it) {
+            last = Some(line.timestamp);
+        }
+        last.is_none() && line.timestamp > begin.minus(LONG_AGO)
+    })?;
+    Ok(last)
+}
+
+/// The fix branch of the last apply, where it failed in the same way.
+pub fn ongoing_branch(workspace: &Workspace, failure: Digest) -> Checked<Option<String>> {
+    let mut branch = None;
+    back(workspace, |line| {
+        let Some(line) = line.filter(|line| !line.blocked) else {
+            return true;
+        };
+        if line.failure == Some(failure) {
+            branch = line.branch;
+        }
+        false
+    })?;
+    Ok(branch)
+}
+
+/// Hands out the lines from the last one back, `None` for one that can't be read, while `each` says
+/// true.
+fn back(workspace: &Workspace, mut each: impl FnMut(Option<Read>) -> bool) -> Checked<()> {
+    let Opened::File(input) = workspace.open_input(RESPONSE_LOG)? else {
+        return Ok(());
+    };
+    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
+    while let Some(line) = lines.next_line()? {
+        if line.bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        if !each(serde_json::from_slice(line.bytes).ok()) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

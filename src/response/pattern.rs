@@ -1,0 +1,159 @@
+//! Patterns: which files an action may change.
+//!
+//! A path relative to the workspace, with at most one `*` in the name of the file, which stands for
+//! any characters. So what an action may touch can be listed without walking a tree. Pure; the files
+//! that fit are looked up in [`super::touched`].
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A pattern that names files inside the workspace, and none of the record's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    directory: String,
+    before: String,
+    after: Option<String>,
+}
+
+/// Directories whose files no action may name: the record, and the repository.
+const RESERVED: [&str; 2] = ["state", ".git"];
+
+impl Pattern {
+    /// Reads a pattern; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.len() > 1000 || text.chars().any(char::is_control) {
+            return Err("expected a path of 1 to 1000 printable characters".to_owned());
+        }
+        let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
+        let parts = || text.split('/');
+        if parts().any(|part| matches!(part, "" | "." | "..")) {
+            return Err(
+                "expected a path inside the workspace, without `.`, `..` or empty parts".to_owned(),
+            );
+        }
+        if parts()
+            .next()
+            .is_some_and(|first| RESERVED.contains(&first))
+            && text.contains('/')
+        {
+            return Err("`state/` and `.git/` are not an action's to change".to_owned());
+        }
+        if directory.contains('*') || name.matches('*').count() > 1 {
+            return Err("expected at most one `*`, in the name of the file".to_owned());
+        }
+        let (before, after) = match name.split_once('*') {
+            Some((before, after)) => (before, Some(after.to_owned())),
+            None => (name, None),
+        };
+        Ok(Self {
+            directory: directory.to_owned(),
+            before: before.to_owned(),
+            after,
+        })
+    }
+
+    /// The directory that its files are in, relative to the workspace; empty for the workspace
+    /// itself.
+    pub fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// The one file that it names; `None` where it has a `*`.
+    pub fn literal(&self) -> Option<String> {
+        self.after.is_none().then(|| self.path_of(&self.before))
+    }
+
+    /// The path of a file in its directory.
+    pub fn path_of(&self, name: &str) -> String {
+        if self.directory.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}/{name}", self.directory)
+        }
+    }
+
+    /// True where a file of that name in its directory fits. A name that begins with a dot fits only
+    /// a pattern that does: temporary files are nobody's result.
+    pub fn fits(&self, name: &str) -> bool {
+        let Some(after) = &self.after else {
+            return name == self.before;
+        };
+        let hidden = name.starts_with('.') && !self.before.starts_with('.');
+        let inner = name
+            .strip_prefix(self.before.as_str())
+            .and_then(|rest| rest.strip_suffix(after.as_str()));
+        inner.is_some() && !hidden
+    }
+
+    /// True where it covers the file `path`.
+    pub fn covers(&self, path: &str) -> bool {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        directory == self.directory && self.fits(name)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let star = self.after.as_ref().map(|after| format!("*{after}"));
+        let name = format!("{}{}", self.before, star.unwrap_or_default());
+        f.write_str(&self.path_of(&name))
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_names_files_of_one_directory() {
+        let pattern = Pattern::parse("mirrors/anchor_*.json").unwrap();
+        let cases = [
+            ("mirrors/anchor_20260101T000000Z.json", true),
+            ("mirrors/anchor_.json", true),
+            ("mirrors/anchor_1.json.tmp", false),
+            ("mirrors/.anchor.json.tmp", false),
+            ("mirrors/anchor_.jso", false),
+            ("mirrors/deep/anchor_1.json", false),
+            ("anchor_1.json", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(pattern.covers(path), expected, "{path}");
+        }
+        // What the star stands for can't overlap: `anchor.json` has no room for both sides.
+        assert!(!Pattern::parse("a*a").unwrap().covers("a"));
+        assert!(!Pattern::parse("*").unwrap().covers(".hidden"));
+        assert_eq!(Pattern::parse("x").unwrap().literal().as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn what_leads_out_of_the_workspace_or_into_the_record_is_no_pattern() {
+        for text in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "./a",
+            "a/",
+            "state/x",
+            "state/*",
+            ".git/config",
+            "*/a",
+            "a/**",
+            "a*b*",
+            "a\nb",
+        ] {
+            assert!(Pattern::parse(text).is_err(), "{text:?}");
+        }
+        for text in ["a", "a/b", "a/*", "*.json", "stateful/x", "state"] {
+            assert_eq!(Pattern::parse(text).unwrap().to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What was cut off: a response that was begun, and whose process is gone.
+//!
+//! Nobody knows what an action did that was started and has no outcome. So nothing is repeated: the
+//! next apply or undo, which holds the lock of applies and so knows that no process of that action
+//! is left, records what it finds as the outcome `unknown`, and the plan's gate `settled` stays
+//! closed until an undo or an operator's word.
+
+use serde::{Deserialize, Serialize};
+
+use super::log::{self, ActionResult, LogLine};
+use super::pattern::Pattern;
+use super::touched;
+use super::undo::file::{self, Outcome};
+use crate::diagnostic::Checked;
+use crate::fs::reverse::ReverseLines;
+use crate::fs::{Opened, Workspace};
+use crate::ids::Digest;
+use crate::policy::Level;
+use crate::record::response_journal::{self, Event, Standing, UnderWay, Unsettled};
+use crate::record::{Head, LINE_LIMIT, RESPONSE_JOURNAL, RESPONSE_LOG, Records, ledger};
+use crate::time::Timestamp;
+
+/// A response that was begun and never ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Interrupted {
+    /// Its id.
+    pub response_id: String,
+    /// The action that was running; `None` where it was cut off between two.
+    pub action: Option<String>,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+/// What was begun and is not ended although nobody holds the lock of applies.
+pub fn interrupted(workspace: &Workspace, standing: &Standing) -> Checked<Option<Interrupted>> {
+    let Some(under_way) = &standing.under_way else {
+        return Ok(None);
+    };
+    let is_apply = under_way.undo_of.is_none();
+    if is_apply && log::has(workspace, &under_way.response_id, under_way.since)? {
+        return Ok(None);
+    }
+    Ok(Some(Interrupted {
+        response_id: under_way.response_id.clone(),
+        action: under_way.action.clone(),
+        since: under_way.since,
+    }))
+}
+
+/// The actions of which nobody knows what they did, in words. While another apply is under way, what
+/// it runs is not among them.
+pub fn unsettled(workspace: &Workspace, other_apply: bool) -> Checked<Vec<String>> {
+    let standing = response_journal::standing(workspace)?;
+    let mut found: Vec<String> = standing.unsettled.iter().map(named).collect();
+    if !other_apply && let Some(cut_off) = interrupted(workspace, &standing)? {
+        let action = cut_off.action.as_deref().unwrap_or("between two actions");
+        found.push(format!("{action} of {}", cut_off.response_id));
+    }
+    Ok(found)
+}
+
+fn named(unsettled: &Unsettled) -> String {
+    format!("{} of {}", unsettled.action, unsettled.response_id)
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    id: &'a str,
+    action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo_of: Option<&'a str>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pre: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    post: Option<Digest>,
+}
+
+/// Records that a response was cut off, where one was. The caller holds the lock of applies.
+pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option<Interrupted>> {
+    let standing = response_journal::standing(records.workspace)?;
+    let Some(cut_off) = interrupted(records.workspace, &standing)? else {
+        return Ok(None);
+    };
+    let Some(under_way) = standing.under_way else {
+        return Ok(None);
+    };
+    let (pre, post) = observe(records, &under_way)?;
+    if under_way.undo_of.is_none() {
+        write_line(records, at, &under_way)?;
+    }
+    let detail = Detail {
+        id: &under_way.response_id,
+        action: under_way.action.as_deref(),
+        undo_of: under_way.undo_of.as_deref(),
+        outcome: "unknown",
+        pre,
+        post,
+    };
+    let event = Event {
+        at,
+        name: "interrupted",
+        user,
+    };
+    response_journal::append(records, event, &detail, |standing| {
+        let cut_off = standing.under_way.take();
+        let unknown = cut_off.and_then(|under_way| {
+            Some(Unsettled {
+                response_id: under_way.response_id,
+                undo_of: under_way.undo_of,
+                action: under_way.action?,
+            })
+        });
+        standing.unsettled.extend(unknown);
+    })?;
+    Ok(Some(cut_off))
+}
+
+/// Completes the undo file of the action that was running with what is there now.
+fn observe(
+    records: Records<'_>,
+    under_way: &UnderWay,
+) -> Checked<(Option<Digest>, Option<Digest>)> {
+    let Some(action) = &under_way.action else {
+        return Ok((None, None));
+    };
+    let name = file::name(&under_way.response_id, action);
+    let Some(mut undo) = file::load(records.workspace, &name)? else {
+        return Ok((None, None));
+    };
+    if undo.outcome == Outcome::Pending {
+        let parse = |texts: &[String]| -> Vec<Pattern> {
+            texts
+                .iter()
+                .filter_map(|text| Pattern::parse(text).ok())
+                .collect()
+        };
+        let (changes, creates) = (parse(&undo.changes), parse(&undo.creates));
+        let files = touched::after(records.workspace, &changes, &creates, &undo.as_before())?;
+        undo.conclude(files, Outcome::Unknown);
+        undo.store(records.workspace, records.retry)?;
+    }
+    Ok((Some(undo.backup_sha256), undo.post_sha256))
+}
+
+/// What the journal says about a response.
+#[derive(Debug, Default)]
+struct Told {
+    begun: Option<Begun>,
+    results: Vec<ActionResult>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Begun {
+    user: String,
+    plan: Digest,
+    #[serde(default)]
+    decision: Option<Head>,
+    #[serde(default)]
+    policy: Option<Level>,
+    actions: Vec<String>,
+    #[serde(default)]
+    unattended: bool,
+    #[serde(default)]
+    forced: Option<String>,
+    #[serde(default)]
+    again: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    event: String,
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    result: Option<ActionResult>,
+}
+
+/// Writes the line of the log that the response itself could not write any more: it counts.
+fn write_line(records: Records<'_>, at: Timestamp, under_way: &UnderWay) -> Checked<()> {
+    let told = told(records.workspace, &under_way.response_id)?;
+    let Some(begun) = told.begun else {
+        return Ok(());
+    };
+    let line = LogLine {
+        response_id: &under_way.response_id,
+        timestamp: at,
+        policy: begun.policy.as_ref(),
+        mode: "apply",
+        safety_gates_passed: true,
+        actions_planned: begun.actions.len(),
+        actions_succeeded: told.results.iter().filter(|result| result.success).count(),
+        results: &told.results,
+        blocked: false,
+        reason: None,
+        gates: Vec::new(),
+        interrupted: true,
+        plan: begun.plan,
+        decision: begun.decision,
+        user: &begun.user,
+        unattended: begun.unattended,
+        forced: begun.forced.as_deref(),
+        again: begun.again.as_deref(),
+        failure: None,
+        branch: None,
+    };
+    ledger::append(records, RESPONSE_LOG, &line).map(drop)
+}
+
+/// Reads the journal back to where the response began.
+fn told(workspace: &Workspace, response_id: &str) -> Checked<Told> {
+    let mut told = Told::default();
+    let Opened::File(input) = workspace.open_input(RESPONSE_JOURNAL)? else {
+        return Ok(told);
+    };
+    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
+    while let Some(line) = lines.next_line()? {
+        let Ok(parsed) = serde_json::from_slice::<Line>(line.bytes) else {
+            continue;
+        };
+        if parsed.id != response_id {
+            continue;
+        }
+        told.results.extend(parsed.result);
+        if parsed.event == super::apply::BEGUN {
+            told.begun = serde_json::from_slice(line.bytes).ok();
+            break;
+        }
+    }
+    told.results.reverse();
+    Ok(told)
+}

@@ -1,0 +1,131 @@
+//! Pruning: what was kept for undos does not stay for ever.
+//!
+//! The record of what was done stays in the journal; what goes is the way back.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use super::super::apply::Operator;
+use super::super::settle;
+use super::super::touched::UNDO_DIR;
+use super::{Refused, file};
+use crate::diagnostic::Checked;
+use crate::fs::{Workspace, WriteError, write};
+use crate::record::Records;
+use crate::record::response_journal::{self, Event, Standing};
+use crate::time::Timestamp;
+
+/// What a pruning came to.
+#[derive(Debug, Serialize)]
+pub struct Pruned {
+    /// The version of this shape.
+    pub schema: u32,
+    /// What is older than so many days was removed.
+    pub keep_days: u32,
+    /// The undo files that were removed.
+    pub removed: Vec<String>,
+    /// Responses that stay although they are older: nobody knows yet what they did.
+    pub kept: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    keep_days: u32,
+    removed: &'a [String],
+}
+
+/// Removes what was kept for longer than `keep_days` days, but for what is not settled. An undo file
+/// that can't be read is left for a person.
+pub fn prune(operator: Operator<'_>, keep_days: u32) -> Result<Pruned, Refused> {
+    let lock = match operator.apply_lock()? {
+        Ok(lock) => lock,
+        Err(holder) => return Err(Refused::Busy(holder)),
+    };
+    let pruned = operator.record(|records, at| remove_old(operator, records, at, keep_days));
+    drop(lock);
+    Ok(pruned?)
+}
+
+fn remove_old(
+    operator: Operator<'_>,
+    records: Records<'_>,
+    at: Timestamp,
+    keep_days: u32,
+) -> Checked<Pruned> {
+    let workspace = records.workspace;
+    let begin = at.minus(TimeDelta::days(i64::from(keep_days)));
+    settle::settle(records, at, operator.user)?;
+    let standing = response_journal::standing(workspace)?;
+    let mut pruned = Pruned {
+        schema: 1,
+        keep_days,
+        removed: Vec::new(),
+        kept: Vec::new(),
+    };
+    let mut responses = Vec::new();
+    for name in file::names(workspace, None) {
+        let Ok(Some(undo)) = file::load(workspace, &name) else {
+            continue;
+        };
+        if undo.executed_at >= begin {
+            continue;
+        }
+        if is_open(&standing, &undo.response_id) {
+            pruned.kept.push(undo.response_id);
+        } else {
+            responses.push(undo.response_id);
+            pruned.removed.push(name);
+        }
+    }
+    let detail = Detail {
+        keep_days,
+        removed: &pruned.removed,
+    };
+    if !pruned.removed.is_empty() {
+        let event = Event {
+            at,
+            name: "undo_pruned",
+            user: operator.user,
+        };
+        response_journal::append(records, event, &detail, |_| {})?;
+    }
+    let written = |error: WriteError| Box::new(error.into_diagnostic());
+    for name in &pruned.removed {
+        write::remove(workspace, name).map_err(written)?;
+    }
+    for response in responses.into_iter().chain(orphans(workspace, begin)) {
+        write::remove_tree(workspace, &format!("{UNDO_DIR}/{response}")).map_err(written)?;
+    }
+    Ok(pruned)
+}
+
+fn is_open(standing: &Standing, response_id: &str) -> bool {
+    standing
+        .unsettled
+        .iter()
+        .any(|it| it.response_id == response_id || it.undo_of.as_deref() == Some(response_id))
+}
+
+/// Kept bytes without an undo file, as a kill leaves them before it is written.
+fn orphans(workspace: &Workspace, begin: Timestamp) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(workspace.path(UNDO_DIR)) else {
+        return Vec::new();
+    };
+    let begin = Duration::from_secs(u64::try_from(begin.unix_seconds()).unwrap_or(0));
+    let is_old = |entry: &std::fs::DirEntry| {
+        let changed = entry.metadata().and_then(|status| status.modified());
+        changed.is_ok_and(|changed| {
+            changed
+                .duration_since(UNIX_EPOCH)
+                .is_ok_and(|changed| changed <= begin)
+        })
+    };
+    entries
+        .filter_map(Result::ok)
+        .filter(is_old)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|id| file::names(workspace, Some(id)).is_empty())
+        .collect()
+}
