@@ -20,6 +20,7 @@ mod run;
 mod secrets;
 mod status;
 mod supervise;
+mod under_way;
 mod undo;
 mod workflow;
 

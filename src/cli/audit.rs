@@ -12,7 +12,10 @@ use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
-use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, reseal};
+use crate::record::{
+    Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, reseal,
+    verified,
+};
 use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
@@ -37,6 +40,10 @@ pub(super) struct VerifyArgs {
     /// Hold the journal of decisions against a head that was kept elsewhere too: NUMBER:SHA256
     #[arg(long, value_name = "NUMBER:SHA256", value_parser = parse_head)]
     head: Option<Head>,
+
+    /// Record that everything up to here was verified, so that an apply need not do it again
+    #[arg(long)]
+    record: bool,
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +51,10 @@ pub(super) struct VerifyArgs {
     after_help = "Example:\n  policy-orchestrator audit reseal --reason 'line 12 edited by hand, see ticket 4711'"
 )]
 pub(super) struct ResealArgs {
+    /// The broken journal: decisions, responses (state/policy_response_journal.jsonl), ...
+    #[arg(long, value_name = "FILE", default_value = STATE_JOURNAL, value_parser = JOURNALS)]
+    journal: String,
+
     /// Why; it is recorded in the new journal's first line
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: String,
@@ -95,6 +106,9 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     let whole = journals
         .iter()
         .all(|journal| journal.verdict != Verdict::Broken);
+    if arguments.record && whole {
+        record(&workspace, key.as_ref(), &journals)?;
+    }
     let audit = Audit {
         schema: 1,
         whole,
@@ -110,6 +124,30 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     }
     Ok(if whole { Exit::Done } else { Exit::Tampering })
 }
+
+/// Records how far every journal was just found whole.
+fn record(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    journals: &[Verification],
+) -> Checked<()> {
+    let retry = RetryDelays::default();
+    let timeout = lock_timeout(RECORD_WAIT);
+    let lock = WorkspaceLock::acquire(workspace, "audit verify", timeout, &retry)?;
+    let records = Records {
+        workspace,
+        lock: &lock,
+        key,
+        retry: &retry,
+    };
+    let heads = journals
+        .iter()
+        .filter_map(|journal| Some((journal.file.clone(), journal.head?)));
+    verified::store(records, clock(None).read(), heads.collect())
+}
+
+/// How long a verification waits to be recorded.
+const RECORD_WAIT: Duration = Duration::from_secs(30);
 
 fn journals(
     workspace: &Workspace,
@@ -291,20 +329,27 @@ fn human(context: &Context, audit: &Audit) -> String {
 fn reseal_journal(context: &Context, arguments: &ResealArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
+    let retry = RetryDelays::default();
     let lock = WorkspaceLock::acquire(
         &workspace,
         "audit reseal",
         lock_timeout(arguments.lock_timeout),
-        &RetryDelays::default(),
+        &retry,
     )?;
     let at = clock(arguments.at).read();
     let request = reseal::Request {
+        file: &arguments.journal,
         at,
         reason: &arguments.reason,
-        key: key.as_ref(),
         unsigned: arguments.unsigned,
     };
-    let resealed = reseal::reseal(&workspace, &lock, request)?;
+    let records = Records {
+        workspace: &workspace,
+        lock: &lock,
+        key: key.as_ref(),
+        retry: &retry,
+    };
+    let resealed = reseal::reseal(records, request)?;
     match context.format() {
         Format::Json => context.output.json(&resealed)?,
         Format::Human => {
@@ -313,12 +358,17 @@ fn reseal_journal(context: &Context, arguments: &ResealArgs) -> anyhow::Result<E
                 .file
                 .as_deref()
                 .unwrap_or("nothing, since no journal was there");
+            let next = if arguments.journal == STATE_JOURNAL {
+                "; run `policy-orchestrator run` to decide again"
+            } else {
+                ""
+            };
             let mut text = format!(
-                "kept: {kept}\n{STATE_JOURNAL} begins anew with number {}; run `policy-orchestrator run` to decide again\n",
-                resealed.head.seq
+                "kept: {kept}\n{} begins anew with number {}{next}\n",
+                arguments.journal, resealed.head.seq
             );
             if resealed.state_moved {
-                text.push_str(&format!("moved aside: {}\n", reseal::UNREADABLE_STATE));
+                text.push_str("moved aside: the file that kept the head, as `….unreadable`\n");
             }
             context.output.result(&text)?;
         }

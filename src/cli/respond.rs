@@ -10,17 +10,17 @@ use clap::Args;
 use super::actor::actor;
 use super::output::variable;
 use super::run::{lock_timeout, parse_timeout};
+use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::{ApplyLock, RetryDelays, Workspace, WorkspaceLock, write};
+use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::policy::Level;
-use crate::record::{SigningKey, response_journal, state};
+use crate::record::{SigningKey, state};
 use crate::report::paint::symbol;
 use crate::response::apply::{self, Applied, Ending, Operator, Report};
 use crate::response::facts::{self, Depth, Question, Survey, Wanted};
 use crate::response::gates::{self, Gate};
 use crate::response::preview::{self, Preview};
-use crate::response::settle::{self, Interrupted};
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
 
@@ -146,16 +146,20 @@ fn dry_run(
     let retry = RetryDelays::default();
     let timeout = lock_timeout(arguments.lock_timeout);
     let _lock = WorkspaceLock::acquire(workspace, "respond", timeout, &retry)?;
+    let under_way = UnderWay::look(workspace);
+    if let Ok(under_way) = &under_way {
+        context.output.findings(&under_way.warning());
+    }
+    let other_apply = match under_way {
+        Ok(UnderWay::Held(holder)) => Some(holder),
+        // A journal that can't be read closes its gate below.
+        _ => None,
+    };
     let question = Question {
         at: clock(arguments.at).read(),
-        other_apply: ApplyLock::holder(workspace)?,
+        other_apply,
         ..question
     };
-    if question.other_apply.is_none()
-        && let Some(cut_off) = cut_off(workspace)?
-    {
-        context.output.findings([&interrupted(&cut_off)]);
-    }
     let (plan, facts) = match facts::survey(&question)? {
         Survey::Undecided => return Err(anyhow::Error::new(undecided())),
         Survey::NoSuchAction(names) => return Ok(no_such_action(context, arguments, &names)),
@@ -186,33 +190,6 @@ fn dry_run(
     Ok(Exit::Done)
 }
 
-/// A response that was begun and cut off, and that nobody recorded as such yet.
-pub(super) fn cut_off(workspace: &Workspace) -> Checked<Option<Interrupted>> {
-    let standing = response_journal::standing(workspace)?;
-    settle::interrupted(workspace, &standing)
-}
-
-/// The warning for it.
-pub(super) fn interrupted(cut_off: &Interrupted) -> Diagnostic {
-    let what = cut_off.action.as_ref().map_or_else(
-        || "between two actions".to_owned(),
-        |action| format!("in the action {action}, of which nobody knows what it did"),
-    );
-    Diagnostic::new(
-        Code::ResponseInterrupted,
-        Place::file(crate::record::RESPONSE_JOURNAL),
-        format!(
-            "the response {} was begun at {} and cut off {what}",
-            cut_off.response_id,
-            cut_off.since.human()
-        ),
-    )
-    .help(format!(
-        "`policy-orchestrator undo run {}` takes back what it changed",
-        cut_off.response_id
-    ))
-}
-
 fn carry_out(
     context: &Context,
     arguments: &RespondArgs,
@@ -238,7 +215,7 @@ fn carry_out(
 
 /// Shows how an apply ended.
 pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> {
-    let warning = applied.interrupted.as_ref().map(interrupted);
+    let warning = applied.interrupted.as_ref().map(under_way::warning);
     context
         .output
         .findings(warning.iter().chain(&applied.findings));

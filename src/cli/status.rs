@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use clap::Args;
 use serde::Serialize;
 
+use super::under_way::UnderWay;
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -11,6 +12,7 @@ use crate::policy::Level;
 use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
 use crate::record::{Head, LOOK_BACK, STATE_JOURNAL, StoredState, marker, state};
 use crate::report::paint::symbol;
+use crate::response::settle::Interrupted;
 use crate::time::{Timestamp, in_words};
 
 /// A decision may be dated so far after now before its clock counts as wrong.
@@ -45,6 +47,12 @@ struct Status {
     /// A run after the last decision failed without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_at: Option<Timestamp>,
+    /// Who is applying or undoing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    applying: Option<String>,
+    /// A response that was begun and cut off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<Interrupted>,
     journal: Journal,
 }
 
@@ -60,7 +68,19 @@ struct Journal {
 pub(super) fn status(context: &Context, arguments: &StatusArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let at = clock(arguments.at).read();
-    let status = look(&workspace, at)?;
+    let mut status = look(&workspace, at)?;
+    match UnderWay::look(&workspace) {
+        Ok(under_way) => {
+            context.output.findings(&under_way.warning());
+            match under_way {
+                UnderWay::Nothing => {}
+                UnderWay::Held(holder) => status.applying = Some(holder),
+                UnderWay::CutOff(cut_off) => status.interrupted = Some(cut_off),
+            }
+        }
+        // The decision stands all the same.
+        Err(finding) => context.output.findings([&*finding]),
+    }
     context.output.findings(&status.journal.problems);
     if let Some(field) = &arguments.field {
         let Some(value) = bare(&status, field)? else {
@@ -150,6 +170,8 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         late,
         given_clock,
         failed_at,
+        applying: None,
+        interrupted: None,
         journal,
     })
 }
@@ -202,5 +224,8 @@ fn human(context: &Context, status: &Status) -> String {
         ),
     };
     text.push_str(&format!("  journal   {journal}\n"));
+    if let Some(holder) = &status.applying {
+        text.push_str(&format!("  applying  {holder}\n"));
+    }
     text
 }

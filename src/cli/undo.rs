@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::actor::actor;
 use super::run::{lock_timeout, parse_timeout};
-use super::{Context, Exit, Format, is_tampering, respond, secrets};
+use super::under_way::{self, UnderWay};
+use super::{Context, Exit, Format, is_tampering, secrets};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::lock::APPLY_LOCK_FILE;
-use crate::fs::{ApplyLock, RetryDelays, Workspace};
+use crate::fs::{RetryDelays, Workspace};
 use crate::record::SigningKey;
 use crate::response::apply::Operator;
 use crate::response::undo::prune::{self, Pruned};
@@ -98,11 +99,9 @@ pub(super) fn undo(context: &Context, arguments: &UndoArgs) -> anyhow::Result<Ex
 }
 
 fn list(context: &Context, workspace: &Workspace) -> anyhow::Result<Exit> {
-    if ApplyLock::holder(workspace)?.is_none()
-        && let Some(cut_off) = respond::cut_off(workspace)?
-    {
-        context.output.findings([&respond::interrupted(&cut_off)]);
-    }
+    context
+        .output
+        .findings(&UnderWay::look(workspace)?.warning());
     let (entries, findings) = undo::list(workspace, None);
     context.output.findings(&findings);
     let listed = Listed {
@@ -241,7 +240,7 @@ fn run(context: &Context, workspace: &Workspace, arguments: &RunArgs) -> anyhow:
         Err(refused) => return Ok(tell_refused(context, refused)),
     };
     if let Some(cut_off) = &undone.interrupted {
-        context.output.findings([&respond::interrupted(cut_off)]);
+        context.output.findings([&under_way::warning(cut_off)]);
     }
     match context.format() {
         Format::Json => context.output.json(&undone)?,

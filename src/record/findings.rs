@@ -7,7 +7,7 @@ use super::{STATE_JOURNAL, state};
 use crate::diagnostic::{Code, Diagnostic, Place};
 
 /// The file that keeps a head, as a person calls it.
-fn named(keeper: &str) -> &str {
+pub fn named(keeper: &str) -> &str {
     if keeper == state::FILE {
         "the state file"
     } else {

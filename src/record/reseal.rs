@@ -8,21 +8,23 @@ use serde::Serialize;
 
 use super::journal::{self, Inspection, Purpose};
 use super::line::{self, Chained, Head, Segment, VERSION};
+use super::response_journal::{self, Standing};
 use super::signing::{self, Signature, SigningKey};
 use super::verify::{self, Against};
-use super::{STATE_JOURNAL, StoredState, findings, state};
+use super::{
+    HEADS_FILE, RESPONSE_JOURNAL, Records, STATE_JOURNAL, StoredState, findings, heads, ledger,
+    state,
+};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::write;
-use crate::fs::{InputFile, Opened, Workspace, WorkspaceLock, WriteError};
+use crate::fs::{InputFile, Opened, Workspace, WriteError};
 use crate::ids::Digest;
 use crate::time::Timestamp;
 
 /// Where sealed segments are kept.
 pub const SEGMENTS_DIR: &str = "state/segments";
 
-/// Where a state file that can't be read is moved.
-pub const UNREADABLE_STATE: &str = "state/policy_state.json.unreadable";
-
+/// The first line of a new journal.
 #[derive(Serialize)]
 struct Raw<'a> {
     timestamp: Timestamp,
@@ -34,6 +36,9 @@ struct Raw<'a> {
     seq: u64,
     prev: Digest,
     segment: &'a Segment,
+    /// How responses stood, in their journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<Standing>,
 }
 
 /// What a reseal did.
@@ -45,56 +50,51 @@ pub struct Resealed {
     pub segment: Segment,
     /// The head of the new journal.
     pub head: Head,
-    /// True where a state file that could not be read was moved aside.
+    /// True where the file that keeps the head could not be read and was moved aside.
     pub state_moved: bool,
 }
 
 /// Why and how to reseal.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
+    /// The journal, one of [`super::JOURNALS`].
+    pub file: &'a str,
     /// The time of the new journal's first line.
     pub at: Timestamp,
     /// Why; recorded in that line.
     pub reason: &'a str,
-    /// The key that signs it.
-    pub key: Option<&'a SigningKey>,
     /// True to go on unsigned behind a signed journal, as when the key is lost.
     pub unsigned: bool,
 }
 
-/// Seals the journal of decisions as it is and begins a new one.
+/// Seals a journal as it is and begins a new one.
 ///
 /// Refused where the journal is whole, and where it is signed and there is no key, unless the
 /// request says that it is to go on unsigned: the new line then says so.
-pub fn reseal(
-    workspace: &Workspace,
-    _lock: &WorkspaceLock,
-    request: Request<'_>,
-) -> Checked<Resealed> {
+pub fn reseal(records: Records<'_>, request: Request<'_>) -> Checked<Resealed> {
     let Request {
+        file,
         at,
         reason,
-        key,
         unsigned,
     } = request;
+    let Records { workspace, key, .. } = records;
     let written = |error: WriteError| Box::new(error.into_diagnostic());
-    let state = StoredState::load(workspace);
-    let signed = is_signed(workspace)?;
+    let keeper = Keeper::load(workspace, file);
+    let signed = is_signed(workspace, file)?;
     if key.is_none() && signed && !unsigned {
-        return Err(findings::secret_missing(STATE_JOURNAL));
+        return Err(findings::secret_missing(file));
     }
     // Whoever lost the key goes on from a journal that is whole.
     let key_lost = key.is_none() && signed;
     if !key_lost {
-        check_broken(workspace, &state, key)?;
+        keeper.check_broken(workspace, file, key)?;
     }
-    let head = state
-        .as_ref()
-        .ok()
-        .and_then(Option::as_ref)
-        .and_then(StoredState::head);
-    let seq = head.map_or(0, |head| head.seq).max(last_number(workspace)?) + 1;
-    let segment = seal(workspace, at, head)?;
+    let head = keeper.head();
+    let standing = standing_of(workspace, file);
+    let last = last_number(workspace, file)?;
+    let seq = head.map_or(0, |head| head.seq).max(last) + 1;
+    let segment = seal(workspace, file, at, head)?;
     let raw = Raw {
         timestamp: at,
         event: "RESEAL",
@@ -104,6 +104,7 @@ pub fn reseal(
         seq,
         prev: segment.sha256,
         segment: &segment,
+        standing,
     };
     let mut bytes = line::finish(&raw, key);
     let head = Head {
@@ -111,14 +112,14 @@ pub fn reseal(
         sha256: Digest::of(&bytes),
     };
     bytes.push(b'\n');
-    write::replace(workspace, STATE_JOURNAL, &bytes).map_err(written)?;
-    // A state file that only a reseal can make good has had its time.
-    let state_moved = match &state {
-        Ok(state) => state.as_ref().is_some_and(StoredState::needs_reseal),
-        Err(_) => true,
-    };
+    write::replace(workspace, file, &bytes).map_err(written)?;
+    let state_moved = keeper.is_useless();
     if state_moved {
-        write::rename(workspace, state::FILE, UNREADABLE_STATE).map_err(written)?;
+        let name = keeper.file();
+        write::rename(workspace, name, &format!("{name}.unreadable")).map_err(written)?;
+    }
+    if file != STATE_JOURNAL {
+        heads::store(records, file, head)?;
     }
     Ok(Resealed {
         schema: 1,
@@ -128,36 +129,94 @@ pub fn reseal(
     })
 }
 
-fn check_broken(
-    workspace: &Workspace,
-    state: &Checked<Option<StoredState>>,
-    key: Option<&SigningKey>,
-) -> Checked<()> {
-    let Ok(state) = state else { return Ok(()) };
-    let inspected = journal::inspect(workspace, state.as_ref(), key, Purpose::Look { lines: 1 })?;
-    let head = state.as_ref().and_then(StoredState::head);
-    if matches!(inspected, Inspection::Broken(_))
-        || !verify::verify(workspace, STATE_JOURNAL, Against { head, key })?
-            .problems
-            .is_empty()
-    {
-        return Ok(());
+/// What keeps the head of a journal.
+enum Keeper {
+    State(Checked<Option<Box<StoredState>>>),
+    Heads(Checked<Option<Head>>),
+}
+
+impl Keeper {
+    fn load(workspace: &Workspace, file: &str) -> Self {
+        if file == STATE_JOURNAL {
+            return Self::State(StoredState::load(workspace).map(|state| state.map(Box::new)));
+        }
+        Self::Heads(heads::load(workspace).map(|heads| heads.get(file).copied()))
     }
-    Err(Box::new(
-        Diagnostic::new(
-            Code::JournalWhole,
-            Place::file(STATE_JOURNAL),
-            "the journal is whole, so there is nothing to reseal",
-        )
-        .found("a chain without a fault that the state file agrees with")
-        .expected("a journal that `audit verify` calls broken")
-        .help("nothing was changed; `policy-orchestrator audit verify` shows what is checked"),
-    ))
+
+    fn file(&self) -> &'static str {
+        match self {
+            Self::State(_) => state::FILE,
+            Self::Heads(_) => HEADS_FILE,
+        }
+    }
+
+    fn head(&self) -> Option<Head> {
+        match self {
+            Self::State(state) => state.as_ref().ok()?.as_ref()?.head(),
+            Self::Heads(head) => head.as_ref().ok().copied().flatten(),
+        }
+    }
+
+    /// True for a file that can't be read, and for a state file that only a reseal can make good.
+    fn is_useless(&self) -> bool {
+        match self {
+            Self::State(Ok(state)) => state.as_ref().is_some_and(|state| state.needs_reseal()),
+            Self::Heads(Ok(_)) => false,
+            Self::State(Err(_)) | Self::Heads(Err(_)) => true,
+        }
+    }
+
+    fn check_broken(
+        &self,
+        workspace: &Workspace,
+        file: &str,
+        key: Option<&SigningKey>,
+    ) -> Checked<()> {
+        let look = Purpose::Look { lines: 1 };
+        let broken = match self {
+            Self::State(Err(_)) | Self::Heads(Err(_)) => return Ok(()),
+            Self::State(Ok(state)) => {
+                let inspected = journal::inspect(workspace, state.as_deref(), key, look)?;
+                matches!(inspected, Inspection::Broken(_))
+            }
+            Self::Heads(Ok(head)) => ledger::problem(workspace, file, *head, key, look)?.is_some(),
+        };
+        let head = self.head();
+        if broken
+            || !verify::verify(workspace, file, Against { head, key })?
+                .problems
+                .is_empty()
+        {
+            return Ok(());
+        }
+        Err(Box::new(
+            Diagnostic::new(
+                Code::JournalWhole,
+                Place::file(file),
+                "the journal is whole, so there is nothing to reseal",
+            )
+            .found(format!(
+                "a chain without a fault that {} agrees with",
+                findings::named(self.file())
+            ))
+            .expected("a journal that `audit verify` calls broken")
+            .help("nothing was changed; `policy-orchestrator audit verify` shows what is checked"),
+        ))
+    }
+}
+
+/// How responses stood at the end of their journal, as far as it can be read: a new journal must not
+/// forget what nobody knows the outcome of.
+fn standing_of(workspace: &Workspace, file: &str) -> Option<Standing> {
+    if file != RESPONSE_JOURNAL {
+        return None;
+    }
+    response_journal::standing(workspace).ok()
 }
 
 /// The journal as a file; `None` where there is none, or something that is none.
-fn readable(workspace: &Workspace) -> Checked<Option<InputFile>> {
-    match workspace.open_input(STATE_JOURNAL) {
+fn readable(workspace: &Workspace, file: &str) -> Checked<Option<InputFile>> {
+    match workspace.open_input(file) {
         Ok(Opened::File(input)) => Ok(Some(input)),
         Err(error) if error.code == Code::FileUnreadable => Err(error),
         Ok(Opened::Absent) | Err(_) => Ok(None),
@@ -165,8 +224,8 @@ fn readable(workspace: &Workspace) -> Checked<Option<InputFile>> {
 }
 
 /// True where any line carries a signature.
-fn is_signed(workspace: &Workspace) -> Checked<bool> {
-    let Some(input) = readable(workspace)? else {
+fn is_signed(workspace: &Workspace, file: &str) -> Checked<bool> {
+    let Some(input) = readable(workspace, file)? else {
         return Ok(false);
     };
     let mut signed = false;
@@ -177,8 +236,8 @@ fn is_signed(workspace: &Workspace) -> Checked<bool> {
 }
 
 /// The highest number of a line in the journal; 0 where there is none.
-fn last_number(workspace: &Workspace) -> Checked<u64> {
-    let Some(input) = readable(workspace)? else {
+fn last_number(workspace: &Workspace, file: &str) -> Checked<u64> {
+    let Some(input) = readable(workspace, file)? else {
         return Ok(0);
     };
     let mut last = 0;
@@ -193,10 +252,15 @@ fn last_number(workspace: &Workspace) -> Checked<u64> {
 const SEGMENTS_A_SECOND: u32 = 1000;
 
 /// Gives the journal a second name under which it stays; what is no file is moved there.
-fn seal(workspace: &Workspace, at: Timestamp, head: Option<Head>) -> Checked<Segment> {
-    let sha256 = match readable(workspace)? {
+fn seal(
+    workspace: &Workspace,
+    journal: &str,
+    at: Timestamp,
+    head: Option<Head>,
+) -> Checked<Segment> {
+    let sha256 = match readable(workspace, journal)? {
         Some(input) => Some(verify::digest_of(&input)?),
-        None if std::fs::symlink_metadata(workspace.path(STATE_JOURNAL)).is_ok() => None,
+        None if std::fs::symlink_metadata(workspace.path(journal)).is_ok() => None,
         None => {
             return Ok(Segment {
                 file: None,
@@ -207,6 +271,8 @@ fn seal(workspace: &Workspace, at: Timestamp, head: Option<Head>) -> Checked<Seg
     };
     write::make_directory(workspace, SEGMENTS_DIR)
         .map_err(|error| Box::new(error.into_diagnostic()))?;
+    let name = journal.rsplit('/').next().unwrap_or(journal);
+    let stem = name.strip_suffix(".jsonl").unwrap_or(name);
     for count in 0..SEGMENTS_A_SECOND {
         let number = if count == 0 {
             String::new()
@@ -214,15 +280,15 @@ fn seal(workspace: &Workspace, at: Timestamp, head: Option<Head>) -> Checked<Seg
             format!("-{count}")
         };
         let file = format!(
-            "{SEGMENTS_DIR}/policy_state_log.{}{number}.broken.jsonl",
+            "{SEGMENTS_DIR}/{stem}.{}{number}.broken.jsonl",
             at.compact()
         );
         if std::fs::symlink_metadata(workspace.path(&file)).is_ok() {
             continue;
         }
         let kept = match sha256 {
-            Some(_) => write::link(workspace, STATE_JOURNAL, &file),
-            None => write::rename(workspace, STATE_JOURNAL, &file),
+            Some(_) => write::link(workspace, journal, &file),
+            None => write::rename(workspace, journal, &file),
         };
         kept.map_err(|error| Box::new(error.into_diagnostic()))?;
         return Ok(Segment {

@@ -16,8 +16,8 @@ use crate::ids::Digest;
 /// Where kept bytes go, relative to the workspace: a directory for each response.
 pub const UNDO_DIR: &str = "state/undo";
 
-/// A fixed name, so that one that a killed process left is found.
-const TEMPORARY: &str = ".keep.tmp";
+/// Where bytes stand while they are copied: the next run removes one that a killed process left.
+pub const TEMPORARY: &str = "state/.record.tmp";
 
 /// What stood there before an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +44,8 @@ pub fn keep(
     let mut files = Vec::new();
     for (index, path) in listed(workspace, changes)?.into_iter().enumerate() {
         let backup = format!("{directory}/{index}");
-        let temporary = format!("{directory}/{TEMPORARY}");
         // Kept bytes can be read by whoever may read the file, and no one else.
-        let before = copy(workspace, &path, &backup, &temporary, None)?;
+        let before = copy(workspace, &path, &backup, TEMPORARY, None)?;
         files.push(FileChange {
             path,
             backup: before.map(|_| backup),

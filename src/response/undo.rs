@@ -491,8 +491,7 @@ impl Restoring<'_> {
         let mut kept = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             let backup = format!("{directory}/{index}");
-            let temporary = format!("{directory}/.keep.tmp");
-            let before = copy(workspace, step.path, &backup, &temporary, None)?;
+            let before = copy(workspace, step.path, &backup, touched::TEMPORARY, None)?;
             kept.push(FileChange {
                 path: step.path.to_owned(),
                 backup: before.map(|_| backup),

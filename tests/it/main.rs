@@ -19,6 +19,7 @@
 )]
 
 mod actions;
+mod apply;
 mod architecture;
 mod bad_inputs;
 mod commands;
@@ -30,5 +31,6 @@ mod journal;
 mod orchestrator;
 mod response;
 mod shared_inputs;
+mod undo;
 mod workspace;
 mod writes;

@@ -1,0 +1,57 @@
+//! What is under way, or was cut off: said by every command that looks at responses.
+
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::{ApplyLock, Workspace};
+use crate::record::{RESPONSE_JOURNAL, response_journal};
+use crate::response::settle::{self, Interrupted};
+
+/// What is going on.
+pub(super) enum UnderWay {
+    /// Nothing.
+    Nothing,
+    /// Somebody is applying or undoing: who.
+    Held(String),
+    /// A response was begun and cut off, and nobody recorded that yet.
+    CutOff(Interrupted),
+}
+
+impl UnderWay {
+    /// Looks at the lock of applies and at the end of the journal of responses.
+    pub(super) fn look(workspace: &Workspace) -> Checked<Self> {
+        if let Some(holder) = ApplyLock::holder(workspace)? {
+            return Ok(Self::Held(holder));
+        }
+        let standing = response_journal::standing(workspace)?;
+        let cut_off = settle::interrupted(workspace, &standing)?;
+        Ok(cut_off.map_or(Self::Nothing, Self::CutOff))
+    }
+
+    /// The warning about a response that was cut off.
+    pub(super) fn warning(&self) -> Option<Diagnostic> {
+        match self {
+            Self::CutOff(cut_off) => Some(warning(cut_off)),
+            _ => None,
+        }
+    }
+}
+
+/// The warning about a response that was cut off.
+pub(super) fn warning(cut_off: &Interrupted) -> Diagnostic {
+    let what = cut_off.action.as_ref().map_or_else(
+        || "between two actions".to_owned(),
+        |action| format!("in the action {action}, of which nobody knows what it did"),
+    );
+    Diagnostic::new(
+        Code::ResponseInterrupted,
+        Place::file(RESPONSE_JOURNAL),
+        format!(
+            "the response {} was begun at {} and cut off {what}",
+            cut_off.response_id,
+            cut_off.since.human()
+        ),
+    )
+    .help(format!(
+        "`policy-orchestrator undo run {}` takes back what it changed",
+        cut_off.response_id
+    ))
+}
