@@ -135,6 +135,7 @@ fn apply_one(
         again: None,
         unattended: None,
         other_apply: None,
+        unsettleable: None,
         depth: Depth::SinceVerified,
         limit: DEFAULT_LIMIT,
         key,

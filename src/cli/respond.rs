@@ -126,6 +126,7 @@ fn question<'a>(
         again: word(arguments.again),
         unattended: arguments.auto.then(|| variable("POLICY_AUTO_APPLY")),
         other_apply: None,
+        unsettleable: None,
         depth: if arguments.apply {
             Depth::SinceVerified
         } else {

@@ -50,8 +50,12 @@ pub(super) fn warning(cut_off: &Interrupted) -> Diagnostic {
             cut_off.since.human()
         ),
     )
-    .help(format!(
-        "`policy-orchestrator undo run {}` takes back what it changed",
-        cut_off.response_id
-    ))
+    .help(if cut_off.can_be_undone {
+        format!(
+            "`policy-orchestrator undo run {}` takes back what it changed",
+            cut_off.response_id
+        )
+    } else {
+        "nothing that can be taken back was begun; `policy-orchestrator respond --apply --again --reason TEXT` does it once more".to_owned()
+    })
 }

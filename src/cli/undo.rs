@@ -14,8 +14,9 @@ use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{RetryDelays, Workspace};
 use crate::record::SigningKey;
 use crate::response::apply::Operator;
+use crate::response::undo::listing::{Entry, State, list as list_all};
 use crate::response::undo::prune::{self, Pruned};
-use crate::response::undo::{self, Entry, Refused, State, Undone};
+use crate::response::undo::{self, Refused, Undone};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,7 +103,7 @@ fn list(context: &Context, workspace: &Workspace) -> anyhow::Result<Exit> {
     context
         .output
         .findings(&UnderWay::look(workspace)?.warning());
-    let (entries, findings) = undo::list(workspace, None);
+    let (entries, findings) = list_all(workspace, None);
     context.output.findings(&findings);
     let listed = Listed {
         schema: 1,
@@ -153,10 +154,10 @@ fn words(state: State) -> &'static str {
 }
 
 fn show(context: &Context, workspace: &Workspace, id: &str) -> anyhow::Result<Exit> {
-    let (entries, findings) = undo::list(workspace, Some(id));
+    let (entries, findings) = list_all(workspace, Some(id));
     context.output.findings(&findings);
     if entries.is_empty() && findings.is_empty() {
-        return Err(anyhow::Error::new(unknown(id)));
+        return Err(anyhow::Error::new(undo::unknown(id)));
     }
     let listed = Listed {
         schema: 1,
@@ -174,17 +175,6 @@ fn show(context: &Context, workspace: &Workspace, id: &str) -> anyhow::Result<Ex
     } else {
         Exit::Failed
     })
-}
-
-fn unknown(id: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::UndoUnknown,
-        Place::file("state"),
-        "there is nothing of that name to undo",
-    )
-    .found(id)
-    .expected("the id of a response whose actions changed files")
-    .help("`policy-orchestrator undo list` shows what can be undone")
 }
 
 fn details(entry: &Entry) -> String {

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::read::InputFile;
 use super::write::Copying;
 use super::{Opened, Workspace, WriteError};
-use crate::diagnostic::Checked;
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::ids::Digest;
 
 /// What a file is, as far as undoing a change to it is concerned.
@@ -42,30 +42,93 @@ pub fn fingerprint(workspace: &Workspace, name: &str) -> Checked<Option<Fingerpr
     Ok(Some(Fingerprint { sha256, mode }))
 }
 
-/// Copies the regular file `from` to `to`, durably; the directory of `to` has to be there.
-/// `temporary` is a name beside `to`. The copy gets the permission bits `mode`, or those of `from`.
-/// Returns the fingerprint of `from` as it was copied.
-pub fn copy(
+/// What was kept of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// What it was.
+    pub fingerprint: Fingerprint,
+    /// The numbers of its user and its group.
+    pub owner: [u32; 2],
+}
+
+/// Bits that lend the owner's rights to whoever runs the file.
+const LENT_RIGHTS: u32 = 0o6000;
+
+/// Nobody but this user may read what is kept: the file itself may be private.
+const PRIVATE: u32 = 0o600;
+
+/// Copies the regular file `from` to `to`, durably, for this user's eyes alone; the directory of
+/// `to` has to be there. `temporary` is a name on the same file system. `None` where nothing stands
+/// at `from`.
+///
+/// Fails where anything but a plain file does, or one with set-user-id or set-group-id bits: a copy
+/// of it made by another user would lend that user's rights.
+pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Checked<Option<Kept>> {
+    let Opened::File(mut input) = workspace.open_plain(from)? else {
+        return Ok(None);
+    };
+    let status = input.file.metadata();
+    let status = status.map_err(|error| input.failed(&error))?;
+    let mode = status.permissions().mode() & MODE;
+    if mode & LENT_RIGHTS != 0 {
+        return Err(lends_rights(from, mode));
+    }
+    let sha256 = transfer(workspace, &mut input, to, temporary, (PRIVATE, None))?;
+    Ok(Some(Kept {
+        fingerprint: Fingerprint { sha256, mode },
+        owner: [status.uid(), status.gid()],
+    }))
+}
+
+/// Puts the kept file `from` to `to`, durably, with these permission bits and this owner, as far as
+/// this user may give it away.
+pub fn put_back(
     workspace: &Workspace,
     from: &str,
     to: &str,
     temporary: &str,
-    mode: Option<u32>,
-) -> Checked<Option<Fingerprint>> {
+    (mode, owner): (u32, Option<[u32; 2]>),
+) -> Checked<()> {
     let Opened::File(mut input) = workspace.open_plain(from)? else {
-        return Ok(None);
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::FileUnreadable,
+                Place::file(from),
+                "the kept file is gone",
+            )
+            .found("no file")
+            .expected(format!("the bytes of {to} as they were")),
+        ));
     };
-    let source_mode = mode_of(&input)?;
+    let mode = mode & !LENT_RIGHTS;
+    transfer(workspace, &mut input, to, temporary, (mode, owner)).map(drop)
+}
+
+fn transfer(
+    workspace: &Workspace,
+    input: &mut InputFile,
+    to: &str,
+    temporary: &str,
+    (mode, owner): (u32, Option<[u32; 2]>),
+) -> Checked<Digest> {
     let failed = |error: WriteError| Box::new(error.into_diagnostic());
     let mut copying = Copying::begin(workspace, to, temporary).map_err(failed)?;
-    let sha256 = pass(&mut input, &mut |part| copying.file().write_all(part))?;
-    copying
-        .finish(mode.unwrap_or(source_mode))
-        .map_err(failed)?;
-    Ok(Some(Fingerprint {
-        sha256,
-        mode: source_mode,
-    }))
+    let sha256 = pass(input, &mut |part| copying.file().write_all(part))?;
+    copying.finish(mode, owner).map_err(failed)?;
+    Ok(sha256)
+}
+
+fn lends_rights(name: &str, mode: u32) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::FileNotRegular,
+            Place::file(name),
+            "a file that lends its owner's rights can't be kept",
+        )
+        .found(format!("mode {mode:04o}"))
+        .expected("no set-user-id and no set-group-id bit")
+        .help("take these bits off, or leave the file out of what the action may change"),
+    )
 }
 
 fn mode_of(input: &InputFile) -> Checked<u32> {

@@ -202,7 +202,7 @@ impl Replacement {
         permissions: Option<std::fs::Permissions>,
     ) -> Result<Self, WriteError> {
         let target = workspace.path(name);
-        let mut temporary = create_temporary(&workspace.path(temporary))
+        let mut temporary = create_temporary(&workspace.path(temporary), NEW_FILE_MODE)
             .map_err(|error| WriteError::new(name, "make a temporary file", error))?;
         temporary
             .write_all(bytes)
@@ -241,7 +241,8 @@ impl Copying {
         name: &str,
         temporary: &str,
     ) -> Result<Self, WriteError> {
-        let temporary = create_temporary(&workspace.path(temporary))
+        // Private until it is whole: what is copied may be.
+        let temporary = create_temporary(&workspace.path(temporary), PRIVATE_FILE_MODE)
             .map_err(|error| WriteError::new(name, "make a temporary file", error))?;
         Ok(Self(Replacement {
             temporary,
@@ -255,9 +256,14 @@ impl Copying {
         self.0.temporary.as_file_mut()
     }
 
-    /// Gives it its permission bits and puts it in its place, durably.
-    pub(super) fn finish(self, mode: u32) -> Result<(), WriteError> {
+    /// Gives it its owner, as far as this user may, and its permission bits, and puts it in its
+    /// place, durably.
+    pub(super) fn finish(self, mode: u32, owner: Option<[u32; 2]>) -> Result<(), WriteError> {
         let file = self.0.temporary.as_file();
+        if let Some([user, group]) = owner {
+            // Only the superuser may give files away; what others put back is theirs.
+            let _ = std::os::unix::fs::fchown(file, Some(user), Some(group));
+        }
         file.set_permissions(std::fs::Permissions::from_mode(mode))
             .map_err(|error| WriteError::new(&self.0.name, "set the permissions", error))?;
         file.sync_all()
@@ -269,13 +275,16 @@ impl Copying {
 /// What a new file gets, less the umask.
 const NEW_FILE_MODE: u32 = 0o644;
 
-fn create_temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// What a copy has until it is whole.
+const PRIVATE_FILE_MODE: u32 = 0o600;
+
+fn create_temporary(path: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
     let name = path.file_name().unwrap_or_default();
     let mut builder = tempfile::Builder::new();
     builder
         .prefix(name)
         .rand_bytes(0)
-        .permissions(std::fs::Permissions::from_mode(NEW_FILE_MODE));
+        .permissions(std::fs::Permissions::from_mode(mode));
     match builder.tempfile_in(parent(path)) {
         // The caller holds the lock: whoever made this one is gone.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

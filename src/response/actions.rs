@@ -88,7 +88,7 @@ impl Action {
 
     /// The files that it makes and never changes.
     pub fn creates(self) -> Vec<Pattern> {
-        self.patterns(&["mirrors/anchor_*.json"])
+        self.patterns(&["mirrors/anchor_*.json", "mirrors/.*.tmp"])
     }
 
     fn patterns(self, of_mirror: &[&str]) -> Vec<Pattern> {

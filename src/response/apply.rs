@@ -174,16 +174,21 @@ pub fn apply(
     let mut interrupted = None;
     let mut findings = Vec::new();
     let begun = operator.record(|records, at| {
+        let mut unsettleable = None;
         if lock.is_some() {
             // A journal that is broken can't be settled; its gate says so below.
             match settle::settle(records, at, operator.user) {
                 Ok(cut_off) => interrupted = cut_off,
-                Err(finding) => findings.push(*finding),
+                Err(finding) => {
+                    unsettleable = Some(finding.to_string());
+                    findings.push(*finding);
+                }
             }
         }
         let question = Question {
             at,
             other_apply: other.clone(),
+            unsettleable,
             ..question.clone()
         };
         begin(operator, records, &question, &mut findings)

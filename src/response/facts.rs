@@ -74,6 +74,8 @@ pub struct Question<'a> {
     pub unattended: Option<Option<String>>,
     /// Who holds the lock of applies, where somebody else does.
     pub other_apply: Option<String>,
+    /// Why a response that was cut off could not be recorded as such.
+    pub unsettleable: Option<String>,
     /// How much of the journals to look at.
     pub depth: Depth,
     /// The size limit of an input, in bytes.
@@ -164,7 +166,10 @@ fn facts(
         responses: recent_responses(question, recent.as_ref()),
         unlocks: unlocks(workspace, at),
         other_apply: Ok(question.other_apply.clone()),
-        unsettled: settle::unsettled(workspace, question.other_apply.is_some()).map_err(said),
+        unsettled: match &question.unsettleable {
+            Some(why) => Err(why.clone()),
+            None => settle::unsettled(workspace, question.other_apply.is_some()).map_err(said),
+        },
         applied: recent.map(|recent| recent.applied),
         unattended: unattended.map(|switch| Unattended {
             switch,

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::log::{self, ActionResult, LogLine};
 use super::pattern::Pattern;
 use super::touched;
-use super::undo::file::{self, Outcome};
+use super::undo;
+use super::undo::file::{self, Outcome, UndoFile};
 use crate::diagnostic::Checked;
 use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, Workspace};
+use crate::fs::{Opened, Workspace, write};
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::response_journal::{self, Event, Standing, UnderWay, Unsettled};
@@ -29,6 +30,8 @@ pub struct Interrupted {
     pub action: Option<String>,
     /// When it began.
     pub since: Timestamp,
+    /// True where an undo file of it is there.
+    pub can_be_undone: bool,
 }
 
 /// What was begun and is not ended although nobody holds the lock of applies.
@@ -44,6 +47,7 @@ pub fn interrupted(workspace: &Workspace, standing: &Standing) -> Checked<Option
         response_id: under_way.response_id.clone(),
         action: under_way.action.clone(),
         since: under_way.since,
+        can_be_undone: !file::names(workspace, Some(&under_way.response_id)).is_empty(),
     }))
 }
 
@@ -77,6 +81,9 @@ struct Detail<'a> {
 }
 
 /// Records that a response was cut off, where one was. The caller holds the lock of applies.
+///
+/// The outcome first, then the line of the log: cut off between the two, this is done again for the
+/// line alone.
 pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option<Interrupted>> {
     let standing = response_journal::standing(records.workspace)?;
     let Some(cut_off) = interrupted(records.workspace, &standing)? else {
@@ -85,62 +92,91 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
     let Some(under_way) = standing.under_way else {
         return Ok(None);
     };
-    let (pre, post) = observe(records, &under_way)?;
-    if under_way.undo_of.is_none() {
-        write_line(records, at, &under_way)?;
-    }
+    forget_unstarted(records, &under_way)?;
+    let observed = observe(records, &under_way)?;
     let detail = Detail {
         id: &under_way.response_id,
         action: under_way.action.as_deref(),
         undo_of: under_way.undo_of.as_deref(),
         outcome: "unknown",
-        pre,
-        post,
+        pre: observed.as_ref().map(|undo| undo.backup_sha256),
+        post: observed.as_ref().and_then(|undo| undo.post_sha256),
     };
     let event = Event {
         at,
         name: "interrupted",
         user,
     };
+    let is_undo = under_way.undo_of.is_some();
+    // An undo without its file had changed nothing yet.
+    let unknown = under_way
+        .action
+        .clone()
+        .filter(|_| !is_undo || observed.is_some());
     response_journal::append(records, event, &detail, |standing| {
-        let cut_off = standing.under_way.take();
-        let unknown = cut_off.and_then(|under_way| {
-            Some(Unsettled {
-                response_id: under_way.response_id,
-                undo_of: under_way.undo_of,
-                action: under_way.action?,
-            })
-        });
-        standing.unsettled.extend(unknown);
+        standing.unsettled.extend(unknown.map(|action| Unsettled {
+            response_id: under_way.response_id.clone(),
+            undo_of: under_way.undo_of.clone(),
+            action,
+        }));
+        if is_undo {
+            standing.under_way = None;
+        } else if let Some(under_way) = &mut standing.under_way {
+            under_way.action = None;
+        }
     })?;
+    if !is_undo {
+        write_line(records, at, &under_way)?;
+    }
     Ok(Some(cut_off))
 }
 
-/// Completes the undo file of the action that was running with what is there now.
-fn observe(
-    records: Records<'_>,
-    under_way: &UnderWay,
-) -> Checked<(Option<Digest>, Option<Digest>)> {
+/// Removes the undo files of actions that were prepared and never started: no intent names them.
+fn forget_unstarted(records: Records<'_>, under_way: &UnderWay) -> Checked<()> {
+    for name in file::names(records.workspace, Some(&under_way.response_id)) {
+        let Ok(Some(undo)) = file::load(records.workspace, &name) else {
+            continue;
+        };
+        if undo.outcome != Outcome::Pending || under_way.action.as_ref() == Some(&undo.action) {
+            continue;
+        }
+        write::remove(records.workspace, &name)
+            .map_err(|error| Box::new(error.into_diagnostic()))?;
+    }
+    Ok(())
+}
+
+/// Completes the undo file of the action that was running with what is there now; `None` where it
+/// has none, or one that is not the one that the intent names.
+fn observe(records: Records<'_>, under_way: &UnderWay) -> Checked<Option<UndoFile>> {
     let Some(action) = &under_way.action else {
-        return Ok((None, None));
+        return Ok(None);
     };
     let name = file::name(&under_way.response_id, action);
-    let Some(mut undo) = file::load(records.workspace, &name)? else {
-        return Ok((None, None));
+    let Ok(Some(mut undo)) = file::load(records.workspace, &name) else {
+        return Ok(None);
     };
+    let recorded = undo::record_of(records.workspace, &undo)?;
+    if undo::check_kept(&undo, &recorded).is_err() {
+        return Ok(None);
+    }
     if undo.outcome == Outcome::Pending {
-        let parse = |texts: &[String]| -> Vec<Pattern> {
-            texts
-                .iter()
-                .filter_map(|text| Pattern::parse(text).ok())
-                .collect()
-        };
-        let (changes, creates) = (parse(&undo.changes), parse(&undo.creates));
-        let files = touched::after(records.workspace, &changes, &creates, &undo.as_before())?;
-        undo.conclude(files, Outcome::Unknown);
+        look_again(records.workspace, &mut undo);
         undo.store(records.workspace, records.retry)?;
     }
-    Ok((Some(undo.backup_sha256), undo.post_sha256))
+    Ok(Some(undo))
+}
+
+/// Completes the undo file of an action that was cut off with what is there now.
+pub(super) fn look_again(workspace: &Workspace, undo: &mut UndoFile) {
+    let parse = |texts: &[String]| -> Vec<Pattern> {
+        let parsed = texts.iter().map(|text| Pattern::parse(text));
+        parsed.filter_map(Result::ok).collect()
+    };
+    let (changes, creates) = (parse(&undo.changes), parse(&undo.creates));
+    // What is odd is marked, and refused by name where somebody undoes it.
+    let (files, _) = touched::after(workspace, &changes, &creates, &undo.as_before());
+    undo.conclude(files, Outcome::Unknown);
 }
 
 /// What the journal says about a response.

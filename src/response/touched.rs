@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 
 use super::pattern::Pattern;
 use super::undo::file::FileChange;
-use crate::diagnostic::Code;
-use crate::diagnostic::{Checked, Diagnostic, Place};
-use crate::fs::copy::{copy, fingerprint};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::copy::{self, fingerprint};
 use crate::fs::{Fingerprint, RetryDelays, Workspace, write};
 use crate::ids::Digest;
 
@@ -41,23 +40,32 @@ pub fn keep(
     retry
         .retry(|| write::make_directory(workspace, directory))
         .map_err(|error| Box::new(error.into_diagnostic()))?;
-    let mut files = Vec::new();
-    for (index, path) in listed(workspace, changes)?.into_iter().enumerate() {
-        let backup = format!("{directory}/{index}");
-        // Kept bytes can be read by whoever may read the file, and no one else.
-        let before = copy(workspace, &path, &backup, TEMPORARY, None)?;
-        files.push(FileChange {
-            path,
-            backup: before.map(|_| backup),
-            before,
-            after: None,
-        });
-    }
+    let paths = listed(workspace, changes)?;
     Ok(Before {
-        files,
+        files: keep_all(workspace, paths.into_iter(), directory)?,
         present: listed(workspace, creates)?.into_iter().collect(),
         missing_directories: missing_directories(workspace, changes.iter().chain(creates)),
     })
+}
+
+/// Keeps the bytes of these files below `directory`, which is there.
+pub fn keep_all(
+    workspace: &Workspace,
+    paths: impl Iterator<Item = String>,
+    directory: &str,
+) -> Checked<Vec<FileChange>> {
+    let mut files = Vec::new();
+    for (index, path) in paths.enumerate() {
+        let backup = format!("{directory}/{index}");
+        let kept = copy::keep(workspace, &path, &backup, TEMPORARY)?;
+        files.push(FileChange {
+            backup: kept.map(|_| backup),
+            before: kept.map(|kept| kept.fingerprint),
+            owner: kept.map(|kept| kept.owner),
+            ..FileChange::new(path)
+        });
+    }
+    Ok(files)
 }
 
 /// The fingerprints of the files that an action may change, without keeping them.
@@ -65,10 +73,8 @@ pub fn look(workspace: &Workspace, changes: &[Pattern], creates: &[Pattern]) -> 
     let mut files = Vec::new();
     for path in listed(workspace, changes)? {
         files.push(FileChange {
-            backup: None,
             before: fingerprint(workspace, &path)?,
-            after: None,
-            path,
+            ..FileChange::new(path)
         });
     }
     Ok(Before {
@@ -79,32 +85,42 @@ pub fn look(workspace: &Workspace, changes: &[Pattern], creates: &[Pattern]) -> 
 }
 
 /// What stands there now, beside what stood there before: every file of before, and every one that
-/// is new.
+/// is new. What is no plain file any more is marked as odd; the findings say what it is.
 pub fn after(
     workspace: &Workspace,
     changes: &[Pattern],
     creates: &[Pattern],
     before: &Before,
-) -> Checked<Vec<FileChange>> {
+) -> (Vec<FileChange>, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
     let mut paths: BTreeSet<String> = before.files.iter().map(|file| file.path.clone()).collect();
-    paths.extend(listed(workspace, changes)?);
-    let made = listed(workspace, creates)?;
+    let mut list = |patterns| {
+        listed(workspace, patterns).unwrap_or_else(|finding| {
+            findings.push(*finding);
+            BTreeSet::new()
+        })
+    };
+    paths.extend(list(changes));
+    let made = list(creates);
     paths.extend(
         made.into_iter()
             .filter(|path| !before.present.contains(path)),
     );
-    let known = |path: &String| before.files.iter().find(|file| file.path == *path);
     let mut files = Vec::new();
     for path in paths {
-        let former = known(&path);
+        let known = before.files.iter().find(|file| file.path == path);
+        let former = known
+            .cloned()
+            .unwrap_or_else(|| FileChange::new(path.clone()));
+        let now = fingerprint(workspace, &path);
         files.push(FileChange {
-            before: former.and_then(|file| file.before),
-            backup: former.and_then(|file| file.backup.clone()),
-            after: fingerprint(workspace, &path)?,
-            path,
+            after: now.as_ref().ok().copied().flatten(),
+            odd: now.is_err(),
+            ..former
         });
+        findings.extend(now.err().map(|finding| *finding));
     }
-    Ok(files)
+    (files, findings)
 }
 
 /// The digest of a set of files: the SHA-256 of the compact JSON of `[[path, sha256, mode], …]`, the
@@ -142,6 +158,13 @@ fn listed(workspace: &Workspace, patterns: &[Pattern]) -> Checked<BTreeSet<Strin
 
 fn names(workspace: &Workspace, pattern: &Pattern) -> Checked<Vec<String>> {
     let directory = workspace.path(pattern.directory());
+    if !pattern.directory().is_empty() {
+        // A link on the way would lead the list elsewhere.
+        workspace
+            .open_plain(&pattern.path_of("."))
+            .map(drop)
+            .or_else(only_links)?;
+    }
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -150,14 +173,40 @@ fn names(workspace: &Workspace, pattern: &Pattern) -> Checked<Vec<String>> {
     let mut paths = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| unlistable(pattern, &error))?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
+        let name = match entry.file_name().into_string() {
+            Ok(name) => name,
+            // A record is text; what it can't name can't be put back.
+            Err(name) if pattern.fits(&name.to_string_lossy()) => {
+                return Err(unnameable(pattern, &name.to_string_lossy()));
+            }
+            Err(_) => continue,
         };
         if pattern.fits(&name) && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
             paths.push(pattern.path_of(&name));
         }
     }
     Ok(paths)
+}
+
+/// Looks away from every finding but that of a link.
+fn only_links(finding: Box<Diagnostic>) -> Checked<()> {
+    match finding.code {
+        Code::LinkRefused => Err(finding),
+        _ => Ok(()),
+    }
+}
+
+fn unnameable(pattern: &Pattern, name: &str) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::FileUnreadable,
+            Place::file(pattern.path_of(name)),
+            format!("a file of `{pattern}` has a name that is no UTF-8"),
+        )
+        .found(name)
+        .expected("names that a record can hold")
+        .help("rename it"),
+    )
 }
 
 fn unlistable(pattern: &Pattern, error: &std::io::Error) -> Box<Diagnostic> {
@@ -173,14 +222,20 @@ fn unlistable(pattern: &Pattern, error: &std::io::Error) -> Box<Diagnostic> {
     )
 }
 
-/// Directories of the patterns that are not there, the deepest first.
 fn missing_directories<'a>(
     workspace: &Workspace,
     patterns: impl Iterator<Item = &'a Pattern>,
 ) -> Vec<String> {
+    missing(workspace, patterns.map(Pattern::directory))
+}
+
+/// Which of these directories, and of those they are in, are not there, the deepest first.
+pub fn missing<'a>(
+    workspace: &Workspace,
+    directories: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
     let mut missing = BTreeSet::new();
-    for pattern in patterns {
-        let mut directory = pattern.directory();
+    for mut directory in directories {
         while !directory.is_empty() && std::fs::symlink_metadata(workspace.path(directory)).is_err()
         {
             missing.insert(directory.to_owned());

@@ -2,26 +2,29 @@
 //!
 //! An undo is a response of its own: it is recorded in the journal, what it replaces is kept, and it
 //! can itself be undone. What is restored is held against the journal first: an undo file is a file
-//! that anybody could have written. Its format is in [`file`].
+//! that anybody could have written. The format of undo files is
+//! in [`file`], what they come to in [`history`], the work in [`restoring`], the list in [`listing`].
 
 pub mod file;
+mod history;
+pub mod listing;
 pub mod prune;
-
-use std::collections::BTreeMap;
+mod restoring;
 
 use serde::{Deserialize, Serialize};
 
-use self::file::{FileChange, Outcome, UndoFile};
+use self::file::{Outcome, UndoFile};
+use self::history::{History, histories};
+use self::restoring::{Restoring, Step};
 use super::apply::Operator;
 use super::settle::{self, Interrupted};
-use super::touched::{self, UNDO_DIR};
+use super::touched;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::copy::{copy, fingerprint};
+use crate::fs::copy::fingerprint;
 use crate::fs::reverse::ReverseLines;
-use crate::fs::{Fingerprint, Opened, Workspace, WriteError, write};
+use crate::fs::{Fingerprint, Opened, Workspace};
 use crate::ids::Digest;
 use crate::record::journal::Purpose;
-use crate::record::response_journal::{self, Event, UnderWay};
 use crate::record::{LINE_LIMIT, LOOK_BACK, RESPONSE_JOURNAL, Records, heads, ledger, verified};
 use crate::time::Timestamp;
 
@@ -32,77 +35,6 @@ pub fn response_of(name: &str) -> String {
         // A UUID has 36 characters.
         Some(rest) => rest.chars().take(36).collect(),
         None => name.to_owned(),
-    }
-}
-
-/// What can be said of one undo file without looking at the journal.
-#[derive(Debug, Serialize)]
-pub struct Entry {
-    /// What it says.
-    #[serde(flatten)]
-    pub undo: UndoFile,
-    /// How things stand with it.
-    pub state: State,
-}
-
-/// How things stand with what an action changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Everything is as the action left it.
-    CanBeUndone,
-    /// Everything is as it was before the action.
-    IsUndone,
-    /// Something was changed since.
-    ChangedSince,
-    /// It is running, or was cut off and nobody looked yet.
-    Pending,
-    /// The kept bytes are gone.
-    BackupGone,
-}
-
-/// Every undo file of the workspace, or of one response, in the order of their times. The findings
-/// are about those that can't be read.
-pub fn list(workspace: &Workspace, response_id: Option<&str>) -> (Vec<Entry>, Vec<Diagnostic>) {
-    let mut entries = Vec::new();
-    let mut findings = Vec::new();
-    for name in file::names(workspace, response_id) {
-        match file::load(workspace, &name) {
-            Ok(Some(undo)) => entries.push(Entry {
-                state: state(workspace, &undo),
-                undo,
-            }),
-            Ok(None) => {}
-            Err(finding) => findings.push(*finding),
-        }
-    }
-    entries.sort_by(|a, b| {
-        let key = |entry: &Entry| (entry.undo.executed_at, entry.undo.index);
-        key(a).cmp(&key(b))
-    });
-    (entries, findings)
-}
-
-fn state(workspace: &Workspace, undo: &UndoFile) -> State {
-    if undo.outcome == Outcome::Pending {
-        return State::Pending;
-    }
-    let now = |file: &FileChange| fingerprint(workspace, &file.path).ok();
-    let all = |expected: fn(&FileChange) -> Option<Fingerprint>| {
-        let mut files = undo.files.iter();
-        files.all(|file| now(file) == Some(expected(file)))
-    };
-    if all(|file| file.before) {
-        return State::IsUndone;
-    }
-    if !all(|file| file.after) {
-        return State::ChangedSince;
-    }
-    let mut backups = undo.files.iter().filter_map(|file| file.backup.as_ref());
-    if backups.all(|backup| workspace.path(backup).is_file()) {
-        State::CanBeUndone
-    } else {
-        State::BackupGone
     }
 }
 
@@ -165,21 +97,18 @@ fn undo(
     response_id: &str,
     dry_run: bool,
 ) -> Result<Undone, Refused> {
+    let workspace = records.workspace;
     check_journal(records)?;
     let interrupted = if dry_run {
         None
     } else {
         settle::settle(records, at, operator.user)?
     };
-    let files = load_all(records.workspace, response_id)?;
-    for undo in &files {
-        check_recorded(records.workspace, undo)?;
-    }
-    let steps = plan(records.workspace, &files).map_err(Refused::Findings)?;
-    let named = |wanted: fn(&Step<'_>) -> bool| {
+    let undos = load_all(workspace, response_id, dry_run)?;
+    let steps = plan(workspace, &undos).map_err(Refused::Findings)?;
+    let named = |wanted: fn(&Step<'_>) -> bool| -> Vec<String> {
         let names = steps.iter().filter(|step| wanted(step));
-        let names: Vec<String> = names.map(|step| step.path.to_owned()).collect();
-        names
+        names.map(|step| step.history.path.to_owned()).collect()
     };
     let mut undone = Undone {
         schema: 1,
@@ -187,18 +116,12 @@ fn undo(
         undo_of: response_id.to_owned(),
         timestamp: at,
         dry_run,
-        restored: named(|step| step.now != step.then && step.then.is_some()),
-        removed: named(|step| step.now.is_some() && step.then.is_none()),
-        unchanged: named(|step| step.now == step.then),
+        restored: named(|step| step.is_open() && step.history.before.is_some()),
+        removed: named(|step| step.is_open() && step.history.before.is_none()),
+        unchanged: named(|step| !step.is_open()),
         interrupted,
     };
-    let nothing_to_do = undone.restored.is_empty() && undone.removed.is_empty();
     if dry_run {
-        return Ok(undone);
-    }
-    if nothing_to_do {
-        // What was cut off may be whole all the same; then its outcome is known now.
-        settled(operator, records, at, response_id)?;
         return Ok(undone);
     }
     let restoring = Restoring {
@@ -208,8 +131,21 @@ fn undo(
         id: uuid::Uuid::new_v4().to_string(),
         undo_of: response_id,
     };
-    restoring.run(&files, &steps)?;
-    undone.response_id = Some(restoring.id);
+    let mut directories: Vec<String> = undos
+        .iter()
+        .flat_map(|undo| undo.missing_directories.iter().cloned())
+        .collect();
+    // The deepest first, whichever action made it.
+    directories.sort_unstable_by(|a, b| b.cmp(a));
+    directories.dedup();
+    if steps.iter().any(Step::is_open) {
+        restoring.run(&steps, &directories)?;
+        undone.response_id = Some(restoring.id);
+    } else {
+        restoring.remove_directories(&directories)?;
+        // What was cut off may be whole all the same; then its outcome is known now.
+        restoring.settled()?;
+    }
     Ok(undone)
 }
 
@@ -237,87 +173,77 @@ fn check_journal(records: Records<'_>) -> Checked<()> {
     Ok(())
 }
 
-fn load_all(workspace: &Workspace, response_id: &str) -> Checked<Vec<UndoFile>> {
-    let mut files = Vec::new();
+/// The undo files of a response in the order of its actions, each held against the journal. One of
+/// an action that was never started is left out. In a dry run, an action that was cut off is looked
+/// at as it is now.
+fn load_all(workspace: &Workspace, response_id: &str, dry_run: bool) -> Checked<Vec<UndoFile>> {
+    let mut undos = Vec::new();
     for name in file::names(workspace, Some(response_id)) {
-        files.extend(file::load(workspace, &name)?);
+        let Some(mut undo) = file::load(workspace, &name)? else {
+            continue;
+        };
+        let recorded = record_of(workspace, &undo)?;
+        if recorded.kept.is_none() && undo.outcome == Outcome::Pending {
+            continue;
+        }
+        check_kept(&undo, &recorded)?;
+        if dry_run && undo.outcome == Outcome::Pending {
+            settle::look_again(workspace, &mut undo);
+        } else {
+            check_post(&undo, &recorded)?;
+        }
+        undos.push(undo);
     }
-    if files.is_empty() {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::UndoUnknown,
-                Place::file(file::name(response_id, "*")),
-                "there is nothing of that name to undo",
-            )
-            .found("no undo file")
-            .expected("the id of a response whose actions changed files")
-            .help("`policy-orchestrator undo list` shows what can be undone"),
-        ));
+    if undos.is_empty() {
+        return Err(Box::new(unknown(response_id)));
     }
-    files.sort_by_key(|undo| undo.index);
-    Ok(files)
+    undos.sort_by_key(|undo| undo.index);
+    Ok(undos)
+}
+
+/// The finding for a response without anything to undo.
+pub fn unknown(response_id: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::UndoUnknown,
+        Place::file(file::name(response_id, "*")),
+        "there is nothing of that name to undo",
+    )
+    .found("no undo file")
+    .expected("the id of a response whose actions changed files")
+    .help("`policy-orchestrator undo list` shows what can be undone")
+}
+
+/// What the journal says about an action.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// The digest of what was known before it.
+    pub(super) kept: Option<Digest>,
+    /// The digest of what it left.
+    pub(super) post: Option<Digest>,
 }
 
 #[derive(Deserialize)]
-struct Recorded {
+struct Line {
     event: String,
     #[serde(default)]
     id: String,
     #[serde(default)]
     action: Option<String>,
     #[serde(default)]
-    pre: Option<Digest>,
+    kept: Option<Digest>,
     #[serde(default)]
     post: Option<Digest>,
 }
 
-/// Holds an undo file against the journal: what stood there before, and what the action left.
-fn check_recorded(workspace: &Workspace, undo: &UndoFile) -> Checked<()> {
-    let name = undo.name();
-    let recorded = recorded(workspace, undo)?;
-    let pre = touched::digest_before(&undo.files);
-    let post = touched::digest_after(&undo.files);
-    let differs = |what: &str, found: Digest, expected: Option<Digest>| {
-        Box::new(
-            Diagnostic::new(
-                Code::UndoFileBroken,
-                Place::file(&name),
-                format!("the undo file says something else than the journal about {what}"),
-            )
-            .found(format!("the digest {}", found.short()))
-            .expected(expected.map_or_else(
-                || "a record of this action in the journal of responses".to_owned(),
-                |expected| format!("the digest {}", expected.short()),
-            ))
-            .help("restore it from where it is kept; nothing was changed"),
-        )
-    };
-    if recorded.pre != Some(pre) || undo.backup_sha256 != pre {
-        return Err(differs("what stood there before", pre, recorded.pre));
-    }
-    if recorded.post != Some(post) {
-        return Err(differs("what the action left", post, recorded.post));
-    }
-    Ok(())
-}
-
-struct Digests {
-    pre: Option<Digest>,
-    post: Option<Digest>,
-}
-
-/// What the journal says about an action: its last outcome, and its intent.
-fn recorded(workspace: &Workspace, undo: &UndoFile) -> Checked<Digests> {
-    let mut found = Digests {
-        pre: None,
-        post: None,
-    };
+/// Reads the journal back to the intent of an action.
+pub(super) fn record_of(workspace: &Workspace, undo: &UndoFile) -> Checked<Recorded> {
+    let mut found = Recorded::default();
     let Opened::File(input) = workspace.open_input(RESPONSE_JOURNAL)? else {
         return Ok(found);
     };
     let mut lines = ReverseLines::new(&input, LINE_LIMIT);
     while let Some(line) = lines.next_line()? {
-        let Ok(line) = serde_json::from_slice::<Recorded>(line.bytes) else {
+        let Ok(line) = serde_json::from_slice::<Line>(line.bytes) else {
             continue;
         };
         if line.id != undo.response_id || line.action.as_ref() != Some(&undo.action) {
@@ -328,7 +254,7 @@ fn recorded(workspace: &Workspace, undo: &UndoFile) -> Checked<Digests> {
                 found.post = line.post;
             }
             "intent" | "undo_intent" => {
-                found.pre = line.pre;
+                found.kept = line.kept;
                 break;
             }
             _ => {}
@@ -337,64 +263,87 @@ fn recorded(workspace: &Workspace, undo: &UndoFile) -> Checked<Digests> {
     Ok(found)
 }
 
-/// One file that is to be what it was.
-struct Step<'a> {
-    path: &'a str,
-    now: Option<Fingerprint>,
-    then: Option<Fingerprint>,
-    backup: Option<&'a str>,
+/// Holds what an undo file says about before against the journal.
+pub(super) fn check_kept(undo: &UndoFile, recorded: &Recorded) -> Checked<()> {
+    let found = undo.kept_digest();
+    if recorded.kept == Some(found) {
+        return Ok(());
+    }
+    Err(differs(
+        undo,
+        "what stood there before",
+        found,
+        recorded.kept,
+    ))
 }
 
-/// What to do with each file, once, the actions taken back from the last to the first. Fails with
-/// every file that was changed since.
+fn check_post(undo: &UndoFile, recorded: &Recorded) -> Checked<()> {
+    let found = touched::digest_after(&undo.files);
+    if recorded.post == Some(found) {
+        return Ok(());
+    }
+    Err(differs(undo, "what the action left", found, recorded.post))
+}
+
+fn differs(
+    undo: &UndoFile,
+    what: &str,
+    found: Digest,
+    expected: Option<Digest>,
+) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::UndoFileBroken,
+            Place::file(undo.name()),
+            format!("the undo file says something else than the journal about {what}"),
+        )
+        .found(format!("the digest {}", found.short()))
+        .expected(expected.map_or_else(
+            || "a record of this action in the journal of responses".to_owned(),
+            |expected| format!("the digest {}", expected.short()),
+        ))
+        .help("restore it from where it is kept; nothing was changed"),
+    )
+}
+
+/// What to do with each file. Fails with every file that was changed since.
 fn plan<'a>(
     workspace: &Workspace,
-    files: &'a [UndoFile],
+    undos: &'a [UndoFile],
 ) -> Result<Vec<Step<'a>>, Vec<Diagnostic>> {
-    let mut steps: BTreeMap<&str, Step<'a>> = BTreeMap::new();
+    let mut steps = Vec::new();
     let mut findings = Vec::new();
-    for change in files.iter().rev().flat_map(|undo| &undo.files) {
-        let known = steps.get(change.path.as_str());
-        let now = match known {
-            Some(step) => Ok(step.then),
-            None => fingerprint(workspace, &change.path),
-        };
-        let now = match now {
+    for history in histories(undos).into_values() {
+        let now = match fingerprint(workspace, history.path) {
             Ok(now) => now,
             Err(finding) => {
                 findings.push(*finding);
                 continue;
             }
         };
-        // Undone already, wholly or by an undo that was cut off.
-        let is_then = now == change.before;
-        if !is_then && now != change.after {
-            findings.push(changed_since(change, now));
-            continue;
+        let step = Step { history, now };
+        if step.is_open() {
+            findings.extend(obstacle(workspace, &step));
         }
-        let backup = change.backup.as_deref();
-        if let Some(problem) = backup
-            .filter(|_| !is_then)
-            .and_then(|backup| backup_problem(workspace, backup, change))
-        {
-            findings.push(problem);
-        }
-        let first = known.map_or(now, |step| step.now);
-        steps.insert(
-            &change.path,
-            Step {
-                path: &change.path,
-                now: first,
-                then: change.before,
-                backup,
-            },
-        );
+        steps.push(step);
     }
     if findings.is_empty() {
-        Ok(steps.into_values().collect())
+        Ok(steps)
     } else {
         Err(findings)
     }
+}
+
+/// Why a file can't be put back.
+fn obstacle(workspace: &Workspace, step: &Step<'_>) -> Option<Diagnostic> {
+    let Step { history, now } = step;
+    if *now != history.after {
+        return Some(changed_since(history, *now));
+    }
+    if !history.unbroken {
+        return Some(changed_between(history));
+    }
+    backup_problem(workspace, history)
 }
 
 fn shown(file: Option<Fingerprint>) -> String {
@@ -404,209 +353,49 @@ fn shown(file: Option<Fingerprint>) -> String {
     )
 }
 
-fn changed_since(change: &FileChange, now: Option<Fingerprint>) -> Diagnostic {
+fn changed_since(history: &History<'_>, now: Option<Fingerprint>) -> Diagnostic {
     Diagnostic::new(
         Code::UndoRefused,
-        Place::file(&change.path),
+        Place::file(history.path),
         "the file was changed since, so nothing is undone",
     )
     .found(shown(now))
-    .expected(format!("what the action left: {}", shown(change.after)))
+    .expected(format!("what the action left: {}", shown(history.after)))
     .help("undo what came later first (`policy-orchestrator undo list`), or put the file back by hand")
 }
 
-fn backup_problem(workspace: &Workspace, backup: &str, change: &FileChange) -> Option<Diagnostic> {
+fn changed_between(history: &History<'_>) -> Diagnostic {
+    Diagnostic::new(
+        Code::UndoRefused,
+        Place::file(history.path),
+        "somebody else changed the file between two actions of this response, so nothing is undone",
+    )
+    .found("bytes between two actions that neither of them left")
+    .expected(format!(
+        "what stood there before: {}",
+        shown(history.before)
+    ))
+    .help("put the file back by hand; `policy-orchestrator undo show ID` names the kept bytes")
+}
+
+fn backup_problem(workspace: &Workspace, history: &History<'_>) -> Option<Diagnostic> {
+    let backup = history.backup?;
     let kept = match fingerprint(workspace, backup) {
         Ok(kept) => kept,
         Err(finding) => return Some(*finding),
     };
-    let is_kept = backup.starts_with(&format!("{UNDO_DIR}/"))
-        && !backup.split('/').any(|part| part == "..")
-        && kept.map(|kept| kept.sha256) == change.before.map(|before| before.sha256);
-    (!is_kept).then(|| {
+    let before = history.before.map(|before| before.sha256);
+    (kept.map(|kept| kept.sha256) != before).then(|| {
         Diagnostic::new(
             Code::UndoFileBroken,
             Place::file(backup),
-            format!("the kept bytes of {} are not those of before", change.path),
+            format!("the kept bytes of {} are not those of before", history.path),
         )
         .found(kept.map_or_else(
             || "no file".to_owned(),
             |kept| format!("SHA-256 {}", kept.sha256),
         ))
-        .expected(shown(change.before))
+        .expected(shown(history.before))
         .help("restore it from where it is kept; nothing was changed")
     })
-}
-
-#[derive(Serialize)]
-struct Detail<'a> {
-    id: &'a str,
-    action: &'a str,
-    undo_of: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pre: Option<Digest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    post: Option<Digest>,
-}
-
-/// The name that an undo has among the actions.
-const ACTION: &str = "undo";
-
-/// An undo on its way.
-struct Restoring<'a> {
-    operator: Operator<'a>,
-    records: Records<'a>,
-    at: Timestamp,
-    id: String,
-    undo_of: &'a str,
-}
-
-impl Restoring<'_> {
-    fn run(&self, files: &[UndoFile], steps: &[Step<'_>]) -> Checked<()> {
-        let mut undo = self.keep(files, steps)?;
-        undo.store(self.records.workspace, self.records.retry)?;
-        let pre = undo.backup_sha256;
-        self.event("undo_intent", Some(pre), None)?;
-        for step in steps.iter().filter(|step| step.now != step.then) {
-            self.restore(step)?;
-        }
-        for directory in files.iter().flat_map(|undo| &undo.missing_directories) {
-            self.written(|| write::remove_empty_directory(self.records.workspace, directory))?;
-        }
-        let mut after = undo.files.clone();
-        for file in &mut after {
-            file.after = fingerprint(self.records.workspace, &file.path)?;
-        }
-        let post = touched::digest_after(&after);
-        undo.conclude(after, Outcome::Known);
-        undo.store(self.records.workspace, self.records.retry)?;
-        self.event("undo", Some(pre), Some(post))
-    }
-
-    /// Keeps what is there now, so that this undo can be undone.
-    fn keep(&self, files: &[UndoFile], steps: &[Step<'_>]) -> Checked<UndoFile> {
-        let workspace = self.records.workspace;
-        let directory = format!("{UNDO_DIR}/{}/{ACTION}", self.id);
-        self.written(|| write::make_directory(workspace, &directory))?;
-        let mut kept = Vec::new();
-        for (index, step) in steps.iter().enumerate() {
-            let backup = format!("{directory}/{index}");
-            let before = copy(workspace, step.path, &backup, touched::TEMPORARY, None)?;
-            kept.push(FileChange {
-                path: step.path.to_owned(),
-                backup: before.map(|_| backup),
-                before,
-                after: None,
-            });
-        }
-        let patterns =
-            |which: fn(&UndoFile) -> &Vec<String>| files.iter().flat_map(which).cloned().collect();
-        Ok(UndoFile {
-            response_id: self.id.clone(),
-            action: ACTION.to_owned(),
-            executed_at: self.at,
-            undo_instruction: format!("policy-orchestrator undo run {}", self.id),
-            schema: 1,
-            index: 0,
-            undo_of: Some(self.undo_of.to_owned()),
-            outcome: Outcome::Pending,
-            backup_path: directory,
-            backup_sha256: touched::digest_before(&kept),
-            post_sha256: None,
-            files: kept,
-            present: Vec::new(),
-            missing_directories: Vec::new(),
-            changes: patterns(|undo| &undo.changes),
-            creates: Vec::new(),
-        })
-    }
-
-    fn restore(&self, step: &Step<'_>) -> Checked<()> {
-        let workspace = self.records.workspace;
-        let (Some(then), Some(backup)) = (step.then, step.backup) else {
-            return self.written(|| write::remove(workspace, step.path));
-        };
-        let temporary = match step.path.rsplit_once('/') {
-            Some((directory, _)) => {
-                self.written(|| write::make_directory(workspace, directory))?;
-                format!("{directory}/{}", write::RARE_TEMPORARY)
-            }
-            None => write::RARE_TEMPORARY.to_owned(),
-        };
-        copy(workspace, backup, step.path, &temporary, Some(then.mode)).map(drop)
-    }
-
-    fn written(&self, mut work: impl FnMut() -> Result<(), WriteError>) -> Checked<()> {
-        self.records
-            .retry
-            .retry(&mut work)
-            .map_err(|error| Box::new(error.into_diagnostic()))
-    }
-
-    fn event(&self, name: &'static str, pre: Option<Digest>, post: Option<Digest>) -> Checked<()> {
-        let detail = Detail {
-            id: &self.id,
-            action: ACTION,
-            undo_of: self.undo_of,
-            pre,
-            post,
-        };
-        let event = Event {
-            at: self.at,
-            name,
-            user: self.operator.user,
-        };
-        response_journal::append(self.records, event, &detail, |standing| {
-            if post.is_none() {
-                standing.under_way = Some(UnderWay {
-                    response_id: self.id.clone(),
-                    action: Some(ACTION.to_owned()),
-                    undo_of: Some(self.undo_of.to_owned()),
-                    since: self.at,
-                });
-                return;
-            }
-            standing.under_way = None;
-            clear(standing, self.undo_of);
-        })
-        .map(drop)
-    }
-}
-
-/// What an undo has put right is settled: the actions of that response, and undos of it that were
-/// cut off.
-fn clear(standing: &mut response_journal::Standing, undo_of: &str) {
-    standing.unsettled.retain(|unsettled| {
-        unsettled.response_id != undo_of && unsettled.undo_of.as_deref() != Some(undo_of)
-    });
-}
-
-#[derive(Serialize)]
-struct Settled<'a> {
-    id: &'a str,
-}
-
-/// Records that a response needs no undo, where its outcome was not known.
-fn settled(
-    operator: Operator<'_>,
-    records: Records<'_>,
-    at: Timestamp,
-    response_id: &str,
-) -> Checked<()> {
-    let mut standing = response_journal::standing(records.workspace)?;
-    let before = standing.unsettled.len();
-    clear(&mut standing, response_id);
-    if standing.unsettled.len() == before {
-        return Ok(());
-    }
-    let event = Event {
-        at,
-        name: "settled",
-        user: operator.user,
-    };
-    let detail = Settled { id: response_id };
-    response_journal::append(records, event, &detail, |standing| {
-        clear(standing, response_id);
-    })
-    .map(drop)
 }

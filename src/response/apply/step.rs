@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Launch, Operator};
 use crate::diagnostic::{Checked, Code, Diagnostic};
-use crate::fs::ApplyLock;
+use crate::fs::{ApplyLock, Workspace};
 use crate::ids::Digest;
 use crate::record::Records;
 use crate::record::response_journal::{self, Event, Unsettled};
@@ -52,6 +52,8 @@ struct Intent<'a> {
     reversible: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pre: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<Digest>,
 }
 
 #[derive(Serialize)]
@@ -139,6 +141,7 @@ impl Step<'_> {
             command: &self.planned.command,
             reversible: *reversible,
             pre: self.planned.changes_files().then_some(pre),
+            kept: undo.as_ref().map(UndoFile::kept_digest),
         };
         response_journal::append(records, self.event(at, "intent"), &intent, |standing| {
             if let Some(under_way) = &mut standing.under_way {
@@ -248,17 +251,15 @@ impl Step<'_> {
         let PlannedAction {
             changes, creates, ..
         } = self.planned;
-        let files = touched::after(records.workspace, changes, creates, &prepared.before);
-        // What can't be looked at any more, a link that the action put there say, is a failure of
-        // the action; an undo then refuses that file by name.
-        let (files, blind) = match files {
-            Ok(files) => (files, None),
-            Err(finding) => (prepared.before.files, Some(finding)),
-        };
-        let lost = finished.ended == Ended::Lost || blind.is_some();
+        // Opened anew: the action may have put a link in the place of a directory.
+        let workspace = Workspace::open(records.workspace.root())?;
+        // What is no plain file any more, a link that the action put there say, is a failure of the
+        // action; an undo then refuses that file by name.
+        let (files, odd) = touched::after(&workspace, changes, creates, &prepared.before);
+        let lost = finished.ended == Ended::Lost;
         let changes_files = self.planned.changes_files();
         let pre = changes_files.then(|| touched::digest_before(&files));
-        let post = (changes_files && blind.is_none()).then(|| touched::digest_after(&files));
+        let post = changes_files.then(|| touched::digest_after(&files));
         if let Some(mut undo) = prepared.undo {
             let outcome = if lost {
                 Outcome::Unknown
@@ -269,7 +270,7 @@ impl Step<'_> {
             undo.store(records.workspace, records.retry)?;
         }
         let mut result = self.result(finished, pre, post);
-        if let Some(finding) = blind {
+        if let Some(finding) = odd.first() {
             result.success = false;
             result.ended = format!("{}; then {finding}", result.ended);
         }

@@ -33,6 +33,26 @@ pub struct FileChange {
     pub after: Option<Fingerprint>,
     /// Where the bytes of before are kept, relative to the workspace.
     pub backup: Option<String>,
+    /// The numbers of the user and the group that it belonged to before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<[u32; 2]>,
+    /// True where something that is no plain file stood there after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub odd: bool,
+}
+
+impl FileChange {
+    /// A file of which nothing is known yet.
+    pub fn new(path: String) -> Self {
+        Self {
+            path,
+            before: None,
+            after: None,
+            backup: None,
+            owner: None,
+            odd: false,
+        }
+    }
 }
 
 /// What is known of the end of an action.
@@ -105,9 +125,37 @@ impl UndoFile {
         self.outcome = outcome;
     }
 
+    /// The digest of what was known before the action: what was kept and where, and which files it
+    /// may touch. It is in the journal, so that an undo is led by nothing else.
+    pub fn kept_digest(&self) -> Digest {
+        let mut kept: Vec<_> = self
+            .files
+            .iter()
+            .filter(|file| file.before.is_some())
+            .map(|file| (&file.path, &file.before, &file.backup, &file.owner))
+            .collect();
+        kept.sort_by_key(|(path, ..)| *path);
+        let known = (
+            &self.index,
+            &self.undo_of,
+            &self.present,
+            &self.missing_directories,
+            &self.changes,
+            &self.creates,
+            kept,
+        );
+        Digest::of(&serde_json::to_vec(&known).unwrap_or_default())
+    }
+
     /// The name of its file.
     pub fn name(&self) -> String {
         name(&self.response_id, &self.action)
+    }
+
+    /// True where its names can't lead anywhere else.
+    fn is_well_named(&self) -> bool {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        is_id(&self.response_id) && self.action.bytes().all(plain)
     }
 
     /// Writes it.
@@ -118,6 +166,11 @@ impl UndoFile {
             .retry(|| write::replace_rarely(workspace, &self.name(), &bytes))
             .map_err(|error| Box::new(error.into_diagnostic()))
     }
+}
+
+/// True for what can be the id of a response: a UUID in lower case (RFC 9562).
+pub fn is_id(text: &str) -> bool {
+    uuid::Uuid::parse_str(text).is_ok_and(|id| id.to_string() == text)
 }
 
 /// The undo file of an action, relative to the workspace.
@@ -132,7 +185,9 @@ pub fn load(workspace: &Workspace, name: &str) -> Checked<Option<UndoFile>> {
     };
     let parsed: Result<UndoFile, _> = serde_json::from_slice(&bytes);
     match parsed {
-        Ok(file) if file.schema == 1 && file.name() == name => Ok(Some(file)),
+        Ok(file) if file.schema == 1 && file.name() == name && file.is_well_named() => {
+            Ok(Some(file))
+        }
         Ok(_) => Err(unusable(
             name,
             "a file of another version, or under another name",

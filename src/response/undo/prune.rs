@@ -64,7 +64,7 @@ fn remove_old(
         removed: Vec::new(),
         kept: Vec::new(),
     };
-    let mut responses = Vec::new();
+    let mut kept_bytes = Vec::new();
     for name in file::names(workspace, None) {
         let Ok(Some(undo)) = file::load(workspace, &name) else {
             continue;
@@ -75,7 +75,7 @@ fn remove_old(
         if is_open(&standing, &undo.response_id) {
             pruned.kept.push(undo.response_id);
         } else {
-            responses.push(undo.response_id);
+            kept_bytes.push((undo.response_id, undo.action));
             pruned.removed.push(name);
         }
     }
@@ -95,7 +95,12 @@ fn remove_old(
     for name in &pruned.removed {
         write::remove(workspace, name).map_err(written)?;
     }
-    for response in responses.into_iter().chain(orphans(workspace, begin)) {
+    for (response, action) in kept_bytes {
+        let directory = format!("{UNDO_DIR}/{response}");
+        write::remove_tree(workspace, &format!("{directory}/{action}")).map_err(written)?;
+        write::remove_empty_directory(workspace, &directory).map_err(written)?;
+    }
+    for response in orphans(workspace, begin) {
         write::remove_tree(workspace, &format!("{UNDO_DIR}/{response}")).map_err(written)?;
     }
     Ok(pruned)
@@ -126,6 +131,6 @@ fn orphans(workspace: &Workspace, begin: Timestamp) -> Vec<String> {
         .filter_map(Result::ok)
         .filter(is_old)
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|id| file::names(workspace, Some(id)).is_empty())
+        .filter(|id| file::is_id(id) && file::names(workspace, Some(id)).is_empty())
         .collect()
 }
