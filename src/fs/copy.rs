@@ -51,9 +51,6 @@ pub struct Kept {
     pub owner: [u32; 2],
 }
 
-/// Bits that lend the owner's rights to whoever runs the file.
-const LENT_RIGHTS: u32 = 0o6000;
-
 /// Nobody but this user may read what is kept: the file itself may be private.
 const PRIVATE: u32 = 0o600;
 
@@ -61,8 +58,7 @@ const PRIVATE: u32 = 0o600;
 /// `to` has to be there. `temporary` is a name on the same file system. `None` where nothing stands
 /// at `from`.
 ///
-/// Fails where anything but a plain file does, or one with set-user-id or set-group-id bits: a copy
-/// of it made by another user would lend that user's rights.
+/// Fails where anything but a plain file does.
 pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Checked<Option<Kept>> {
     let Opened::File(mut input) = workspace.open_plain(from)? else {
         return Ok(None);
@@ -70,9 +66,6 @@ pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Che
     let status = input.file.metadata();
     let status = status.map_err(|error| input.failed(&error))?;
     let mode = status.permissions().mode() & MODE;
-    if mode & LENT_RIGHTS != 0 {
-        return Err(lends_rights(from, mode));
-    }
     let sha256 = transfer(workspace, &mut input, to, temporary, (PRIVATE, None))?;
     Ok(Some(Kept {
         fingerprint: Fingerprint { sha256, mode },
@@ -80,8 +73,9 @@ pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Che
     }))
 }
 
-/// Puts the kept file `from` to `to`, durably, with these permission bits and this owner, as far as
-/// this user may give it away.
+/// Puts the kept file `from` to `to`, durably, with these permission bits and this owner. Where this
+/// user may not give it away, it is this user's, without set-user-id and set-group-id bits: they
+/// would lend another's rights than before.
 pub fn put_back(
     workspace: &Workspace,
     from: &str,
@@ -100,7 +94,6 @@ pub fn put_back(
             .expected(format!("the bytes of {to} as they were")),
         ));
     };
-    let mode = mode & !LENT_RIGHTS;
     transfer(workspace, &mut input, to, temporary, (mode, owner)).map(drop)
 }
 
@@ -116,19 +109,6 @@ fn transfer(
     let sha256 = pass(input, &mut |part| copying.file().write_all(part))?;
     copying.finish(mode, owner).map_err(failed)?;
     Ok(sha256)
-}
-
-fn lends_rights(name: &str, mode: u32) -> Box<Diagnostic> {
-    Box::new(
-        Diagnostic::new(
-            Code::FileNotRegular,
-            Place::file(name),
-            "a file that lends its owner's rights can't be kept",
-        )
-        .found(format!("mode {mode:04o}"))
-        .expected("no set-user-id and no set-group-id bit")
-        .help("take these bits off, or leave the file out of what the action may change"),
-    )
 }
 
 fn mode_of(input: &InputFile) -> Checked<u32> {

@@ -260,10 +260,10 @@ impl Copying {
     /// place, durably.
     pub(super) fn finish(self, mode: u32, owner: Option<[u32; 2]>) -> Result<(), WriteError> {
         let file = self.0.temporary.as_file();
-        if let Some([user, group]) = owner {
-            // Only the superuser may give files away; what others put back is theirs.
-            let _ = std::os::unix::fs::fchown(file, Some(user), Some(group));
-        }
+        let given = owner.is_some_and(|[user, group]| {
+            std::os::unix::fs::fchown(file, Some(user), Some(group)).is_ok()
+        });
+        let mode = if given { mode } else { mode & !LENT_RIGHTS };
         file.set_permissions(std::fs::Permissions::from_mode(mode))
             .map_err(|error| WriteError::new(&self.0.name, "set the permissions", error))?;
         file.sync_all()
@@ -274,6 +274,9 @@ impl Copying {
 
 /// What a new file gets, less the umask.
 const NEW_FILE_MODE: u32 = 0o644;
+
+/// Bits that lend the owner's rights to whoever runs the file.
+const LENT_RIGHTS: u32 = 0o6000;
 
 /// What a copy has until it is whole.
 const PRIVATE_FILE_MODE: u32 = 0o600;
