@@ -7,6 +7,7 @@
 //! other journals). What a kill can leave behind is mended here; what no kill can leave behind is
 //! broken.
 
+use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
 use super::line::{Chained, Head, Link, VERSION};
@@ -160,6 +161,24 @@ struct Successor {
     prev: Digest,
 }
 
+/// The head of a line and what it is chained to, where its bytes are those that its successor names
+/// and the chain's members stand as this version writes them: then no other member matters to a
+/// look, and the line need not be parsed. `None` says nothing.
+fn follows(line: &[u8], after: &Successor) -> Option<(Head, Digest)> {
+    let seq = after.seq.checked_sub(1)?;
+    let members = format!("\"v\":{VERSION},\"seq\":{seq},\"prev\":\"");
+    let mut found = memmem::find_iter(line, members.as_bytes());
+    let begin = found.next()? + members.len();
+    let begins = |member: &[u8]| memmem::find(line.get(begin..).unwrap_or(line), member).is_some();
+    if found.next().is_some() || begins(b"\"adopted\":") || begins(b"\"segment\":") {
+        return None;
+    }
+    let prev = std::str::from_utf8(line.get(begin..begin + 64)?).ok()?;
+    let prev = Digest::parse(prev)?;
+    let sha256 = Digest::of(line);
+    (sha256 == after.prev).then_some((Head { seq, sha256 }, prev))
+}
+
 impl Walk<'_> {
     fn back_to(&mut self, input: &InputFile, on_line: &mut dyn FnMut(&[u8])) -> Checked<()> {
         let recorded = self.question.recorded;
@@ -173,9 +192,24 @@ impl Walk<'_> {
                 continue;
             }
             first = false;
+            let known = after.as_ref().filter(|_| reached);
+            if let Some((head, prev)) = known.and_then(|after| follows(line.bytes, after)) {
+                self.check_signature(line.bytes, head.seq);
+                self.check_verified(head);
+                self.end.looked_at += 1;
+                if self.is_enough(head.seq) || !self.problems.is_empty() {
+                    return Ok(());
+                }
+                after = Some(Successor {
+                    seq: head.seq,
+                    prev,
+                });
+                continue;
+            }
             let Some(chained) = Chained::parse(line.bytes) else {
-                // A plain log as far as can be seen; with a recorded head it is no journal of ours.
-                if !reached && (recorded.is_some() || after.is_some()) {
+                // A plain log as far as can be seen; behind a chained line, or with a recorded head,
+                // it is no journal of ours.
+                if recorded.is_some() || after.is_some() {
                     self.problems
                         .push(findings::unreadable_line(self.question.file, line.bytes));
                 }
@@ -207,12 +241,10 @@ impl Walk<'_> {
                 on_line(line.bytes);
             }
             self.end.looked_at += 1;
-            let enough = reached
-                && self
-                    .question
-                    .purpose
-                    .is_satisfied(self.end.looked_at, head.seq);
-            if enough || chained.segment.is_some() || !self.problems.is_empty() {
+            let enough = reached && self.is_enough(head.seq);
+            // What stands before the first chained line is a plain log, or nothing.
+            let begins = chained.segment.is_some() || chained.adopted.is_some();
+            if enough || (begins && reached) || !self.problems.is_empty() {
                 return Ok(());
             }
             after = Some(Successor {
@@ -228,6 +260,10 @@ impl Walk<'_> {
             ));
         }
         Ok(())
+    }
+
+    fn is_enough(&self, seq: u64) -> bool {
+        self.question.purpose.is_satisfied(self.end.looked_at, seq)
     }
 
     fn check_against(&mut self, after: Option<&Successor>, head: Head) {
