@@ -163,28 +163,40 @@ struct Successor {
 
 /// The head of a line and what it is chained to, where its bytes are those that its successor names
 /// and the chain's members stand as this version writes them: then no other member matters to a
-/// look, and the line need not be parsed. `None` says nothing.
-fn follows(line: &[u8], after: &Successor) -> Option<(Head, Digest)> {
+/// look, and the line need not be parsed. `None` says nothing. `place` is where the members stood in
+/// the line looked at before: in most journals, where they stand in this one.
+fn follows(line: &[u8], after: &Successor, place: &mut usize) -> Option<(Head, Digest)> {
     let seq = after.seq.checked_sub(1)?;
     let members = format!("\"v\":{VERSION},\"seq\":{seq},\"prev\":\"");
-    let mut found = memmem::find_iter(line, members.as_bytes());
-    let begin = found.next()? + members.len();
-    let begins = |member: &[u8]| memmem::find(line.get(begin..).unwrap_or(line), member).is_some();
-    if found.next().is_some() || begins(b"\"adopted\":") || begins(b"\"segment\":") {
-        return None;
+    let members = members.as_bytes();
+    if !line.get(*place..)?.starts_with(members) {
+        *place = memmem::find(line, members)?;
     }
+    let begin = *place + members.len();
     let prev = std::str::from_utf8(line.get(begin..begin + 64)?).ok()?;
     let prev = Digest::parse(prev)?;
+    // A line that begins a journal says so right behind these members, or at its very end.
+    let behind = line.get(begin + 64..)?;
+    let end = behind.get(behind.len().saturating_sub(BEGINNING)..)?;
+    let near = behind.get(..BEGINNING.min(behind.len()))?;
+    let says = |part: &[u8], member: &[u8]| memmem::find(part, member).is_some();
+    if says(near, b"\"segment\":") || says(near, b"\"adopted\":") || says(end, b"\"adopted\":") {
+        return None;
+    }
     let sha256 = Digest::of(line);
     (sha256 == after.prev).then_some((Head { seq, sha256 }, prev))
 }
+
+/// How far from these places a member can stand that begins a journal: a number and a signature are
+/// shorter.
+const BEGINNING: usize = 120;
 
 impl Walk<'_> {
     fn back_to(&mut self, input: &InputFile, on_line: &mut dyn FnMut(&[u8])) -> Checked<()> {
         let recorded = self.question.recorded;
         let mut reverse = ReverseLines::new(input, LINE_LIMIT);
         let mut after: Option<Successor> = None;
-        let (mut first, mut reached) = (true, false);
+        let (mut first, mut reached, mut place) = (true, false, 0);
         while let Some(line) = reverse.next_line()? {
             if first && !line.ended {
                 self.end.torn = Some(line.offset);
@@ -193,7 +205,9 @@ impl Walk<'_> {
             }
             first = false;
             let known = after.as_ref().filter(|_| reached);
-            if let Some((head, prev)) = known.and_then(|after| follows(line.bytes, after)) {
+            if let Some((head, prev)) =
+                known.and_then(|after| follows(line.bytes, after, &mut place))
+            {
                 self.check_signature(line.bytes, head.seq);
                 self.check_verified(head);
                 self.end.looked_at += 1;
