@@ -11,7 +11,7 @@ use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::fs::{RetryDelays, WorkspaceLock};
 use crate::response::actions::{self, Action, Ground, Outcome};
-use crate::response::kill_switch;
+use crate::safeguard::kill_switch;
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
 

@@ -3,10 +3,8 @@
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::gates::{BrakeFact, DecisionFact, Fact, Facts, UnlockFact};
-use super::kill_switch;
+use super::gates::{DecisionFact, Fact, Facts};
 use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::read::read_own;
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, Workspace};
 use crate::policy::Level;
@@ -15,27 +13,13 @@ use crate::record::verify::{Against, verify};
 use crate::record::{
     Head, LINE_LIMIT, LOOK_BACK, RESPONSE_LOG, STATE_JOURNAL, SigningKey, StoredState, heads,
 };
+use crate::safeguard::{brake, kill_switch, unlocks};
 use crate::signals::{Outcome, ReadContext, Reading, Value, responses, trust};
 use crate::time::Timestamp;
-
-/// The safety brake, relative to the workspace.
-pub const BRAKE_FILE: &str = "forensics/safety_brake_state.json";
-
-/// The trust guard's limits, relative to the workspace; absent means the defaults.
-pub const LIMITS_FILE: &str = "policy/trust_guard_policy.json";
-
-/// Manual unlocks a day where no file says (row C-28).
-const UNLOCKS: u64 = 3;
-
-/// Responses in 24 hours where the brake's file does not say (OR-14).
-const RESPONSES: u64 = 10;
 
 /// The search for own applies stops at an entry older than this: twice the window, and some more for
 /// clocks that were set.
 const LONG_AGO: TimeDelta = TimeDelta::hours(50);
-
-/// A file of the safeguards larger than this is none.
-const LIMIT: u64 = 1024 * 1024;
 
 /// What to find out, and with what.
 #[derive(Debug, Clone, Copy)]
@@ -93,9 +77,11 @@ pub fn survey(question: Question<'_>) -> Checked<Option<Survey>> {
         journals: journals(workspace, key, end),
         decision,
         trust_locked: trust_locked(question),
-        brake: brake(workspace),
+        brake: brake::load(workspace)
+            .map(|brake| brake.map(|brake| brake.fact))
+            .map_err(said),
         responses: recent_responses(question),
-        unlocks: unlocks(workspace, at),
+        unlocks: unlocks::count(workspace, at).map_err(said),
         production,
         has_key: key.is_some(),
     };
@@ -193,33 +179,6 @@ fn context(question: Question<'_>) -> ReadContext<'_> {
     }
 }
 
-/// A small JSON file as a shape: `None` where it is absent. An empty one can't be read.
-fn parsed<T: serde::de::DeserializeOwned>(workspace: &Workspace, file: &str) -> Fact<Option<T>> {
-    let Some(bytes) = read_own(workspace, file, LIMIT).map_err(said)? else {
-        return Ok(None);
-    };
-    let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    serde_json::from_slice(bare)
-        .map(Some)
-        .map_err(|error| format!("{file} can't be read: {error}"))
-}
-
-fn brake(workspace: &Workspace) -> Fact<Option<BrakeFact>> {
-    #[derive(Deserialize)]
-    struct Raw {
-        is_engaged: bool,
-        response_count_24h: u64,
-        #[serde(default)]
-        max_allowed: Option<u64>,
-    }
-    let raw: Option<Raw> = parsed(workspace, BRAKE_FILE)?;
-    Ok(raw.map(|raw| BrakeFact {
-        engaged: raw.is_engaged,
-        counted: raw.response_count_24h,
-        allowed: raw.max_allowed.unwrap_or(RESPONSES),
-    }))
-}
-
 /// Adaptive responses of the history and own applies, in the last 24 hours (C-31, D-07).
 fn recent_responses(question: Question<'_>) -> Fact<u64> {
     let reading = responses::load(context(question));
@@ -261,46 +220,4 @@ fn own_applies(workspace: &Workspace, at: Timestamp) -> Checked<u64> {
         }
     }
     Ok(count)
-}
-
-/// Manual unlocks today: the larger count of both trust files, of the current UTC date (B-10, D-04).
-fn unlocks(workspace: &Workspace, at: Timestamp) -> Fact<UnlockFact> {
-    #[derive(Deserialize)]
-    struct Limits {
-        #[serde(default)]
-        manual_unlock_daily_limit: Option<u64>,
-        #[serde(default)]
-        max_manual_unlocks_per_day: Option<u64>,
-    }
-    #[derive(Deserialize)]
-    struct Counter {
-        #[serde(default)]
-        manual_unlocks_today: u64,
-        #[serde(default)]
-        manual_unlocks_last_reset: Option<Timestamp>,
-    }
-    let limits: Option<Limits> = parsed(workspace, LIMITS_FILE)?;
-    let named = limits.map(|limits| {
-        [
-            limits.manual_unlock_daily_limit,
-            limits.max_manual_unlocks_per_day,
-        ]
-    });
-    let allowed = named.into_iter().flatten().flatten().min();
-    let mut today = 0;
-    for file in trust::FILES {
-        let Some(counter) = parsed::<Counter>(workspace, file)? else {
-            continue;
-        };
-        let is_old = counter
-            .manual_unlocks_last_reset
-            .is_some_and(|reset| reset.next_day() <= at);
-        if !is_old {
-            today = today.max(counter.manual_unlocks_today);
-        }
-    }
-    Ok(UnlockFact {
-        today,
-        allowed: allowed.unwrap_or(UNLOCKS),
-    })
 }
