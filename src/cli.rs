@@ -5,7 +5,6 @@
 //! everything else goes to standard error.
 
 mod action;
-#[expect(dead_code, reason = "the commands that record who gave them come next")]
 mod actor;
 mod audit;
 mod completions;
@@ -13,7 +12,9 @@ mod doctor;
 mod exit;
 mod explain;
 mod init;
+mod kill;
 mod output;
+mod recording;
 mod respond;
 mod run;
 mod secrets;
@@ -40,6 +41,7 @@ Examples:
   policy-orchestrator explain                 why is it RED, and what would make it GREEN?
   policy-orchestrator status                  the last decision, its age, and is the record whole?
   policy-orchestrator respond                 what does the level call for? starts nothing
+  policy-orchestrator kill on --reason TEXT   stop everything that changes files
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
 
@@ -119,6 +121,9 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
+    /// The kill switch: nothing is changed while it is on
+    #[command(subcommand)]
+    Kill(kill::KillCommand),
     /// Start a workspace: directories, starter files, the workflow; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -190,6 +195,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Audit(command) => audit::audit(context, &command),
         Command::Respond(arguments) => respond::respond(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
+        Command::Kill(command) => kill::kill(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -244,6 +250,11 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
     )
+}
+
+/// True for a finding that means a closed gate.
+fn is_blocking(finding: &Diagnostic) -> bool {
+    matches!(finding.code, Code::KillSwitchOn | Code::UnlockLimit)
 }
 
 #[cfg(test)]

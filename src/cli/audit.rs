@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::recording::parse_reason;
 use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic};
@@ -68,15 +69,6 @@ struct Audit {
     whole: bool,
     signing_key: bool,
     journals: Vec<Verification>,
-}
-
-fn parse_reason(text: &str) -> Result<String, String> {
-    let reason = text.trim();
-    if reason.is_empty() {
-        Err("expected a reason".to_owned())
-    } else {
-        Ok(reason.to_owned())
-    }
 }
 
 fn parse_head(text: &str) -> Result<Head, String> {

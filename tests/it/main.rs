@@ -27,6 +27,7 @@ mod documents;
 mod fix_branch;
 mod forgery;
 mod journal;
+mod kill;
 mod orchestrator;
 mod response;
 mod shared_inputs;
