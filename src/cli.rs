@@ -7,6 +7,7 @@
 mod action;
 mod actor;
 mod audit;
+mod brake;
 mod completions;
 mod doctor;
 mod exit;
@@ -121,6 +122,9 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
+    /// The safety brake: no response is applied while it is engaged
+    #[command(subcommand)]
+    Brake(brake::BrakeCommand),
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
@@ -195,6 +199,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Audit(command) => audit::audit(context, &command),
         Command::Respond(arguments) => respond::respond(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
+        Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),

@@ -21,6 +21,7 @@
 mod actions;
 mod architecture;
 mod bad_inputs;
+mod brake;
 mod commands;
 mod decision_oracle;
 mod documents;
