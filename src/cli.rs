@@ -20,6 +20,7 @@ mod respond;
 mod run;
 mod secrets;
 mod status;
+mod trust;
 mod workflow;
 
 pub use exit::Exit;
@@ -42,6 +43,7 @@ Examples:
   policy-orchestrator explain                 why is it RED, and what would make it GREEN?
   policy-orchestrator status                  the last decision, its age, and is the record whole?
   policy-orchestrator respond                 what does the level call for? starts nothing
+  policy-orchestrator trust enforce           lock where integrity, consensus or reputation is too low
   policy-orchestrator kill on --reason TEXT   stop everything that changes files
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
@@ -122,6 +124,9 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
+    /// The trust guard: lock where metrics are too low, unlock by hand
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// The safety brake: no response is applied while it is engaged
     #[command(subcommand)]
     Brake(brake::BrakeCommand),
@@ -199,6 +204,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Audit(command) => audit::audit(context, &command),
         Command::Respond(arguments) => respond::respond(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
+        Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),

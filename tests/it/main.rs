@@ -32,5 +32,7 @@ mod kill;
 mod orchestrator;
 mod response;
 mod shared_inputs;
+mod trust;
+mod trust_faults;
 mod workspace;
 mod writes;
