@@ -7,19 +7,23 @@
 mod action;
 mod actor;
 mod audit;
+mod brake;
 mod completions;
 mod doctor;
 mod exit;
 mod explain;
 mod init;
+mod kill;
 mod launch;
 mod output;
 mod perform;
+mod recording;
 mod respond;
 mod run;
 mod secrets;
 mod status;
 mod supervise;
+mod trust;
 mod under_way;
 mod undo;
 mod workflow;
@@ -46,6 +50,8 @@ Examples:
   policy-orchestrator respond                 what does the level call for? starts nothing
   policy-orchestrator respond --apply         carry it out, behind every gate
   policy-orchestrator undo list               what can be taken back?
+  policy-orchestrator trust enforce           lock where integrity, consensus or reputation is too low
+  policy-orchestrator kill on --reason TEXT   stop everything that changes files
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
 
@@ -130,6 +136,15 @@ enum Command {
     /// Run a native action as a part of an apply
     #[command(hide = true)]
     Perform(perform::PerformArgs),
+    /// The trust guard: lock where metrics are too low, unlock by hand
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// The safety brake: no response is applied while it is engaged
+    #[command(subcommand)]
+    Brake(brake::BrakeCommand),
+    /// The kill switch: nothing is changed while it is on
+    #[command(subcommand)]
+    Kill(kill::KillCommand),
     /// Start a workspace: directories, starter files, the workflow; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -238,6 +253,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),
+        Command::Trust(command) => trust::trust(context, &command),
+        Command::Brake(command) => brake::brake(context, &command),
+        Command::Kill(command) => kill::kill(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -309,6 +327,11 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
     )
+}
+
+/// True for a finding that means a closed gate.
+fn is_blocking(finding: &Diagnostic) -> bool {
+    matches!(finding.code, Code::KillSwitchOn | Code::UnlockLimit)
 }
 
 #[cfg(test)]

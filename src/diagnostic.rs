@@ -102,6 +102,10 @@ codes! {
     Error StateUnreadable = "STATE_UNREADABLE": "The state file can't be read.",
     Warning FixBranchFailed = "FIX_BRANCH_FAILED": "The fix branch could not be made.",
     Error NothingRecorded = "NOTHING_RECORDED": "No decision was recorded here yet.",
+    Error UnlockLimit = "UNLOCK_LIMIT": "As many manual unlocks were made today as are allowed.",
+    Warning UnreadableMoved = "UNREADABLE_MOVED": "A safeguard's file could not be read; it was moved aside, and a new one stands in its place.",
+    Warning LockFileGone = "LOCK_FILE_GONE": "The trust guard's journal says locked, and its state file is gone.",
+    Warning MarkerFailed = "MARKER_FAILED": "The marker in the summary could not be set; what it would have said is recorded.",
     Error KillSwitchOn = "KILL_SWITCH_ON": "The kill switch is on, or can't be read, so nothing is changed.",
     Error AnchorMissing = "ANCHOR_MISSING": "There is no integrity anchor to mirror.",
     Error AnchorChainBroken = "ANCHOR_CHAIN_BROKEN": "An entry of the chain of anchors does not hold.",
@@ -304,6 +308,12 @@ pub type Checked<T> = Result<T, Box<Diagnostic>>;
 
 /// How many characters of a found value are shown.
 const SHOWN: usize = 100;
+
+/// Text from a file or a person as it may be shown: cut to a bounded length, and unable to steer a
+/// terminal.
+pub fn shown(text: &str) -> String {
+    readable(text, 3 * SHOWN)
+}
 
 fn readable(text: &str, length: usize) -> String {
     let mut shown: String = text.chars().take(length).flat_map(visible).collect();

@@ -3,8 +3,8 @@
 //!
 //! The way through is one: [`signals`] say what the files say, [`policy`] says what follows,
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
-//! walks that way once, [`response`] holds what a level
-//! calls for, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
+//! walks that way once, [`safeguard`] holds what stands in the way of a response, [`response`] what
+//! a level calls for, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod cli;
@@ -17,5 +17,6 @@ pub mod policy;
 pub mod record;
 pub mod report;
 pub mod response;
+pub mod safeguard;
 pub mod signals;
 pub mod time;

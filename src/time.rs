@@ -98,12 +98,24 @@ impl Timestamp {
             .unwrap_or(self)
     }
 
+    /// The first moment of its day, in UTC.
+    #[must_use]
+    pub fn day(self) -> Self {
+        let midnight = self.0.date_naive().and_hms_opt(0, 0, 0);
+        midnight
+            .and_then(|midnight| Self::checked(midnight.and_utc()))
+            .unwrap_or(self)
+    }
+
+    /// `yyyy-mm-dd`, its day in UTC.
+    pub fn date(self) -> String {
+        self.0.format("%Y-%m-%d").to_string()
+    }
+
     /// The first moment of the day after this one, in UTC.
     #[must_use]
     pub fn next_day(self) -> Self {
-        let day = self.0.date_naive().and_hms_opt(0, 0, 0);
-        let midnight = day.and_then(|midnight| Self::checked(midnight.and_utc()));
-        midnight.unwrap_or(self).plus_seconds(86_400)
+        self.day().plus_seconds(86_400)
     }
 
     /// `yyyymmddHHMMSS`, the form that names of branches and segments carry.

@@ -373,7 +373,7 @@ fn secret() -> Check {
 /// Temporary files of a killed run; the next run removes them.
 fn left_over(workspace: &Workspace) -> Vec<Check> {
     let mut checks = Vec::new();
-    for directory in [".", "state", "reports", "state/policies"] {
+    for directory in [".", "state", "reports", "state/policies", "forensics"] {
         let Ok(entries) = std::fs::read_dir(workspace.path(directory)) else {
             continue;
         };

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use super::{ColorChoice, Exit, is_tampering};
+use super::{ColorChoice, Exit, is_blocking, is_tampering};
 use crate::diagnostic::Diagnostic;
 use crate::report::{Paint, findings};
 
@@ -99,10 +99,10 @@ impl Output {
         match finding {
             Some(finding) => {
                 self.findings([finding]);
-                if is_tampering(finding) {
-                    Exit::Tampering
-                } else {
-                    Exit::Failed
+                match finding {
+                    _ if is_tampering(finding) => Exit::Tampering,
+                    _ if is_blocking(finding) => Exit::Blocked,
+                    _ => Exit::Failed,
                 }
             }
             None => {

@@ -13,6 +13,7 @@ use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
 use crate::record::{Head, LOOK_BACK, STATE_JOURNAL, StoredState, marker, state};
 use crate::report::paint::symbol;
 use crate::response::settle::Interrupted;
+use crate::safeguard::{brake, kill_switch};
 use crate::time::{Timestamp, in_words};
 
 /// A decision may be dated so far after now before its clock counts as wrong.
@@ -54,6 +55,10 @@ struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<Interrupted>,
     journal: Journal,
+    /// `off`, `on` or `unreadable`, which means on.
+    kill_switch: &'static str,
+    /// `off`, `engaged`, `missing` or `unreadable`; all but the first close the gate.
+    safety_brake: &'static str,
 }
 
 #[derive(Serialize)]
@@ -173,6 +178,8 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         applying: None,
         interrupted: None,
         journal,
+        kill_switch: kill_switch::read(workspace).as_str(),
+        safety_brake: brake::word(&brake::load(workspace)),
     })
 }
 
@@ -226,6 +233,14 @@ fn human(context: &Context, status: &Status) -> String {
     text.push_str(&format!("  journal   {journal}\n"));
     if let Some(holder) = &status.applying {
         text.push_str(&format!("  applying  {holder}\n"));
+    }
+    if status.kill_switch != "off" {
+        text.push_str(
+            "  stopped   the kill switch is on; `policy-orchestrator kill status` says why\n",
+        );
+    }
+    if status.safety_brake == "engaged" {
+        text.push_str("  stopped   the safety brake is engaged; `policy-orchestrator brake status` says why\n");
     }
     text
 }

@@ -201,10 +201,20 @@ const RARE_TEMPORARIES: [&str; 4] = [
     "reports/.record.tmp",
 ];
 
+/// Those of files that a run only reads, perhaps in a directory that it may not write to.
+const INPUT_TEMPORARIES: [&str; 3] = [
+    ".trust_lock_state.json.tmp",
+    "state/.trust_lock_state.json.tmp",
+    "forensics/.safety_brake_state.json.tmp",
+];
+
 const POLICY_TEMPORARY: &str = "state/policies/.document.tmp";
 
 /// Removes what a killed run may have left beside the files that this run may not write.
 fn remove_left_over(workspace: &Workspace) -> Checked<()> {
+    for temporary in INPUT_TEMPORARIES {
+        let _ = write::remove_temporary(workspace, temporary);
+    }
     RARE_TEMPORARIES
         .into_iter()
         .try_for_each(|temporary| write::remove_temporary(workspace, temporary))

@@ -82,6 +82,39 @@ impl Workspace {
         ))
     }
 
+    /// Fails where `name` may not be written: a link, or something that is no regular file.
+    pub fn check_target(&self, name: &str) -> Checked<()> {
+        let path = self.path(name);
+        let kind = match std::fs::symlink_metadata(&path) {
+            Ok(status) => status.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unreadable(name, &path, &error)),
+        };
+        if kind.is_file() {
+            return Ok(());
+        }
+        if !kind.is_symlink() {
+            return Err(not_regular(name, kind));
+        }
+        Err(Box::new(
+            Diagnostic::new(
+                Code::LinkRefused,
+                Place::file(name),
+                "a symbolic link stands in the way, and nothing is written through links",
+            )
+            .found(link_text(self, name))
+            .expected("the file itself, or nothing")
+            .help("replace the link by what it leads to, or remove it"),
+        ))
+    }
+
+    /// True where both names lead to one and the same file.
+    pub fn is_same_file(&self, name: &str, other: &str) -> bool {
+        let real = |name: &str| std::fs::canonicalize(self.path(name)).ok();
+        let first = real(name);
+        first.is_some() && first == real(other)
+    }
+
     /// True where a directory on the way to `name` is a symbolic link.
     fn passes_a_link(&self, name: &str) -> bool {
         let directories = name

@@ -328,6 +328,26 @@ pub fn replace_rarely(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result
 /// The temporary file of [`replace_rarely`], in the target's directory.
 pub const RARE_TEMPORARY: &str = ".record.tmp";
 
+/// As [`replace`], with the permissions that the file has now: for files that others write too.
+pub fn replace_alike(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    Replacement::prepare_alike(workspace, name, bytes)?.commit()
+}
+
+/// Makes the file `name` of the workspace in its place, without a temporary file and so without a
+/// lock: only for files that mean the same half-written. Fails where something stands there.
+pub fn create_in_place(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    let path = workspace.path(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(NEW_FILE_MODE);
+    let made = options.open(&path);
+    let mut file = made.map_err(|error| WriteError::new(name, "make the file", error))?;
+    file.write_all(bytes)
+        .map_err(|error| WriteError::new(name, "write", error))?;
+    file.sync_all()
+        .map_err(|error| WriteError::sync(name, "fsync", error))?;
+    sync_directory(&path).map_err(|error| WriteError::sync(name, "fsync of the directory", error))
+}
+
 /// Removes a temporary file that a killed process may have left.
 pub fn remove_temporary(workspace: &Workspace, temporary: &str) -> Result<(), WriteError> {
     match std::fs::remove_file(workspace.path(temporary)) {

@@ -55,6 +55,11 @@ pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Chec
         Found::Whole(end) => end,
         Found::Broken(mut problems) => return Err(Box::new(problems.swap_remove(0))),
     };
+    // A kill took the head of the first line. It is kept before there is a second: two lines without
+    // a head are no longer what a kill leaves.
+    if let (None, Some(head)) = (recorded, end.head) {
+        heads::store(records, file, head)?;
+    }
     chain::move_torn_aside(workspace, file, &end, retry)?;
     let Link { seq, prev, adopted } = chain::link(workspace, file, &end)?;
     let line = Line {
@@ -226,6 +231,19 @@ mod tests {
             let lines = ground.lines().len();
             assert_eq!((lines, ground.problems()), (kept as usize + 2, 0));
         }
+    }
+
+    #[test]
+    fn a_kill_after_each_of_the_first_lines_leaves_nothing_broken() {
+        let ground = Ground::new();
+        ground.append(0).unwrap();
+        std::fs::remove_file(ground.path(HEADS_FILE)).unwrap();
+        // The next append is killed too, when its line is written and its head is not.
+        std::fs::create_dir(ground.path("state/.record.tmp")).unwrap();
+        ground.append(1).unwrap_err();
+        std::fs::remove_dir(ground.path("state/.record.tmp")).unwrap();
+        ground.append(2).unwrap();
+        assert_eq!(ground.problems(), 0);
     }
 
     #[test]

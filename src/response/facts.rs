@@ -3,11 +3,9 @@
 use serde::Deserialize;
 
 use super::actions::Action;
-use super::gates::{
-    self, BrakeFact, DecisionFact, Fact, Facts, PreviewFact, Unattended, UnlockFact, Word,
-};
+use super::gates::{self, DecisionFact, Fact, Facts, PreviewFact, Unattended, Word};
 use super::plan::{Plan, plan};
-use super::{declared, kill_switch, log, preview, settle};
+use super::{declared, log, preview, settle};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
@@ -17,22 +15,11 @@ use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
     Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, verified,
 };
+use crate::safeguard::{brake, kill_switch, unlocks};
 use crate::signals::{Outcome, ReadContext, Reading, Value, responses, trust};
 use crate::time::Timestamp;
 
-/// The safety brake, relative to the workspace.
-pub const BRAKE_FILE: &str = "forensics/safety_brake_state.json";
-
-/// The trust guard's limits, relative to the workspace; absent means the defaults.
-pub const LIMITS_FILE: &str = "policy/trust_guard_policy.json";
-
-/// Manual unlocks a day where no file says (row C-28).
-const UNLOCKS: u64 = 3;
-
-/// Responses in 24 hours where the brake's file does not say (OR-14).
-const RESPONSES: u64 = 10;
-
-/// A file of the safeguards larger than this is none.
+/// A preview larger than this is none of ours.
 const LIMIT: u64 = 1024 * 1024;
 
 /// What is to be responded to.
@@ -162,9 +149,11 @@ fn facts(
         journals: journals(question, end),
         decision,
         trust_locked: trust_locked(question),
-        brake: brake(workspace),
+        brake: brake::load(workspace)
+            .map(|brake| brake.map(|brake| brake.fact))
+            .map_err(said),
         responses: recent_responses(question, recent.as_ref()),
-        unlocks: unlocks(workspace, at),
+        unlocks: unlocks::count(workspace, at).map_err(said),
         other_apply: Ok(question.other_apply.clone()),
         unsettled: match &question.unsettleable {
             Some(why) => Err(why.clone()),
@@ -324,22 +313,6 @@ fn last_preview(workspace: &Workspace, plan: Digest) -> Fact<Option<PreviewFact>
     }))
 }
 
-fn brake(workspace: &Workspace) -> Fact<Option<BrakeFact>> {
-    #[derive(Deserialize)]
-    struct Raw {
-        is_engaged: bool,
-        response_count_24h: u64,
-        #[serde(default)]
-        max_allowed: Option<u64>,
-    }
-    let raw: Option<Raw> = parsed(workspace, BRAKE_FILE)?;
-    Ok(raw.map(|raw| BrakeFact {
-        engaged: raw.is_engaged,
-        counted: raw.response_count_24h,
-        allowed: raw.max_allowed.unwrap_or(RESPONSES),
-    }))
-}
-
 /// Adaptive responses of the history and own applies, in the last 24 hours (C-31, D-07).
 fn recent_responses(question: &Question<'_>, own: Result<&log::Recent, &String>) -> Fact<u64> {
     let reading = responses::load(context(question));
@@ -350,46 +323,4 @@ fn recent_responses(question: &Question<'_>, own: Result<&log::Recent, &String>)
     };
     own.map(|recent| of_history + recent.applies)
         .map_err(Clone::clone)
-}
-
-/// Manual unlocks today: the larger count of both trust files, of the current UTC date (B-10, D-04).
-fn unlocks(workspace: &Workspace, at: Timestamp) -> Fact<UnlockFact> {
-    #[derive(Deserialize)]
-    struct Limits {
-        #[serde(default)]
-        manual_unlock_daily_limit: Option<u64>,
-        #[serde(default)]
-        max_manual_unlocks_per_day: Option<u64>,
-    }
-    #[derive(Deserialize)]
-    struct Counter {
-        #[serde(default)]
-        manual_unlocks_today: u64,
-        #[serde(default)]
-        manual_unlocks_last_reset: Option<Timestamp>,
-    }
-    let limits: Option<Limits> = parsed(workspace, LIMITS_FILE)?;
-    let named = limits.map(|limits| {
-        [
-            limits.manual_unlock_daily_limit,
-            limits.max_manual_unlocks_per_day,
-        ]
-    });
-    let allowed = named.into_iter().flatten().flatten().min();
-    let mut today = 0;
-    for file in trust::FILES {
-        let Some(counter) = parsed::<Counter>(workspace, file)? else {
-            continue;
-        };
-        let is_old = counter
-            .manual_unlocks_last_reset
-            .is_some_and(|reset| reset.next_day() <= at);
-        if !is_old {
-            today = today.max(counter.manual_unlocks_today);
-        }
-    }
-    Ok(UnlockFact {
-        today,
-        allowed: allowed.unwrap_or(UNLOCKS),
-    })
 }

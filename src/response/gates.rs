@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::policy::Level;
 use crate::record::journal::is_late;
+use crate::safeguard::brake::BrakeFact;
+use crate::safeguard::unlocks::UnlockFact;
 use crate::time::{Timestamp, in_words};
 
 /// What could be found out about one thing, or why it could not.
@@ -23,26 +25,6 @@ pub struct DecisionFact {
     pub at: Timestamp,
     /// True where the user gave the time.
     pub given_clock: bool,
-}
-
-/// The safety brake, as its file says (row OR-12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BrakeFact {
-    /// Engaged brakes stay so until somebody resets them (OR-13).
-    pub engaged: bool,
-    /// The responses that the file counts.
-    pub counted: u64,
-    /// How many are allowed.
-    pub allowed: u64,
-}
-
-/// Manual unlocks of the trust guard today, and how many are allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnlockFact {
-    /// Counted today (UTC).
-    pub today: u64,
-    /// The limit.
-    pub allowed: u64,
 }
 
 /// An apply of the same plan that was made before.
@@ -319,9 +301,10 @@ fn unlocks(facts: &Facts) -> Gate {
     const NAME: &str = "manual_unlocks";
     match &facts.unlocks {
         Err(why) => Gate::unreadable(NAME, why),
-        Ok(UnlockFact { today, allowed }) => {
+        Ok(count) => {
+            let UnlockFact { today, allowed } = count;
             let detail = format!("{today} of {allowed} today");
-            if today < allowed {
+            if !count.is_used_up() {
                 return Gate::open(NAME, detail);
             }
             let reason = format!("manual_unlock_limit_{today}/{allowed}");

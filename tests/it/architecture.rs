@@ -45,6 +45,19 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "safeguard",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "record",
+            "safeguard",
+        ],
+    ),
+    (
         "response",
         &[
             "ids",
@@ -55,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "decision",
             "record",
+            "safeguard",
             "response",
         ],
     ),
@@ -83,6 +97,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "decision",
             "record",
             "evaluation",
+            "safeguard",
             "response",
             "report",
             "cli",
@@ -100,6 +115,7 @@ const PURE_FILES: &[&str] = &[
     "response/plan.rs",
     "response/gates.rs",
     "response/preview.rs",
+    "safeguard/verdict.rs",
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

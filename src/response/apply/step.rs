@@ -13,12 +13,12 @@ use crate::fs::{ApplyLock, Workspace};
 use crate::ids::Digest;
 use crate::record::Records;
 use crate::record::response_journal::{self, Event, Unsettled};
-use crate::response::kill_switch;
 use crate::response::log::{self, ActionResult};
 use crate::response::plan::{PlannedAction, Work};
 use crate::response::process::{self, Ended, Finished, Job};
 use crate::response::touched::{self, Before, UNDO_DIR};
 use crate::response::undo::file::{Outcome, UndoFile};
+use crate::safeguard::kill_switch;
 use crate::time::{Clock, Timestamp};
 
 /// Variables that every action gets where they are set.

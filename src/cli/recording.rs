@@ -1,0 +1,71 @@
+//! What the commands share that change a safeguard: their options, who gives them, how they end.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::actor::actor;
+use super::run::{lock_timeout, parse_timeout};
+use super::{Context, Exit, clock, is_blocking, is_tampering, parse_time, secrets};
+use crate::diagnostic::{Checked, Diagnostic, Severity};
+use crate::fs::RetryDelays;
+use crate::safeguard::Request;
+use crate::time::Timestamp;
+
+/// When, and how long to wait.
+#[derive(Debug, Args)]
+pub(super) struct Recording {
+    /// Act as of this time; the record says that it was given
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+
+    /// How long to wait for another command, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+
+    /// The waits between attempts at a write, in seconds, separated by commas
+    #[arg(long, value_name = "SECONDS", default_value = "1,3,9")]
+    retry_delays: RetryDelays,
+}
+
+/// Lets `change` change something.
+pub(super) fn change<T>(
+    context: &Context,
+    recording: &Recording,
+    command: &'static str,
+    change: impl FnOnce(&Request<'_>) -> Checked<T>,
+) -> anyhow::Result<T> {
+    let workspace = context.workspace()?;
+    let user = actor();
+    // A secret that can't be used stops records, and must not stop what closes a safeguard.
+    let key = secrets::signing_key();
+    let request = Request {
+        workspace: &workspace,
+        command,
+        user: &user,
+        clock: clock(recording.at),
+        lock_timeout: lock_timeout(recording.lock_timeout),
+        retry: &recording.retry_delays,
+        key: &key,
+    };
+    Ok(change(&request)?)
+}
+
+/// How a command ends that found these.
+pub(super) fn exit(findings: &[Diagnostic]) -> Exit {
+    if findings.iter().any(is_tampering) {
+        return Exit::Tampering;
+    }
+    if findings.iter().any(is_blocking) {
+        return Exit::Blocked;
+    }
+    exit_untampered(findings)
+}
+
+/// The same for what closes in an emergency: that it could not be recorded is a failure, whyever.
+pub(super) fn exit_untampered(findings: &[Diagnostic]) -> Exit {
+    let failed = findings
+        .iter()
+        .any(|finding| finding.severity() == Severity::Error);
+    if failed { Exit::Failed } else { Exit::Done }
+}
