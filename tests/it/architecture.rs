@@ -59,6 +59,21 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "alerts",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "response",
+            "alerts",
+        ],
+    ),
+    (
         "report",
         &[
             "ids",
@@ -84,6 +99,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "evaluation",
             "response",
+            "alerts",
             "report",
             "cli",
         ],
@@ -100,6 +116,11 @@ const PURE_FILES: &[&str] = &[
     "response/plan.rs",
     "response/gates.rs",
     "response/preview.rs",
+    "alerts/alert.rs",
+    "alerts/conditions.rs",
+    "alerts/conditions/history.rs",
+    "alerts/conditions/safeguards.rs",
+    "alerts/tracking.rs",
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
