@@ -6,6 +6,7 @@
 
 mod action;
 mod actor;
+mod alerts;
 mod audit;
 mod completions;
 mod doctor;
@@ -46,6 +47,7 @@ Examples:
   policy-orchestrator respond                 what does the level call for? starts nothing
   policy-orchestrator respond --apply         carry it out, behind every gate
   policy-orchestrator undo list               what can be taken back?
+  policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
 
@@ -125,6 +127,8 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
+    /// What somebody should look at: raised once, told again after a day, resolved
+    Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
     /// Run a native action as a part of an apply
@@ -235,6 +239,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Status(arguments) => status::status(context, &arguments),
         Command::Audit(command) => audit::audit(context, &command),
         Command::Respond(arguments) => respond::respond(context, &arguments),
+        Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),

@@ -120,6 +120,7 @@ const PURE_FILES: &[&str] = &[
     "alerts/conditions.rs",
     "alerts/conditions/history.rs",
     "alerts/conditions/safeguards.rs",
+    "alerts/report.rs",
     "alerts/tracking.rs",
 ];
 
