@@ -6,6 +6,7 @@
 
 mod action;
 mod actor;
+mod alerts;
 mod audit;
 mod brake;
 mod completions;
@@ -52,6 +53,7 @@ Examples:
   policy-orchestrator undo list               what can be taken back?
   policy-orchestrator trust enforce           lock where integrity, consensus or reputation is too low
   policy-orchestrator kill on --reason TEXT   stop everything that changes files
+  policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator init                    start a workspace here";
 
@@ -131,6 +133,8 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
+    /// What somebody should look at: raised once, told again after a day, resolved
+    Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
     Action(action::ActionArgs),
     /// Run a native action as a part of an apply
@@ -250,6 +254,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Status(arguments) => status::status(context, &arguments),
         Command::Audit(command) => audit::audit(context, &command),
         Command::Respond(arguments) => respond::respond(context, &arguments),
+        Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),

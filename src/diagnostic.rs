@@ -115,6 +115,10 @@ codes! {
     Error UndoUnknown = "UNDO_UNKNOWN": "There is nothing of that name to undo.",
     Error ActionFailed = "ACTION_FAILED": "An action did not end well.",
     Warning ResponseInterrupted = "RESPONSE_INTERRUPTED": "A response was begun and cut off, and nobody knows what its last action did.",
+    Error ConditionUnknown = "CONDITION_UNKNOWN": "What an alert asks for could not be looked at; the alert stays as it was.",
+    Warning AlertStateLost = "ALERT_STATE_LOST": "The state of the alerts was not there or could not be read, and was made again from their log.",
+    Warning NotificationFailed = "NOTIFICATION_FAILED": "A hook could not be told of an alert; the next run tries again.",
+    Error FeatureMissing = "FEATURE_MISSING": "The program was built without something that a document asks for.",
     Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
 }
 
@@ -315,7 +319,8 @@ pub fn shown(text: &str) -> String {
     readable(text, 3 * SHOWN)
 }
 
-fn readable(text: &str, length: usize) -> String {
+/// The first `length` characters of a text from elsewhere, with nothing in it that steers a terminal.
+pub fn readable(text: &str, length: usize) -> String {
     let mut shown: String = text.chars().take(length).flat_map(visible).collect();
     if text.chars().nth(length).is_some() {
         shown.push('…');

@@ -4,9 +4,11 @@
 //! The way through is one: [`signals`] say what the files say, [`policy`] says what follows,
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
 //! walks that way once, [`safeguard`] holds what stands in the way of a response, [`response`] what
-//! a level calls for, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
+//! a level calls for, [`alerts`] say what somebody should look at, and [`report`] and [`cli`] show
+//! it. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
+pub mod alerts;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;

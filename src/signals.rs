@@ -10,6 +10,7 @@ pub mod csv_tail;
 pub mod forecast;
 pub mod integrity;
 pub mod json;
+pub mod members;
 pub mod number;
 pub mod reputation;
 pub mod responses;

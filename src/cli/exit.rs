@@ -17,6 +17,8 @@ pub enum Exit {
     Blocked,
     /// 5: tampering or a broken chain was found.
     Tampering,
+    /// 20: `alerts --exit-code` found a high or critical alert.
+    Alert,
     /// `run --exit-code`: 0 for GREEN, 10 for YELLOW, 15 for a level between, 20 for RED.
     Level(Level),
 }
@@ -30,6 +32,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Blocked => 3,
             Self::Tampering => 5,
+            Self::Alert => 20,
             Self::Level(level) => level.exit_code(),
         }
     }

@@ -4,8 +4,6 @@
 //! document, compiled in. Every problem of a document is collected before it is refused. A refused
 //! document yields a policy that calls nothing healthy.
 
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Identity, Policy, Thresholds};
@@ -14,6 +12,7 @@ use crate::fs::{Opened, Workspace};
 use crate::ids::Digest;
 use crate::signals::Percent;
 use crate::signals::json::Document;
+use crate::signals::members::{Known, Members};
 
 /// Where the document stands, relative to the workspace.
 pub const FILE: &str = "policy/policy_thresholds.json";
@@ -23,9 +22,6 @@ const REFERENCE: &[u8] = include_bytes!("reference.json");
 
 /// A document larger than this is none.
 const LIMIT: u64 = 64 * 1024;
-
-/// More findings than this in one document help nobody.
-const ENOUGH: usize = 20;
 
 /// The longest name or version, in characters: they stand in every state file.
 const NAME_LENGTH: usize = 100;
@@ -43,6 +39,12 @@ const KEYS: [&str; 11] = [
     "description",
     "$schema",
 ];
+
+const KNOWN: Known<'_> = Known {
+    path: "$",
+    keys: &KEYS,
+    otherwise: "remove the key; levels between YELLOW and RED need a policy document of a later version",
+};
 
 /// The policy in force and, where its document was refused, why.
 #[derive(Debug, Clone)]
@@ -136,12 +138,13 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
         Err(error) => return Err(vec![*error]),
     };
     let members: Members<'_> = document.object().map_err(|error| vec![*error])?;
+    let mut problems = Vec::new();
+    members.check(&document, KNOWN, &mut problems);
     let mut draft = Draft {
         document,
-        members: members.0,
-        problems: Vec::new(),
+        members,
+        problems,
     };
-    draft.refuse_unknown_and_repeated();
     let (name, version) = (draft.text("name", "thresholds"), draft.text("version", "1"));
     let thresholds = draft.thresholds();
     draft.refuse_contradictions(&thresholds);
@@ -169,49 +172,13 @@ fn empty(file: &str) -> Diagnostic {
 /// A document on its way to a policy, with everything that is wrong so far.
 struct Draft<'a> {
     document: Document<'a>,
-    members: Vec<(String, &'a RawValue)>,
+    members: Members<'a>,
     problems: Vec<Diagnostic>,
 }
 
 impl<'a> Draft<'a> {
-    fn refuse_unknown_and_repeated(&mut self) {
-        for (index, (key, raw)) in self.members.iter().enumerate() {
-            if self.problems.len() >= ENOUGH {
-                return;
-            }
-            let place = self.document.place(raw.get(), &format!("$.{key}"));
-            let earlier = self.members.iter().take(index);
-            if earlier.into_iter().any(|(other, _)| other == key) {
-                self.problems.push(
-                    Diagnostic::new(
-                        Code::KeyDuplicate,
-                        place,
-                        format!("the key `{key}` stands there twice"),
-                    )
-                    .found(format!("`{key}` twice in one object"))
-                    .expected("every key once")
-                    .help("remove one of the two"),
-                );
-            } else if !KEYS.contains(&key.as_str()) {
-                self.problems.push(
-                    Diagnostic::new(
-                        Code::KeyUnknown,
-                        place,
-                        format!("the key `{key}` means nothing here"),
-                    )
-                    .found(format!("`{key}`"))
-                    .expected(format!("one of {}", KEYS.join(", ")))
-                    .help(did_you_mean(key)),
-                );
-            }
-        }
-    }
-
     fn member(&self, key: &str) -> Option<&'a RawValue> {
-        self.members
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, raw)| *raw)
+        self.members.get(key)
     }
 
     fn text(&mut self, key: &str, default: &str) -> String {
@@ -344,39 +311,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn did_you_mean(key: &str) -> String {
-    let near = |known: &&str| strsim::damerau_levenshtein(known, &key.to_lowercase());
-    match KEYS.iter().min_by_key(|known| near(known)).filter(|known| near(known) <= 3) {
-        Some(known) => format!("did you mean `{known}`?"),
-        None => "remove the key; levels between YELLOW and RED need a policy document of a later version".to_owned(),
-    }
-}
-
-/// The members of an object in their order, repeated keys included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    members.push(entry);
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(InOrder).map(Members)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -446,14 +380,5 @@ mod tests {
             codes(r#"{"yellow_integrity": 90, "yellow_responses": 8}"#),
             []
         );
-    }
-
-    #[test]
-    fn a_misspelt_key_names_its_neighbour() {
-        assert_eq!(
-            did_you_mean("yellow_integrty"),
-            "did you mean `yellow_integrity`?"
-        );
-        assert!(did_you_mean("orange").starts_with("remove the key"));
     }
 }

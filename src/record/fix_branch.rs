@@ -89,6 +89,40 @@ impl FixBranches {
             .find_map(|reference| is_of_failure(&reference))
     }
 
+    /// The names of all fix branches, sorted: local ones, and those of remotes (with the remote's
+    /// name in front) that are not here as well. A checkout may have only those.
+    pub fn names(&self) -> Checked<Vec<String>> {
+        let mut names = self
+            .under("refs/heads/")
+            .map_err(|error| unlisted(&error))?;
+        let remote = self
+            .under("refs/remotes/*/")
+            .map_err(|error| unlisted(&error))?;
+        let is_here = |name: &str| {
+            let mut bare = [PREFIX, RESPONSE_PREFIX]
+                .into_iter()
+                .filter_map(|prefix| name.find(prefix).and_then(|begin| name.get(begin..)));
+            bare.any(|bare| names.iter().any(|local| local == bare))
+        };
+        let elsewhere: Vec<String> = remote.into_iter().filter(|name| !is_here(name)).collect();
+        names.extend(elsewhere);
+        names.sort();
+        Ok(names)
+    }
+
+    fn under(&self, place: &str) -> Result<Vec<String>, git2::Error> {
+        let mut names = Vec::new();
+        for prefix in [PREFIX, RESPONSE_PREFIX] {
+            for reference in self
+                .repository
+                .references_glob(&format!("{place}{prefix}*"))?
+            {
+                names.push(reference?.shorthand()?.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
     /// A name for a new branch: the time of the run, or the next second that is free.
     pub fn free_name(&self, at: Timestamp) -> String {
         let name = |seconds| format!("{}{}", self.names, at.plus_seconds(seconds).compact());
@@ -219,6 +253,18 @@ fn prefix_in(root: &Path, top: &Path) -> String {
         Ok(below) if !below.as_os_str().is_empty() => format!("{}/", below.display()),
         _ => String::new(),
     }
+}
+
+fn unlisted(error: &git2::Error) -> Box<Diagnostic> {
+    let finding = Diagnostic::new(
+        Code::ConditionUnknown,
+        Place::file(".git"),
+        "the fix branches can't be listed",
+    )
+    .found(error.message())
+    .expected("a git repository that the user of this run may read")
+    .help("check the repository with `git fsck` and its owner with `git status`");
+    Box::new(finding)
 }
 
 fn failed(error: &git2::Error) -> Box<Diagnostic> {

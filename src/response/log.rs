@@ -13,7 +13,7 @@ use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, Workspace};
 use crate::ids::Digest;
 use crate::policy::Level;
-use crate::record::{Head, LINE_LIMIT, RESPONSE_LOG};
+use crate::record::{Head, LINE_LIMIT, LOOK_BACK, RESPONSE_LOG};
 use crate::signals::responses;
 use crate::time::Timestamp;
 
@@ -127,6 +127,8 @@ struct Read {
     #[serde(default)]
     blocked: bool,
     #[serde(default)]
+    reason: serde_json::Value,
+    #[serde(default)]
     plan: Option<Digest>,
     #[serde(default)]
     user: String,
@@ -222,6 +224,43 @@ pub fn ongoing_branch(workspace: &Workspace, failure: Digest) -> Checked<Option<
         false
     })?;
     Ok(branch)
+}
+
+/// A response that was blocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// When.
+    pub at: Timestamp,
+    /// Why: the reason of the first closed gate.
+    pub reason: String,
+    /// Its id.
+    pub response_id: String,
+}
+
+/// The blocked attempts behind the last apply that was none, the newest first, as far as anybody
+/// counts.
+pub fn blocked_at_end(workspace: &Workspace) -> Checked<Vec<Blocked>> {
+    let mut blocked = Vec::new();
+    let mut looked_at = 0;
+    back(workspace, |line| {
+        looked_at += 1;
+        let Some(line) = line.filter(|line| line.mode == "apply") else {
+            return looked_at < LOOK_BACK;
+        };
+        if line.blocked {
+            blocked.push(Blocked {
+                at: line.timestamp,
+                reason: match line.reason {
+                    serde_json::Value::String(reason) => reason,
+                    serde_json::Value::Null => "a gate that the log does not name".to_owned(),
+                    other => other.to_string(),
+                },
+                response_id: line.response_id,
+            });
+        }
+        line.blocked && looked_at < LOOK_BACK
+    })?;
+    Ok(blocked)
 }
 
 /// Hands out the lines from the last one back, `None` for one that can't be read, while `each` says

@@ -73,6 +73,22 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "alerts",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "safeguard",
+            "response",
+            "alerts",
+        ],
+    ),
+    (
         "report",
         &[
             "ids",
@@ -99,6 +115,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "evaluation",
             "safeguard",
             "response",
+            "alerts",
             "report",
             "cli",
         ],
@@ -116,6 +133,12 @@ const PURE_FILES: &[&str] = &[
     "response/gates.rs",
     "response/preview.rs",
     "safeguard/verdict.rs",
+    "alerts/alert.rs",
+    "alerts/conditions.rs",
+    "alerts/conditions/history.rs",
+    "alerts/conditions/safeguards.rs",
+    "alerts/report.rs",
+    "alerts/tracking.rs",
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

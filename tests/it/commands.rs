@@ -17,6 +17,7 @@ fn help_texts_are_as_reviewed() {
         vec!["audit", "verify", "--help"],
         vec!["audit", "reseal", "--help"],
         vec!["respond", "--help"],
+        vec!["alerts", "--help"],
         vec!["action", "--help"],
         vec!["trust", "--help"],
         vec!["trust", "check", "--help"],

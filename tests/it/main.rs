@@ -19,6 +19,9 @@
 )]
 
 mod actions;
+mod alert_hooks;
+mod alert_record;
+mod alerts;
 mod apply;
 mod architecture;
 mod bad_inputs;

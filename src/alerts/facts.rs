@@ -1,0 +1,249 @@
+//! What the conditions ask for, read from the workspace. Nothing is written.
+//!
+//! Everything that grows is read from its end, as far as it matters.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::conditions::{Brake, Decided, Facts, History, ResponseFact};
+use crate::diagnostic::{Checked, Code, Diagnostic};
+use crate::fs::read::read_own;
+use crate::fs::reverse::ReverseLines;
+use crate::fs::{ApplyLock, Opened, Workspace};
+use crate::policy::Level;
+use crate::record::fix_branch::FixBranches;
+use crate::record::journal::{self, Inspection, Purpose};
+use crate::record::line::Chained;
+use crate::record::{
+    LINE_LIMIT, LOOK_BACK, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, response_journal,
+};
+use crate::response::{log, settle};
+use crate::safeguard::{brake, kill_switch};
+use crate::signals::responses::OLD_ENOUGH;
+use crate::time::Timestamp;
+
+/// A decision may be dated so far after now before its clock counts as wrong.
+const CLOCK_SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
+/// Reading stops behind this many bytes of decisions that were made with a given time: a backtest
+/// may have left many.
+const GIVEN_ENOUGH: u64 = 16 * 1024 * 1024;
+
+/// A brake's file larger than this is none.
+const LIMIT: u64 = 1024 * 1024;
+
+/// What to find out, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Where.
+    pub workspace: &'a Workspace,
+    /// The time now.
+    pub at: Timestamp,
+    /// How far back decisions matter.
+    pub look_back: chrono::TimeDelta,
+    /// The key that journals are checked with.
+    pub key: Option<&'a SigningKey>,
+    /// When the alerts first saw the brake engaged, where it was engaged before.
+    pub brake_seen: Option<Timestamp>,
+}
+
+/// Finds out everything.
+pub fn survey(question: Question<'_>) -> Facts {
+    let Question {
+        workspace,
+        at,
+        brake_seen,
+        ..
+    } = question;
+    // Readers read the state before the journal.
+    let state = StoredState::load(workspace);
+    let history = history(question, state.as_ref().ok().and_then(Option::as_ref));
+    Facts {
+        at,
+        record: record(question, state),
+        history,
+        brake: brake(workspace, brake_seen.unwrap_or(at)),
+        blocked: log::blocked_at_end(workspace),
+        branches: branches(workspace),
+        response: response(workspace),
+        kill_switch: kill_switch::closed(workspace)
+            .map(|finding| finding.found.unwrap_or(finding.message)),
+    }
+}
+
+/// What is wrong with the state file, with the end of any journal, and with the file of heads.
+fn record(question: Question<'_>, state: Checked<Option<StoredState>>) -> Vec<Diagnostic> {
+    let Question { workspace, key, .. } = question;
+    let look = Purpose::Look { lines: LOOK_BACK };
+    let mut problems = Vec::new();
+    let decisions = match state {
+        Ok(state) => {
+            match journal::inspect(workspace, state.as_ref(), key, look) {
+                Ok(Inspection::Whole(_)) => {}
+                Ok(Inspection::Broken(broken)) => problems.extend(broken),
+                Err(problem) => problems.push(*problem),
+            }
+            state.as_ref().and_then(StoredState::head)
+        }
+        Err(problem) => {
+            problems.push(*problem);
+            None
+        }
+    };
+    match heads::of_all(workspace, decisions) {
+        Ok(all) => problems.extend(all.into_iter().filter_map(|(file, head)| {
+            let others = file != STATE_JOURNAL;
+            let looked = others.then(|| ledger::problem(workspace, &file, head, key, look))?;
+            looked.unwrap_or_else(|problem| Some(*problem))
+        })),
+        Err(problem) => problems.push(*problem),
+    }
+    problems
+}
+
+/// A line of the journal of decisions, chained or plain, as far as it matters here.
+#[derive(Deserialize)]
+struct RawDecision {
+    timestamp: Timestamp,
+    policy: Level,
+    #[serde(default)]
+    clock: Option<IgnoredAny>,
+    #[serde(default)]
+    failure: Option<IgnoredAny>,
+}
+
+impl RawDecision {
+    /// Reads a line that was finished; a plain one may lack its newline.
+    fn parse(line: &[u8], ended: bool) -> Option<Self> {
+        let is_torn = !ended && Chained::parse(line).is_some();
+        serde_json::from_slice(line).ok().filter(|_| !is_torn)
+    }
+}
+
+fn history(question: Question<'_>, state: Option<&StoredState>) -> Checked<History> {
+    let Question {
+        workspace,
+        at,
+        look_back,
+        ..
+    } = question;
+    let mut history = History::default();
+    let is_red = |state: &&StoredState| state.level == Level::RED && !state.given_clock;
+    history.red_since = state.filter(is_red).and_then(|state| state.since);
+    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
+        of_state(&mut history, state);
+        return Ok(history);
+    };
+    let begin = at.minus(look_back);
+    let (mut old, mut given) = (0, 0);
+    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
+    history.complete = true;
+    while let Some(line) = lines.next_line()? {
+        let length = line.bytes.len() as u64;
+        let Some(raw) = RawDecision::parse(line.bytes, line.ended) else {
+            continue;
+        };
+        // What was made with a given time, or by a clock that was wrong, happened at another time.
+        if raw.clock.is_some() || raw.timestamp.since(at) > CLOCK_SKEW {
+            given += length;
+        } else {
+            old = if raw.timestamp < begin {
+                old + length
+            } else {
+                0
+            };
+            if raw.failure.is_none() && history.last_success.is_none_or(|last| last < raw.timestamp)
+            {
+                history.last_success = Some(raw.timestamp);
+            }
+            history.decisions.push(Decided {
+                at: raw.timestamp,
+                level: raw.policy,
+            });
+        }
+        if old > OLD_ENOUGH || given > GIVEN_ENOUGH {
+            history.complete = false;
+            break;
+        }
+    }
+    history.decisions.reverse();
+    if history.decisions.is_empty() && given == 0 {
+        of_state(&mut history, state);
+    }
+    Ok(history)
+}
+
+/// Without a journal the state file alone tells of the last decision: it is the predecessor's.
+fn of_state(history: &mut History, state: Option<&StoredState>) {
+    let Some(state) = state.filter(|state| !state.given_clock) else {
+        return;
+    };
+    history.decisions.push(Decided {
+        at: state.evaluated_at,
+        level: state.level.clone(),
+    });
+    history.last_success = (!state.failed && !state.is_broken()).then_some(state.evaluated_at);
+}
+
+fn brake(workspace: &Workspace, seen: Timestamp) -> Brake {
+    #[derive(Deserialize)]
+    struct Raw {
+        is_engaged: bool,
+        #[serde(default)]
+        engaged_at: Option<Value>,
+    }
+    let bytes = match read_own(workspace, brake::FILE, LIMIT) {
+        Ok(None) => return Brake::Off,
+        Ok(Some(bytes)) => bytes,
+        Err(finding) => return Brake::Unreadable(format!("{}: {}", brake::FILE, finding.message)),
+    };
+    let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match serde_json::from_slice::<Raw>(bare) {
+        Ok(raw) if raw.is_engaged => Brake::Engaged {
+            at: raw
+                .engaged_at
+                .as_ref()
+                .and_then(Value::as_str)
+                .and_then(Timestamp::read)
+                .map(|read| read.time),
+            seen,
+        },
+        Ok(_) => Brake::Off,
+        Err(error) => Brake::Unreadable(format!("{} can't be read: {error}", brake::FILE)),
+    }
+}
+
+fn branches(workspace: &Workspace) -> Checked<Vec<String>> {
+    let opened = FixBranches::open(workspace).map_err(|finding| {
+        Box::new(Diagnostic {
+            code: Code::ConditionUnknown,
+            message: "the fix branches can't be listed".to_owned(),
+            expected: Some("a git repository that the user of this run may read".to_owned()),
+            help: Some(
+                "check the repository with `git fsck` and its owner with `git status`".to_owned(),
+            ),
+            ..*finding
+        })
+    })?;
+    match opened {
+        Some(branches) => branches.names(),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The response that was begun last, and the actions of which nobody knows what they did.
+fn response(workspace: &Workspace) -> Checked<ResponseFact> {
+    let standing = response_journal::standing(workspace)?;
+    // The lock before the log: an apply writes its line before it lets go of the lock.
+    let is_running = ApplyLock::holder(workspace)?.is_some();
+    let cut_off = if is_running {
+        None
+    } else {
+        settle::interrupted(workspace, &standing)?
+    };
+    Ok(ResponseFact {
+        cut_off,
+        unsettled: standing.unsettled,
+    })
+}
