@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::under_way::UnderWay;
 use super::{Context, Exit, Format, clock, exit, parse_time, secrets, workflow};
 use crate::evaluation::{self, Ending, Evaluated, Options, Undecided};
+use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{LockTimeout, RetryDelays};
 use crate::record::STATE_JOURNAL;
 use crate::report::human;
@@ -107,6 +109,12 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
     context
         .output
         .findings(evaluated.errors.iter().chain(&evaluated.warnings));
+    // Where nothing was ever applied there is no lock, and nothing more to ask.
+    if workspace.path(APPLY_LOCK_FILE).exists()
+        && let Ok(under_way) = UnderWay::look(&workspace)
+    {
+        context.output.findings(&under_way.warning());
+    }
     for remark in remarks(&evaluated, options.dry_run) {
         context.output.note(&remark);
     }

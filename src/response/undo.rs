@@ -3,7 +3,7 @@
 //! An undo is a response of its own: it is recorded in the journal, what it replaces is kept, and it
 //! can itself be undone. What is restored is held against the journal first: an undo file is a file
 //! that anybody could have written. The format of undo files is
-//! in [`file`], what they come to in [`history`], the work in [`restoring`], the list in [`listing`].
+//! in [`mod@file`], what they come to in [`history`], the work in [`restoring`], the list in [`listing`].
 
 pub mod file;
 mod history;

@@ -335,6 +335,7 @@ fn after_a_kill_the_next_commands_say_so_nothing_is_repeated_and_undo_cleans_up(
     said(&workspace.program(&["respond"]).exits(0));
     said(&workspace.program(&["status"]).exits(0));
     said(&workspace.program(&["undo", "list"]).exits(0));
+    said(&workspace.program(&["run", "--dry-run"]).exits(0));
 
     // Not repeated, and counted.
     let blocked = workspace.program(&["respond", "--apply"]).exits(3);
