@@ -34,6 +34,8 @@ mod forgery;
 mod journal;
 mod kill;
 mod orchestrator;
+#[cfg(target_os = "linux")]
+mod processes;
 mod response;
 mod shared_inputs;
 mod trust;
