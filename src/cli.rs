@@ -130,7 +130,7 @@ enum Command {
     /// Run a native action as a part of an apply
     #[command(hide = true)]
     Perform(perform::PerformArgs),
-    /// Start a workspace: directories, starter files, the workflow; overwrites nothing
+    /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
     Doctor(doctor::DoctorArgs),
