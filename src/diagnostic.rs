@@ -305,7 +305,8 @@ pub type Checked<T> = Result<T, Box<Diagnostic>>;
 /// How many characters of a found value are shown.
 const SHOWN: usize = 100;
 
-fn readable(text: &str, length: usize) -> String {
+/// The first `length` characters of a text from elsewhere, with nothing in it that steers a terminal.
+pub fn readable(text: &str, length: usize) -> String {
     let mut shown: String = text.chars().take(length).flat_map(visible).collect();
     if text.chars().nth(length).is_some() {
         shown.push('…');

@@ -12,7 +12,7 @@ use super::output::{finding_of, variable};
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
-use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::diagnostic::{Code, Diagnostic, Place, readable};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::policy::Level;
 use crate::record::{SigningKey, state};
@@ -354,7 +354,7 @@ fn human_preview(context: &Context, preview: &Preview) -> String {
         } else {
             ""
         };
-        text.push_str(&format!("  {command}{undo}\n"));
+        text.push_str(&format!("  {}{undo}\n", readable(command, 500)));
     }
     text.push_str(&human_gates(context, &preview.gates));
     let verdict = if preview.would_be_blocked() {
@@ -374,7 +374,8 @@ fn human_gates(context: &Context, gates: &[Gate]) -> String {
             None => "open  ".to_owned(),
             Some(_) => paint.error("CLOSED"),
         };
-        text.push_str(&format!("  {verdict}  {:<16}  {}", gate.name, gate.detail));
+        let detail = readable(&gate.detail, 500);
+        text.push_str(&format!("  {verdict}  {:<16}  {detail}", gate.name));
         if let Some(reason) = &gate.reason {
             text.push_str(&format!(" ({reason})"));
         }

@@ -32,5 +32,6 @@ mod orchestrator;
 mod response;
 mod shared_inputs;
 mod undo;
+mod workflows;
 mod workspace;
 mod writes;
