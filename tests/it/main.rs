@@ -41,5 +41,6 @@ mod shared_inputs;
 mod trust;
 mod trust_faults;
 mod undo;
+mod workflows;
 mod workspace;
 mod writes;
