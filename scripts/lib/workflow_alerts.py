@@ -207,6 +207,18 @@ def test_text_is_no_command(world):
     assert "&#64;everybody &#124; &#60;img&#62;" in row, row
 
 
+def test_unknown_keeps_its_issue(world):
+    """What nobody could look at is not resolved."""
+    begin(world, **{BRAKE: "broken"})
+    done = look(world)
+    path = world.directory / f"{done.clone.name}-temp/alerts.json"
+    report = json.loads(path.read_text()) | {"alerts": [], "unknown": ["brake_unreadable"]}
+    path.write_text(json.dumps(report))
+    kept = world.run("Keep the issues", done.clone)
+    equal((kept.returncode, len(issues(world))), (0, 1), f"exit code and open issues ({kept.text})")
+    assert "Nobody could look at: brake&#95;unreadable" in kept.files["GITHUB_STEP_SUMMARY"], kept.files
+
+
 def test_rival(world):
     begin(world, **{BRAKE: "broken"})
     clone = world.checkout()
@@ -240,5 +252,5 @@ def test_environment(world):
 
 
 RUNS = (test_nothing_up, test_open_update_close, test_medium_opens_nothing, test_fix_branch_is_seen, test_broken_journal,
-        test_malformed_configuration, test_no_report, test_gh_fails, test_other_issues, test_text_is_no_command, test_rival,
-        test_rival_always, test_environment)
+        test_malformed_configuration, test_no_report, test_gh_fails, test_other_issues, test_text_is_no_command,
+        test_unknown_keeps_its_issue, test_rival, test_rival_always, test_environment)
