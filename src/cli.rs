@@ -299,14 +299,21 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     })
 }
 
+/// The longest reason, in characters: it stands in records, often more than once.
+const REASON_LENGTH: usize = 1000;
+
 /// Parses the value of `--reason`.
 fn parse_reason(text: &str) -> Result<String, String> {
     let reason = text.trim();
     if reason.is_empty() {
-        Err("expected a reason".to_owned())
-    } else {
-        Ok(reason.to_owned())
+        return Err("expected a reason".to_owned());
     }
+    if reason.chars().count() > REASON_LENGTH || reason.chars().any(char::is_control) {
+        return Err(format!(
+            "expected one line of at most {REASON_LENGTH} characters"
+        ));
+    }
+    Ok(reason.to_owned())
 }
 
 /// Says that the command line makes no sense here, and how the command then ends.

@@ -13,8 +13,8 @@ use crate::ids::Digest;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
-    Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, reseal,
-    verified,
+    Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
+    reseal, verified,
 };
 use crate::time::Timestamp;
 
@@ -143,7 +143,7 @@ fn record(
     let heads = journals
         .iter()
         .filter_map(|journal| Some((journal.file.clone(), journal.head?)));
-    verified::store(records, clock(None).read(), heads.collect())
+    verified::store(records, clock(None).read(), heads)
 }
 
 /// How long a verification waits to be recorded.
@@ -167,6 +167,10 @@ fn journals(
                 ledger::problem(workspace, &file, head, key, Purpose::Look { lines: 2 })?
         {
             add(&mut found, problem);
+        }
+        let end = found.head.map_or(0, |head| head.seq);
+        if let Some(known) = verified::head_of(workspace, &file, key).filter(|it| it.seq > end) {
+            add(&mut found, findings::before_verified(&file, known, end));
         }
         if found.verdict != Verdict::Absent || file == STATE_JOURNAL {
             all.push(found);

@@ -11,7 +11,9 @@ use super::{Context, Exit, clock, parse_time, secrets};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{ApplyLock, RetryDelays, WorkspaceLock};
+use crate::record::response_journal;
 use crate::response::actions::{self, Action, Ground};
+use crate::safeguard::kill_switch;
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
 
@@ -33,6 +35,17 @@ pub(super) fn perform(context: &Context, arguments: &PerformArgs) -> anyhow::Res
     let workspace = context.workspace()?;
     // An apply holds its lock and has passed the gates; nobody else comes this way.
     if ApplyLock::holder(&workspace)?.is_none() {
+        context.output.findings([&without_apply()]);
+        return Ok(Exit::Usage);
+    }
+    if let Some(closed) = kill_switch::closed(&workspace) {
+        context.output.findings([&closed]);
+        return Ok(Exit::Blocked);
+    }
+    // And the journal says that it is this action's turn.
+    let under_way = response_journal::standing(&workspace)?.under_way;
+    let is_turn = under_way.is_some_and(|it| it.action.as_deref() == Some(arguments.name.name()));
+    if !is_turn {
         context.output.findings([&without_apply()]);
         return Ok(Exit::Usage);
     }

@@ -98,7 +98,7 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         return Ok(super::usage_error(context, text));
     }
     if arguments.policy == Some(Level::GREEN) {
-        green(context);
+        nothing(context, &Level::GREEN);
         return Ok(Exit::Done);
     }
     let question = question(arguments, &workspace, key.as_ref());
@@ -171,8 +171,8 @@ fn dry_run(
     let (plan, facts) = match facts::survey(&question)? {
         Survey::Undecided => return Err(anyhow::Error::new(undecided())),
         Survey::NoSuchAction(names) => return Ok(no_such_action(context, arguments, &names)),
-        Survey::Green => {
-            green(context);
+        Survey::Nothing(level) => {
+            nothing(context, &level);
             return Ok(Exit::Done);
         }
         Survey::Planned(planned) => *planned,
@@ -243,8 +243,8 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
         Ending::Undecided | Ending::NoSuchAction(_) => {
             return Err(anyhow::Error::new(undecided()));
         }
-        Ending::Green => {
-            green(context);
+        Ending::Nothing(level) => {
+            nothing(context, &level);
             return Ok(Exit::Done);
         }
         Ending::Blocked(report) => (report, Exit::Blocked),
@@ -296,13 +296,13 @@ fn closed(gates: &[Gate]) -> Vec<(&str, &str, &str)> {
     closed.collect()
 }
 
-fn green(context: &Context) {
+fn nothing(context: &Context, level: &Level) {
     context
         .output
-        .note("GREEN calls for nothing: no action, no preview");
+        .note(&format!("{level} calls for nothing: no action, no preview"));
     if workflow::is_running() {
         let responded = Responded {
-            level: Some(&Level::GREEN),
+            level: Some(level),
             outcome: "green",
             reason: None,
             fix_branch: None,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::actor::actor;
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
-use super::{Context, Exit, Format, is_tampering, secrets};
+use super::{Context, Exit, Format, is_blocking, is_tampering, secrets};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{RetryDelays, Workspace};
@@ -23,6 +23,7 @@ Examples:
   policy-orchestrator undo list
   policy-orchestrator undo run 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11 --dry-run
   policy-orchestrator undo run 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11
+  policy-orchestrator undo accept 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11 --reason 'looked at it: it is whole'
   policy-orchestrator undo prune --keep-days 90
 
 All files of a response are put back, or none where one of them was changed since.
@@ -45,6 +46,8 @@ enum UndoCommand {
     Show(NamedArgs),
     /// Put back what a response changed
     Run(RunArgs),
+    /// Let stand what a response did of which nobody knows what it was
+    Accept(AcceptArgs),
     /// Remove what was kept for longer than so many days
     Prune(PruneArgs),
 }
@@ -65,6 +68,21 @@ struct RunArgs {
     /// Say what would be put back, and change nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// How long to wait for a run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+struct AcceptArgs {
+    /// The response's id
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Why; it is recorded
+    #[arg(long, value_name = "TEXT", value_parser = super::parse_reason)]
+    reason: String,
 
     /// How long to wait for a run, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
@@ -95,6 +113,7 @@ pub(super) fn undo(context: &Context, arguments: &UndoArgs) -> anyhow::Result<Ex
         UndoCommand::List => list(context, &workspace),
         UndoCommand::Show(named) => show(context, &workspace, &undo::response_of(&named.id)),
         UndoCommand::Run(arguments) => run(context, &workspace, arguments),
+        UndoCommand::Accept(arguments) => accept(context, &workspace, arguments),
         UndoCommand::Prune(arguments) => prune_old(context, &workspace, arguments),
     }
 }
@@ -250,6 +269,8 @@ fn tell_refused(context: &Context, refused: Refused) -> Exit {
     context.output.findings(&findings);
     if findings.iter().any(is_tampering) {
         Exit::Tampering
+    } else if findings.iter().any(is_blocking) {
+        Exit::Blocked
     } else {
         Exit::Failed
     }
@@ -285,6 +306,46 @@ fn human(undone: &Undone) -> String {
     text
 }
 
+/// The JSON shape of `undo accept`.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    schema: u32,
+    response_id: &'a str,
+    settled: Vec<String>,
+}
+
+fn accept(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &AcceptArgs,
+) -> anyhow::Result<Exit> {
+    let key = secrets::signing_key()?;
+    let (user, retry) = (actor(), RetryDelays::default());
+    let operator = operator(
+        workspace,
+        key.as_ref(),
+        &retry,
+        &user,
+        arguments.lock_timeout,
+    );
+    let settled = match undo::accept(operator, &arguments.id, &arguments.reason) {
+        Ok(settled) => settled,
+        Err(refused) => return Ok(tell_refused(context, refused)),
+    };
+    match context.format() {
+        Format::Human => {
+            let text = format!("accepted, whatever it did: {}\n", settled.join(", "));
+            context.output.result(&text)?;
+        }
+        Format::Json => context.output.json(&Accepted {
+            schema: 1,
+            response_id: &arguments.id,
+            settled,
+        })?,
+    }
+    Ok(Exit::Done)
+}
+
 fn prune_old(
     context: &Context,
     workspace: &Workspace,
@@ -312,9 +373,9 @@ fn prune_old(
 
 fn human_pruned(pruned: &Pruned) -> String {
     let mut text = format!(
-        "removed what was kept for {} undo{} older than {} days\n",
-        pruned.removed.len(),
-        if pruned.removed.len() == 1 { "" } else { "s" },
+        "removed what was kept for {} response{} older than {} days\n",
+        pruned.responses.len(),
+        if pruned.responses.len() == 1 { "" } else { "s" },
         pruned.keep_days
     );
     for id in &pruned.kept {

@@ -194,19 +194,10 @@ fn not_recorded(
 
 /// The temporary files of writes that a run does not always make; those of the others are removed
 /// by the writes themselves.
-const RARE_TEMPORARIES: [&str; 4] = [
-    POLICY_TEMPORARY,
-    "state/.policy_state_log.jsonl.tmp",
-    "state/.record.tmp",
-    "reports/.record.tmp",
-];
+const RARE_TEMPORARIES: [&str; 3] = [POLICY_TEMPORARY, "state/.record.tmp", "reports/.record.tmp"];
 
 /// Those of files that a run only reads, perhaps in a directory that it may not write to.
-const INPUT_TEMPORARIES: [&str; 3] = [
-    ".trust_lock_state.json.tmp",
-    "state/.trust_lock_state.json.tmp",
-    "forensics/.safety_brake_state.json.tmp",
-];
+const INPUT_TEMPORARIES: [&str; 2] = [".record.tmp", "forensics/.record.tmp"];
 
 const POLICY_TEMPORARY: &str = "state/policies/.document.tmp";
 

@@ -58,7 +58,7 @@ const PRIVATE: u32 = 0o600;
 /// `to` has to be there. `temporary` is a name on the same file system. `None` where nothing stands
 /// at `from`.
 ///
-/// Fails where anything but a plain file does.
+/// Fails where anything but a plain file of one name does.
 pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Checked<Option<Kept>> {
     let Opened::File(mut input) = workspace.open_plain(from)? else {
         return Ok(None);
@@ -66,11 +66,28 @@ pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Che
     let status = input.file.metadata();
     let status = status.map_err(|error| input.failed(&error))?;
     let mode = status.permissions().mode() & MODE;
+    if status.nlink() > 1 {
+        return Err(several_names(from, status.nlink()));
+    }
     let sha256 = transfer(workspace, &mut input, to, temporary, (PRIVATE, None))?;
     Ok(Some(Kept {
         fingerprint: Fingerprint { sha256, mode },
         owner: [status.uid(), status.gid()],
     }))
+}
+
+/// A file that is put back is a new one: its other names would keep what the action wrote.
+fn several_names(name: &str, links: u64) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::FileNotRegular,
+            Place::file(name),
+            "a file with several names (hard links) can't be put back",
+        )
+        .found(format!("{links} names of one file"))
+        .expected("a file of one name")
+        .help("copy it, or leave it out of what the action may change"),
+    )
 }
 
 /// Puts the kept file `from` to `to`, durably, with these permission bits and this owner. Where this

@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::time::{Duration, Instant};
 
 use super::read::plain;
@@ -124,6 +124,10 @@ impl ApplyLock {
                 Err(TryLockError::Error(error)) => return Err(failed(APPLY_LOCK_FILE, &error)),
             }
         }
+        // A lock file that somebody removed meanwhile locks nobody else out.
+        if !is_at(&file, &workspace.path(APPLY_LOCK_FILE)) {
+            return Ok(Err("somebody who removed the lock file just now".to_owned()));
+        }
         let note = format!("process {} ({who})\n", std::process::id());
         let _ = file
             .set_len(0)
@@ -167,6 +171,13 @@ fn open(workspace: &Workspace, name: &str) -> Result<File, WriteError> {
         .custom_flags(no_follow.bits().cast_signed())
         .open(workspace.path(name))
         .map_err(|error| WriteError::new(name, "open the lock", error))
+}
+
+/// True where the open file is the one that stands at the path.
+fn is_at(file: &File, path: &std::path::Path) -> bool {
+    let known = file.metadata();
+    let there = std::fs::symlink_metadata(path);
+    matches!((known, there), (Ok(known), Ok(there)) if known.ino() == there.ino() && known.dev() == there.dev())
 }
 
 /// Who holds the lock, as the note in it says.

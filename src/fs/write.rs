@@ -241,6 +241,7 @@ impl Copying {
         name: &str,
         temporary: &str,
     ) -> Result<Self, WriteError> {
+        refuse_links(workspace, name)?;
         // Private until it is whole: what is copied may be.
         let temporary = create_temporary(&workspace.path(temporary), PRIVATE_FILE_MODE)
             .map_err(|error| WriteError::new(name, "make a temporary file", error))?;
@@ -318,11 +319,15 @@ pub fn replace_by_way_of(
 /// As [`replace`], for files that most runs do not write: one temporary name for all of a
 /// directory, so that the next run finds what a killed process left without a list of them all.
 pub fn replace_rarely(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-    let temporary = match name.rsplit_once('/') {
+    replace_by_way_of(workspace, name, &rare_temporary(name), bytes)
+}
+
+/// The temporary file of [`replace_rarely`] beside the file `name`.
+pub fn rare_temporary(name: &str) -> String {
+    match name.rsplit_once('/') {
         Some((directory, _)) => format!("{directory}/{RARE_TEMPORARY}"),
         None => RARE_TEMPORARY.to_owned(),
-    };
-    replace_by_way_of(workspace, name, &temporary, bytes)
+    }
 }
 
 /// The temporary file of [`replace_rarely`], in the target's directory.
@@ -330,7 +335,11 @@ pub const RARE_TEMPORARY: &str = ".record.tmp";
 
 /// As [`replace`], with the permissions that the file has now: for files that others write too.
 pub fn replace_alike(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-    Replacement::prepare_alike(workspace, name, bytes)?.commit()
+    let permissions = std::fs::metadata(workspace.path(name))
+        .ok()
+        .map(|status| status.permissions());
+    let temporary = rare_temporary(name);
+    Replacement::prepare_beside(workspace, name, &temporary, bytes, permissions)?.commit()
 }
 
 /// Makes the file `name` of the workspace in its place, without a temporary file and so without a
@@ -493,8 +502,23 @@ pub fn rename(workspace: &Workspace, name: &str, new: &str) -> Result<(), WriteE
     sync_directory(&path).map_err(|error| WriteError::sync(new, "fsync of the directory", error))
 }
 
+/// Fails where a directory on the way to `name` is a symbolic link: what is removed or put back there
+/// would lie elsewhere.
+pub fn refuse_links(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    for (end, _) in name.match_indices('/') {
+        let directory = name.get(..end).unwrap_or_default();
+        let status = std::fs::symlink_metadata(workspace.path(directory));
+        if status.is_ok_and(|status| status.is_symlink()) {
+            let refused = rustix::io::Errno::LOOP.into();
+            return Err(WriteError::new(directory, "use the directory", refused));
+        }
+    }
+    Ok(())
+}
+
 /// Removes the file `name` of the workspace, durably; one that is gone already is no error.
 pub fn remove(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    refuse_links(workspace, name)?;
     let path = workspace.path(name);
     removed(std::fs::remove_file(&path), &path, name)
 }
@@ -502,12 +526,14 @@ pub fn remove(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
 /// Removes the directory `name` of the workspace with all that is in it; links in it are removed, not
 /// followed.
 pub fn remove_tree(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    refuse_links(workspace, name)?;
     let path = workspace.path(name);
     removed(std::fs::remove_dir_all(&path), &path, name)
 }
 
 /// Removes the directory `name` of the workspace where it is empty, durably.
 pub fn remove_empty_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    refuse_links(workspace, name)?;
     let path = workspace.path(name);
     match std::fs::remove_dir(&path) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),

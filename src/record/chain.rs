@@ -124,7 +124,7 @@ pub fn look(question: Question<'_>, on_line: &mut dyn FnMut(&[u8])) -> Checked<F
     match walk.back_to(&input, on_line) {
         Ok(()) => {}
         Err(error) if error.code == Code::LineTooLong => {
-            return Ok(Found::Broken(vec![*error]));
+            return Ok(Found::Broken(vec![error.help(findings::broken_help(file))]));
         }
         Err(error) => return Err(error),
     }
@@ -386,6 +386,16 @@ impl Walk<'_> {
             purpose,
             ..
         } = self.question;
+        let end = self.end.head.map_or(0, |head| head.seq);
+        if let Purpose::Since {
+            verified: Some(verified),
+            ..
+        } = purpose
+            && verified.seq > end
+        {
+            let finding = findings::before_verified(file, verified, end);
+            return Ok(Found::Broken(vec![finding]));
+        }
         // No head to hold the end against, so the whole chain has to speak for itself; and what
         // was never verified is, from the first byte on.
         let unverified = matches!(purpose, Purpose::Since { verified: None, .. });

@@ -134,6 +134,54 @@ pub fn no_head(file: &str) -> Diagnostic {
     .help(broken_help(file))
 }
 
+/// The refusal of a line that no reader would take for one.
+pub fn too_much(file: &str, bytes: usize) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::LineTooLong,
+            Place::file(file),
+            "what was to be recorded is too much for one line",
+        )
+        .found(format!("{bytes} bytes"))
+        .expected(format!("less than {} bytes", super::LINE_LIMIT))
+        .help("shorten the reason, or declare fewer actions; nothing was recorded"),
+    )
+}
+
+/// The finding for a sealed segment that is not what its successor names.
+pub fn segment_changed(file: &str) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::SegmentChanged,
+            Place::file(file),
+            "the sealed segment is gone or has other bytes than its successor names",
+        )
+        .found("another SHA-256, or no file")
+        .expected("the file as it was sealed")
+        .help("restore it from version control"),
+    )
+}
+
+/// The finding for a journal that ends before what is known to have been verified.
+pub fn before_verified(file: &str, verified: Head, end: u64) -> Diagnostic {
+    Diagnostic::new(
+        Code::EndCut,
+        Place::file(file),
+        format!(
+            "the journal ends before the record number {} that was verified before",
+            verified.seq
+        ),
+    )
+    .found(format!("number {end} as the last record"))
+    .expected(format!(
+        "number {} with the SHA-256 {} ({})",
+        verified.seq,
+        verified.sha256.short(),
+        super::verified::FILE
+    ))
+    .help(broken_help(file))
+}
+
 /// The finding for a line that is no record.
 pub fn unreadable_line(file: &str, line: &[u8]) -> Diagnostic {
     Diagnostic::new(

@@ -15,7 +15,29 @@ pub fn load(workspace: &Workspace) -> Checked<BTreeMap<String, Head>> {
     let Some(bytes) = read_own(workspace, HEADS_FILE, LINE_LIMIT)? else {
         return Ok(BTreeMap::new());
     };
-    serde_json::from_slice(&bytes).map_err(|error| {
+    let unknown = |heads: &BTreeMap<String, Head>| {
+        let mut names = heads.keys();
+        names.any(|name| !JOURNALS.contains(&name.as_str()))
+    };
+    let parsed: Result<BTreeMap<String, Head>, _> = serde_json::from_slice(&bytes);
+    if parsed.as_ref().is_ok_and(unknown) {
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::JournalBroken,
+                Place::file(HEADS_FILE),
+                "the heads name a file that is no journal of ours",
+            )
+            .found(format!(
+                "{:?}",
+                parsed
+                    .map(|heads| heads.into_keys().collect::<Vec<_>>())
+                    .unwrap_or_default()
+            ))
+            .expected(JOURNALS.join(", "))
+            .help("restore it from version control"),
+        ));
+    }
+    parsed.map_err(|error| {
         Box::new(
             Diagnostic::new(
                 Code::JournalBroken,

@@ -4,10 +4,12 @@
 //! A kill between the two leaves a journal that is ahead of its head, which the next append mends.
 //! What the lines say is the business of whoever appends.
 
+use memchr::memmem;
 use serde::Serialize;
 
 use super::chain::{self, End, Found, Purpose, Question};
-use super::line::{self, Head, Link, VERSION};
+use super::line::{self, Chained, Head, Link, Segment, VERSION};
+use super::verify::digest_of;
 use super::{HEADS_FILE, LINE_LIMIT, findings, heads};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
@@ -70,6 +72,9 @@ pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Chec
         adopted,
     };
     let bytes = line::finish(&line, key);
+    if bytes.len() as u64 >= LINE_LIMIT {
+        return Err(findings::too_much(file, bytes.len()));
+    }
     chain::append(workspace, file, &bytes, &end, retry)
         .map_err(|error| Box::new(error.into_diagnostic()))?;
     let head = Head {
@@ -116,6 +121,41 @@ pub fn problem(
     match inspect(workspace, file, recorded, key, purpose)? {
         Found::Whole(_) => Ok(None),
         Found::Broken(mut problems) => Ok(Some(problems.swap_remove(0))),
+    }
+}
+
+/// Hands out the lines of a journal from the last one back, while `each` says true. Where a reseal
+/// began it, the lines of the sealed segment before follow, once they are known to be what it names.
+pub fn back(workspace: &Workspace, file: &str, mut each: impl FnMut(&[u8]) -> bool) -> Checked<()> {
+    let mut next = Some(file.to_owned());
+    while let Some(file) = next.take() {
+        let Opened::File(input) = workspace.open_input(&file)? else {
+            return Ok(());
+        };
+        let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
+        while let Some(line) = reverse.next_line()? {
+            if memmem::find(line.bytes, b"\"segment\":{").is_some()
+                && let Some(segment) = Chained::parse(line.bytes).and_then(|line| line.segment)
+            {
+                next = whole_segment(workspace, &segment)?;
+                break;
+            }
+            if !each(line.bytes) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The file of a sealed segment; `None` where none was there. Fails where it is not what was sealed.
+fn whole_segment(workspace: &Workspace, segment: &Segment) -> Checked<Option<String>> {
+    let Some(file) = segment.sealed_file() else {
+        return Ok(None);
+    };
+    match workspace.open_input(file)? {
+        Opened::File(input) if digest_of(&input)? == segment.sha256 => Ok(Some(file.to_owned())),
+        _ => Err(findings::segment_changed(file)),
     }
 }
 

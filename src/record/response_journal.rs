@@ -95,15 +95,40 @@ pub fn append<T: Serialize>(
 
 /// How things stand after the last whole line.
 pub fn standing(workspace: &Workspace) -> Checked<Standing> {
-    #[derive(Deserialize)]
-    struct Last {
-        #[serde(default)]
-        standing: Standing,
-    }
     let Some(line) = ledger::last_line(workspace, RESPONSE_JOURNAL)? else {
         return Ok(Standing::default());
     };
-    serde_json::from_slice::<Last>(&line)
-        .map(|last| last.standing)
-        .map_err(|_| Box::new(findings::unreadable_line(RESPONSE_JOURNAL, &line)))
+    read(&line).ok_or_else(|| Box::new(findings::unreadable_line(RESPONSE_JOURNAL, &line)))
+}
+
+/// How things stood as far as a broken journal tells: after its last line that can be read. Where
+/// that is not the last one, nobody knows what came behind it, and the result says so.
+pub fn standing_of_broken(workspace: &Workspace) -> Standing {
+    let mut found = None;
+    let mut lost = false;
+    let read_back = ledger::back(workspace, RESPONSE_JOURNAL, |line| {
+        found = read(line);
+        lost |= found.is_none();
+        found.is_none()
+    });
+    let mut standing = found.unwrap_or_default();
+    if lost || read_back.is_err() {
+        standing.unsettled.push(Unsettled {
+            response_id: "unknown".to_owned(),
+            undo_of: None,
+            action: "what the broken journal does not tell".to_owned(),
+        });
+    }
+    standing
+}
+
+fn read(line: &[u8]) -> Option<Standing> {
+    #[derive(Deserialize)]
+    struct Line {
+        #[serde(default)]
+        standing: Standing,
+    }
+    serde_json::from_slice::<Line>(line)
+        .ok()
+        .map(|line| line.standing)
 }

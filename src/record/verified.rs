@@ -46,11 +46,17 @@ fn load(workspace: &Workspace, key: Option<&SigningKey>) -> Option<BTreeMap<Stri
     Some(raw.heads)
 }
 
-/// Records that every line up to these heads was verified.
-pub fn store(records: Records<'_>, at: Timestamp, heads: BTreeMap<String, Head>) -> Checked<()> {
+/// Records that every line up to these heads was verified; what is known of other journals stays.
+pub fn store(
+    records: Records<'_>,
+    at: Timestamp,
+    heads: impl IntoIterator<Item = (String, Head)>,
+) -> Checked<()> {
+    let mut all = load(records.workspace, records.key).unwrap_or_default();
+    all.extend(heads);
     let raw = Raw {
         timestamp: at,
-        heads,
+        heads: all,
     };
     let mut bytes = line::finish(&raw, records.key);
     bytes.push(b'\n');

@@ -106,8 +106,8 @@ pub struct Applied {
 pub enum Ending {
     /// No level is decided, and none was named.
     Undecided,
-    /// GREEN calls for nothing.
-    Green,
+    /// This level calls for nothing.
+    Nothing(Level),
     /// The plan has no such action; it has these.
     NoSuchAction(Vec<String>),
     /// A gate was closed, and nothing was started.
@@ -206,7 +206,14 @@ pub fn apply(
         match (begun, lock) {
             (Begun::Ended(ending), _) => ending,
             (Begun::Permitted(response, permit), Some(lock)) => {
-                let report = carry_out(operator, *response, permit, launch, &lock, &mut findings);
+                let report = carry_out(
+                    operator,
+                    *response,
+                    permit,
+                    launch,
+                    (question, &lock),
+                    &mut findings,
+                );
                 Ending::Done(Box::new(report))
             }
             // Without the lock its gate is closed, so there is no permit.
@@ -234,7 +241,7 @@ fn begin(
 ) -> Checked<Begun> {
     let (plan, facts) = match facts::survey(question)? {
         Survey::Undecided => return Ok(Begun::Ended(Ending::Undecided)),
-        Survey::Green => return Ok(Begun::Ended(Ending::Green)),
+        Survey::Nothing(level) => return Ok(Begun::Ended(Ending::Nothing(level))),
         Survey::NoSuchAction(names) => return Ok(Begun::Ended(Ending::NoSuchAction(names))),
         Survey::Planned(planned) => *planned,
     };
@@ -305,9 +312,11 @@ fn record_begin(
             undo_of: None,
             since: at,
         });
-        // The operator's word to go on without knowing.
+        // The operator's word to do these very actions once more.
         if response.again.is_some() {
-            standing.unsettled.clear();
+            standing
+                .unsettled
+                .retain(|unsettled| !response.plan.repeats(unsettled));
         }
     })
     .map(drop)
@@ -319,7 +328,7 @@ fn carry_out(
     response: Response,
     _permit: Permit,
     launch: Launch<'_>,
-    lock: &ApplyLock,
+    (question, lock): (&Question<'_>, &ApplyLock),
     findings: &mut Vec<Diagnostic>,
 ) -> Report {
     let mut results: Vec<ActionResult> = Vec::new();
@@ -345,12 +354,17 @@ fn carry_out(
             planned,
             launch,
             lock,
+            question,
         };
         match step.run() {
             Ok(result) => results.push(result),
             Err(finding) => {
                 // What can't be recorded is not gone on with.
-                results.push(step::not_started(planned, &finding.message));
+                let why = format!(
+                    "could not be recorded, so nobody knows: {}",
+                    finding.message
+                );
+                results.push(step::not_started(planned, &why));
                 findings.push(*finding);
                 break;
             }

@@ -24,6 +24,9 @@ const LIMIT: u64 = 64 * 1024;
 /// How long an action may take where nobody says, in seconds (OR-05).
 pub const TIMEOUT: u64 = 300;
 
+/// A response has one line in its log, which has to hold the results of all actions.
+const MOST: usize = 50;
+
 /// The longest time that an action may be given, in seconds: a day.
 const LONGEST: u64 = 86_400;
 
@@ -135,6 +138,14 @@ fn parse(bytes: &[u8]) -> Result<Responses, Vec<Diagnostic>> {
             "the document is of a version that nobody here knows",
             &raw.schema.to_string(),
             "1",
+        ));
+    }
+    if raw.actions.len() > MOST {
+        problems.push(problem(
+            "$.actions",
+            "there are too many actions",
+            &raw.actions.len().to_string(),
+            &format!("at most {MOST}"),
         ));
     }
     let mut names = BTreeSet::new();

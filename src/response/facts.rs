@@ -78,8 +78,8 @@ pub struct Question<'a> {
 pub enum Survey {
     /// No level was named, and none is decided yet.
     Undecided,
-    /// GREEN, which calls for nothing.
-    Green,
+    /// This level calls for nothing: GREEN, or one without an action.
+    Nothing(Level),
     /// The plan has no action of the name that was asked for; these are its actions.
     NoSuchAction(Vec<String>),
     /// A plan, and what its gates ask for.
@@ -108,7 +108,7 @@ pub fn survey(question: &Question<'_>) -> Checked<Survey> {
             let responses = declared::load_or_first_problem(workspace)?;
             match plan(level, head, &responses) {
                 Some(plan) => plan,
-                None => return Ok(Survey::Green),
+                None => return Ok(Survey::Nothing(level.clone())),
             }
         }
         (_, None) => return Ok(Survey::Undecided),
@@ -137,7 +137,7 @@ fn facts(
 ) -> Facts {
     let (workspace, at) = (question.workspace, question.at);
     let digest = plan.digest();
-    let recent = log::recent(workspace, at, Some(digest)).map_err(said);
+    let recent = log::recent(workspace, at, Some(plan)).map_err(said);
     let unattended = question.unattended.clone();
     let trust_locked = trust_locked(question);
     Facts {
@@ -166,7 +166,7 @@ fn facts(
         other_apply: Ok(question.other_apply.clone()),
         unsettled: match &question.unsettleable {
             Some(why) => Err(why.clone()),
-            None => settle::unsettled(workspace, question.other_apply.is_some()).map_err(said),
+            None => unsettled(question, plan),
         },
         applied: recent.map(|recent| recent.applied),
         unattended: unattended.map(|switch| Unattended {
@@ -213,7 +213,18 @@ pub fn record_verified(records: Records<'_>, at: Timestamp, decision: Option<Hea
     let known = all
         .into_iter()
         .filter_map(|(file, head)| Some((file, head?)));
-    verified::store(records, at, known.collect())
+    verified::store(records, at, known)
+}
+
+/// What is not settled, and would not be by the operator's word: that speaks for the actions of
+/// this plan only.
+fn unsettled(question: &Question<'_>, plan: &Plan) -> Fact<Vec<String>> {
+    let other_apply = question.other_apply.is_some();
+    let mut open = settle::unsettled(question.workspace, other_apply).map_err(said)?;
+    if question.again.is_some() {
+        open.retain(|unsettled| !plan.repeats(unsettled));
+    }
+    Ok(open.iter().map(settle::named).collect())
 }
 
 fn purpose(question: &Question<'_>, file: &str) -> Purpose {

@@ -92,7 +92,7 @@ pub struct Facts {
     pub unlocks: Fact<UnlockFact>,
     /// Who holds the lock of applies, where another does.
     pub other_apply: Fact<Option<String>>,
-    /// Actions whose outcome nobody knows.
+    /// Actions whose outcome nobody knows, but for those that the operator's word is about.
     pub unsettled: Fact<Vec<String>>,
     /// The apply of this very plan that was made already.
     pub applied: Fact<Option<AppliedFact>>,
@@ -150,6 +150,19 @@ impl Gate {
 
 /// The gates that only an unattended apply, or one in production, has.
 pub const UNATTENDED: [&str; 3] = ["auto_apply", "preview", "approver"];
+
+/// The gates that are asked again before every action of an apply. The others are about the apply as
+/// a whole, which has begun.
+pub const STANDING: [&str; 8] = [
+    "kill_switch",
+    "journals",
+    "decision_fresh",
+    "level",
+    "trust_unlocked",
+    "safety_brake_off",
+    "manual_unlocks",
+    "signing_secret",
+];
 
 /// Every gate, in a fixed order.
 pub fn evaluate(facts: &Facts) -> Vec<Gate> {
@@ -374,16 +387,13 @@ fn settled(facts: &Facts) -> Gate {
         }
         Ok(unsettled) => unsettled.join(", "),
     };
-    match &facts.again {
-        Some(reason) => Gate::open(NAME, format!("unknown: {unsettled}; again: {reason}")),
-        None => Gate::closed(
-            NAME,
-            "outcome_unknown",
-            format!(
-                "nobody knows what these did: {unsettled}; `undo run ID` takes them back, `--again --reason TEXT` goes on without"
-            ),
+    Gate::closed(
+        NAME,
+        "outcome_unknown",
+        format!(
+            "nobody knows what these did: {unsettled}; `undo run ID` takes them back, `undo accept ID --reason TEXT` lets them stand, `--again --reason TEXT` does these very actions once more"
         ),
-    }
+    )
 }
 
 fn once(facts: &Facts) -> Gate {

@@ -7,13 +7,12 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::gates::{AppliedFact, Gate};
-use super::plan::Class;
+use super::plan::{Class, Plan};
 use crate::diagnostic::Checked;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, Workspace};
+use crate::fs::Workspace;
 use crate::ids::Digest;
 use crate::policy::Level;
-use crate::record::{Head, LINE_LIMIT, LOOK_BACK, RESPONSE_LOG};
+use crate::record::{Head, LOOK_BACK, RESPONSE_LOG, ledger};
 use crate::signals::responses;
 use crate::time::Timestamp;
 
@@ -38,6 +37,9 @@ pub struct ActionResult {
     pub duration: f64,
     /// How deep it reaches.
     pub class: Class,
+    /// True where its process was started.
+    #[serde(default)]
+    pub started: bool,
     /// How it ended: `exited 0`, `timed out`, `stopped by the kill switch`, `not started: …`.
     pub ended: String,
     /// True where it was left out on purpose, as in its cooldown: neither a success nor a failure.
@@ -129,9 +131,11 @@ struct Read {
     #[serde(default)]
     blocked: bool,
     #[serde(default)]
-    reason: serde_json::Value,
+    interrupted: bool,
     #[serde(default)]
     plan: Option<Digest>,
+    #[serde(default)]
+    decision: Option<Head>,
     #[serde(default)]
     user: String,
     #[serde(default)]
@@ -140,6 +144,8 @@ struct Read {
     failure: Option<Digest>,
     #[serde(default)]
     branch: Option<String>,
+    #[serde(default)]
+    reason: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -149,32 +155,75 @@ struct ReadResult {
     success: bool,
     #[serde(default)]
     skipped: bool,
+    #[serde(default)]
+    started: bool,
 }
 
-/// Looks at the applies of the last 24 hours, and for one of `plan`, which is younger than its
-/// decision and so than 26 hours.
-pub fn recent(workspace: &Workspace, at: Timestamp, plan: Option<Digest>) -> Checked<Recent> {
+/// A line of which no more can be read than its time.
+#[derive(Deserialize)]
+struct Dated {
+    timestamp: Timestamp,
+}
+
+/// A line of the log, as far as it can be read.
+enum Line {
+    Whole(Box<Read>),
+    Dated(Timestamp),
+    Unreadable,
+}
+
+impl Line {
+    fn parse(bytes: &[u8]) -> Self {
+        if let Ok(read) = serde_json::from_slice(bytes) {
+            return Self::Whole(Box::new(read));
+        }
+        match serde_json::from_slice::<Dated>(bytes) {
+            Ok(Dated { timestamp }) => Self::Dated(timestamp),
+            Err(_) => Self::Unreadable,
+        }
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Whole(read) => Some(read.timestamp),
+            Self::Dated(at) => Some(*at),
+            Self::Unreadable => None,
+        }
+    }
+
+    fn whole(&self) -> Option<&Read> {
+        match self {
+            Self::Whole(read) => Some(read),
+            _ => None,
+        }
+    }
+}
+
+/// Looks at the applies of the last 24 hours, and for one of `plan` or of an action of it for the
+/// same decision: both are younger than the decision, and so than 26 hours.
+pub fn recent(workspace: &Workspace, at: Timestamp, plan: Option<&Plan>) -> Checked<Recent> {
     let begin = at.minus(responses::WINDOW);
+    let digest = plan.map(Plan::digest);
     let mut recent = Recent::default();
     back(workspace, |line| {
-        let Some(line) = line else {
-            recent.applies += 1;
-            return true;
-        };
-        if line.timestamp < at.minus(LONG_AGO) {
+        if line.time().is_some_and(|time| time < at.minus(LONG_AGO)) {
             return false;
         }
-        if line.mode == "apply" && !line.blocked {
-            if line.timestamp >= begin {
+        let Some(read) = line.whole() else {
+            recent.applies += u64::from(line.time().is_none_or(|time| time >= begin));
+            return true;
+        };
+        if read.mode == "apply" && !read.blocked {
+            if read.timestamp >= begin {
                 recent.applies += 1;
-                recent.times.push(line.timestamp);
+                recent.times.push(read.timestamp);
             }
-            let same = plan.is_some() && line.plan == plan;
+            let same = plan.is_some_and(|plan| did(read, plan, digest));
             if same && recent.applied.is_none() {
                 recent.applied = Some(AppliedFact {
-                    at: line.timestamp,
-                    user: line.user,
-                    response_id: line.response_id,
+                    at: read.timestamp,
+                    user: read.user.clone(),
+                    response_id: read.response_id.clone(),
                 });
             }
         }
@@ -183,13 +232,27 @@ pub fn recent(workspace: &Workspace, at: Timestamp, plan: Option<Digest>) -> Che
     Ok(recent)
 }
 
+/// True where an apply did what the plan would do, or a part of it, for the same decision. One that
+/// was cut off may have done anything that it had planned.
+fn did(read: &Read, plan: &Plan, digest: Option<Digest>) -> bool {
+    if digest.is_some() && read.plan == digest {
+        return true;
+    }
+    let same_decision = plan.decision.is_some() && read.decision == plan.decision;
+    let planned = |name: &str| plan.actions.iter().any(|planned| planned.action == name);
+    let mut results = read.results.iter();
+    let done = results.any(|result| result.started && planned(&result.action));
+    same_decision && (read.interrupted || done)
+}
+
 /// True where the log has the line of a response that began at `since`.
 pub fn has(workspace: &Workspace, response_id: &str, since: Timestamp) -> Checked<bool> {
     let mut found = false;
     back(workspace, |line| {
-        let Some(line) = line else { return true };
-        found |= line.response_id == response_id;
-        !found && line.timestamp >= since.minus(LONG_AGO)
+        found |= line
+            .whole()
+            .is_some_and(|read| read.response_id == response_id);
+        !found && line.time().is_none_or(|time| time >= since.minus(LONG_AGO))
     })?;
     Ok(found)
 }
@@ -205,13 +268,15 @@ pub fn last_success(
     let begin = at.minus(TimeDelta::try_seconds(seconds).unwrap_or(TimeDelta::MAX));
     let mut last = None;
     back(workspace, |line| {
-        let Some(line) = line else { return true };
+        let Some(read) = line.whole() else {
+            return true;
+        };
         let is_it =
             |result: &ReadResult| result.action == action && result.success && !result.skipped;
-        if line.timestamp > begin && line.results.iter().any(is_it) {
-            last = Some(line.timestamp);
+        if read.timestamp > begin && read.results.iter().any(is_it) {
+            last = Some(read.timestamp);
         }
-        last.is_none() && line.timestamp > begin.minus(LONG_AGO)
+        last.is_none() && read.timestamp > begin.minus(LONG_AGO)
     })?;
     Ok(last)
 }
@@ -220,11 +285,11 @@ pub fn last_success(
 pub fn ongoing_branch(workspace: &Workspace, failure: Digest) -> Checked<Option<String>> {
     let mut branch = None;
     back(workspace, |line| {
-        let Some(line) = line.filter(|line| !line.blocked) else {
+        let Some(read) = line.whole().filter(|read| !read.blocked) else {
             return true;
         };
-        if line.failure == Some(failure) {
-            branch = line.branch;
+        if read.failure == Some(failure) {
+            branch.clone_from(&read.branch);
         }
         false
     })?;
@@ -249,39 +314,28 @@ pub fn blocked_at_end(workspace: &Workspace) -> Checked<Vec<Blocked>> {
     let mut looked_at = 0;
     back(workspace, |line| {
         looked_at += 1;
-        let Some(line) = line.filter(|line| line.mode == "apply") else {
+        let Some(read) = line.whole().filter(|read| read.mode == "apply") else {
             return looked_at < LOOK_BACK;
         };
-        if line.blocked {
+        if read.blocked {
             blocked.push(Blocked {
-                at: line.timestamp,
-                reason: match line.reason {
-                    serde_json::Value::String(reason) => reason,
+                at: read.timestamp,
+                reason: match &read.reason {
+                    serde_json::Value::String(reason) => reason.clone(),
                     serde_json::Value::Null => "a gate that the log does not name".to_owned(),
                     other => other.to_string(),
                 },
-                response_id: line.response_id,
+                response_id: read.response_id.clone(),
             });
         }
-        line.blocked && looked_at < LOOK_BACK
+        read.blocked && looked_at < LOOK_BACK
     })?;
     Ok(blocked)
 }
 
-/// Hands out the lines from the last one back, `None` for one that can't be read, while `each` says
-/// true.
-fn back(workspace: &Workspace, mut each: impl FnMut(Option<Read>) -> bool) -> Checked<()> {
-    let Opened::File(input) = workspace.open_input(RESPONSE_LOG)? else {
-        return Ok(());
-    };
-    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
-    while let Some(line) = lines.next_line()? {
-        if line.bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        if !each(serde_json::from_slice(line.bytes).ok()) {
-            return Ok(());
-        }
-    }
-    Ok(())
+/// Hands out the lines from the last one back, across reseals, while `each` says true.
+fn back(workspace: &Workspace, mut each: impl FnMut(&Line) -> bool) -> Checked<()> {
+    ledger::back(workspace, RESPONSE_LOG, |bytes| {
+        bytes.trim_ascii().is_empty() || each(&Line::parse(bytes))
+    })
 }

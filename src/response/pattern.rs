@@ -16,8 +16,21 @@ pub struct Pattern {
     after: Option<String>,
 }
 
-/// Directories whose files no action may name: the record, and the repository.
-const RESERVED: [&str; 2] = ["state", ".git"];
+/// Directories whose files no action may name: the record, the repository, and what decides.
+const RESERVED: [&str; 3] = ["state", ".git", "policy"];
+
+/// Files that no action may name: safeguards, which only their own commands open, and what the
+/// product writes itself.
+const PROTECTED: [&str; 8] = [
+    "trust_lock_state.json",
+    "forensics/safety_brake_state.json",
+    "audit_summary.md",
+    "reports/policy_response_blocked.json",
+    "reports/policy_response_failure.json",
+    "reports/policy_orchestrator_failure.json",
+    "reports/policy_orchestration_alerts.json",
+    "logs/policy_orchestration_alerts.jsonl",
+];
 
 impl Pattern {
     /// Reads a pattern; the error says what is wrong with it.
@@ -35,9 +48,8 @@ impl Pattern {
         if parts()
             .next()
             .is_some_and(|first| RESERVED.contains(&first))
-            && text.contains('/')
         {
-            return Err("`state/` and `.git/` are not an action's to change".to_owned());
+            return Err("`state/`, `policy/` and `.git/` are not an action's to change".to_owned());
         }
         if directory.contains('*') || name.matches('*').count() > 1 {
             return Err("expected at most one `*`, in the name of the file".to_owned());
@@ -46,11 +58,15 @@ impl Pattern {
             Some((before, after)) => (before, Some(after.to_owned())),
             None => (name, None),
         };
-        Ok(Self {
+        let pattern = Self {
             directory: directory.to_owned(),
             before: before.to_owned(),
             after,
-        })
+        };
+        match PROTECTED.into_iter().find(|file| pattern.covers(file)) {
+            Some(file) => Err(format!("`{file}` is not an action's to change")),
+            None => Ok(pattern),
+        }
     }
 
     /// The directory that its files are in, relative to the workspace; empty for the workspace
@@ -145,6 +161,12 @@ mod tests {
             "state/x",
             "state/*",
             ".git/config",
+            ".git",
+            "state",
+            "policy/x",
+            "trust_lock_state.json",
+            "*.md",
+            "reports/policy_*",
             "*/a",
             "a/**",
             "a*b*",
@@ -152,7 +174,7 @@ mod tests {
         ] {
             assert!(Pattern::parse(text).is_err(), "{text:?}");
         }
-        for text in ["a", "a/b", "a/*", "*.json", "stateful/x", "state"] {
+        for text in ["a", "a/b", "a/*", "*.csv", "stateful/x"] {
             assert_eq!(Pattern::parse(text).unwrap().to_string(), text);
         }
     }

@@ -12,6 +12,7 @@ use super::pattern::Pattern;
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::Head;
+use crate::record::response_journal::Unsettled;
 
 /// How deep an action reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +126,12 @@ impl Plan {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
     }
 
+    /// True where applying this plan once more does again what nobody knows the outcome of.
+    pub fn repeats(&self, unsettled: &Unsettled) -> bool {
+        let same = |planned: &PlannedAction| planned.action == unsettled.action;
+        unsettled.undo_of.is_none() && self.actions.iter().any(same)
+    }
+
     /// The plan with the named action alone; `None` where it has none of that name.
     #[must_use]
     pub fn only(mut self, name: &str) -> Option<Self> {
@@ -142,7 +149,8 @@ impl Plan {
     }
 }
 
-/// The plan for a level; `None` for GREEN, which calls for nothing (row S4-103).
+/// The plan for a level; `None` for GREEN, which calls for nothing (row S4-103), and for a level
+/// without an action.
 pub fn plan(level: &Level, decision: Option<Head>, responses: &Responses) -> Option<Plan> {
     if *level == Level::GREEN {
         return None;
@@ -165,10 +173,11 @@ pub fn plan(level: &Level, decision: Option<Head>, responses: &Responses) -> Opt
     let native = native.iter().filter(|_| responses.builtin);
     let native = native.map(|action| PlannedAction::native(*action, class));
     let own = responses.actions.iter().filter(|own| own.level == *level);
-    Some(Plan {
+    let actions: Vec<PlannedAction> = native.chain(own.map(PlannedAction::declared)).collect();
+    (!actions.is_empty()).then(|| Plan {
         policy: Some(level.clone()),
         decision,
-        actions: native.chain(own.map(PlannedAction::declared)).collect(),
+        actions,
     })
 }
 
@@ -224,6 +233,7 @@ mod tests {
         assert_eq!(names(&Level::YELLOW, &responses).unwrap().len(), 2);
         assert_eq!(names(&Level::RED, &responses).unwrap()[3], "page");
         responses.builtin = false;
+        assert_eq!(names(&Level::YELLOW, &responses), None);
         assert_eq!(names(&Level::RED, &responses).unwrap(), ["page"]);
         assert_eq!(names(&Level::GREEN, &responses), None);
     }

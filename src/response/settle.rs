@@ -13,12 +13,11 @@ use super::touched;
 use super::undo;
 use super::undo::file::{self, Outcome, UndoFile};
 use crate::diagnostic::Checked;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, Workspace, write};
+use crate::fs::{Workspace, write};
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::response_journal::{self, Event, Standing, UnderWay, Unsettled};
-use crate::record::{Head, LINE_LIMIT, RESPONSE_JOURNAL, RESPONSE_LOG, Records, ledger};
+use crate::record::{Head, RESPONSE_JOURNAL, RESPONSE_LOG, Records, ledger};
 use crate::time::Timestamp;
 
 /// A response that was begun and never ended.
@@ -51,19 +50,25 @@ pub fn interrupted(workspace: &Workspace, standing: &Standing) -> Checked<Option
     }))
 }
 
-/// The actions of which nobody knows what they did, in words. While another apply is under way, what
-/// it runs is not among them.
-pub fn unsettled(workspace: &Workspace, other_apply: bool) -> Checked<Vec<String>> {
+/// The actions of which nobody knows what they did. While another apply is under way, what it runs
+/// is not among them.
+pub fn unsettled(workspace: &Workspace, other_apply: bool) -> Checked<Vec<Unsettled>> {
     let standing = response_journal::standing(workspace)?;
-    let mut found: Vec<String> = standing.unsettled.iter().map(named).collect();
+    let mut found = standing.unsettled.clone();
     if !other_apply && let Some(cut_off) = interrupted(workspace, &standing)? {
-        let action = cut_off.action.as_deref().unwrap_or("between two actions");
-        found.push(format!("{action} of {}", cut_off.response_id));
+        found.push(Unsettled {
+            response_id: cut_off.response_id,
+            undo_of: standing.under_way.and_then(|under_way| under_way.undo_of),
+            action: cut_off
+                .action
+                .unwrap_or_else(|| "between two actions".to_owned()),
+        });
     }
     Ok(found)
 }
 
-fn named(unsettled: &Unsettled) -> String {
+/// An action of which nobody knows what it did, in words.
+pub fn named(unsettled: &Unsettled) -> String {
     format!("{} of {}", unsettled.action, unsettled.response_id)
 }
 
@@ -85,11 +90,16 @@ struct Detail<'a> {
 /// The outcome first, then the line of the log: cut off between the two, this is done again for the
 /// line alone.
 pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option<Interrupted>> {
+    write::remove_temporary(records.workspace, touched::TEMPORARY)
+        .map_err(|error| Box::new(error.into_diagnostic()))?;
     let standing = response_journal::standing(records.workspace)?;
-    let Some(cut_off) = interrupted(records.workspace, &standing)? else {
+    let cut_off = interrupted(records.workspace, &standing)?;
+    let Some(under_way) = standing.under_way else {
         return Ok(None);
     };
-    let Some(under_way) = standing.under_way else {
+    let Some(cut_off) = cut_off else {
+        // It has its line in the log. Saying so once spares every later look the search for it.
+        note_end(records, at, user, &under_way)?;
         return Ok(None);
     };
     forget_unstarted(records, &under_way)?;
@@ -131,13 +141,34 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
     Ok(Some(cut_off))
 }
 
+/// Records that a response which has its line in the log is no longer under way.
+fn note_end(records: Records<'_>, at: Timestamp, user: &str, under_way: &UnderWay) -> Checked<()> {
+    #[derive(Serialize)]
+    struct Ended<'a> {
+        id: &'a str,
+    }
+    let event = Event {
+        at,
+        name: "response_ended",
+        user,
+    };
+    let detail = Ended {
+        id: &under_way.response_id,
+    };
+    response_journal::append(records, event, &detail, |standing| {
+        standing.under_way = None
+    })
+    .map(drop)
+}
+
 /// Removes the undo files of actions that were prepared and never started: no intent names them.
 fn forget_unstarted(records: Records<'_>, under_way: &UnderWay) -> Checked<()> {
     for name in file::names(records.workspace, Some(&under_way.response_id)) {
         let Ok(Some(undo)) = file::load(records.workspace, &name) else {
             continue;
         };
-        if undo.outcome != Outcome::Pending || under_way.action.as_ref() == Some(&undo.action) {
+        let begun = undo::record_of(records.workspace, &undo)?.kept.is_some();
+        if begun || undo.outcome != Outcome::Pending {
             continue;
         }
         write::remove(records.workspace, &name)
@@ -246,23 +277,20 @@ fn write_line(records: Records<'_>, at: Timestamp, under_way: &UnderWay) -> Chec
 /// Reads the journal back to where the response began.
 fn told(workspace: &Workspace, response_id: &str) -> Checked<Told> {
     let mut told = Told::default();
-    let Opened::File(input) = workspace.open_input(RESPONSE_JOURNAL)? else {
-        return Ok(told);
-    };
-    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
-    while let Some(line) = lines.next_line()? {
-        let Ok(parsed) = serde_json::from_slice::<Line>(line.bytes) else {
-            continue;
+    ledger::back(workspace, RESPONSE_JOURNAL, |bytes| {
+        let Ok(line) = serde_json::from_slice::<Line>(bytes) else {
+            return true;
         };
-        if parsed.id != response_id {
-            continue;
+        if line.id != response_id {
+            return true;
         }
-        told.results.extend(parsed.result);
-        if parsed.event == super::apply::BEGUN {
-            told.begun = serde_json::from_slice(line.bytes).ok();
-            break;
+        told.results.extend(line.result);
+        let began = line.event == super::apply::BEGUN;
+        if began {
+            told.begun = serde_json::from_slice(bytes).ok();
         }
-    }
+        !began
+    })?;
     told.results.reverse();
     Ok(told)
 }

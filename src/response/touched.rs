@@ -3,7 +3,7 @@
 //! Read and copied here; which patterns there are is said by the plan, and what to do with what was
 //! kept in [`super::undo`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pattern::Pattern;
 use super::undo::file::FileChange;
@@ -15,8 +15,9 @@ use crate::ids::Digest;
 /// Where kept bytes go, relative to the workspace: a directory for each response.
 pub const UNDO_DIR: &str = "state/undo";
 
-/// Where bytes stand while they are copied: the next run removes one that a killed process left.
-pub const TEMPORARY: &str = "state/.record.tmp";
+/// Where bytes stand while they are copied, under the lock of applies alone: not the name that
+/// records use. The next apply or undo removes one that a killed process left.
+pub const TEMPORARY: &str = "state/.keep.tmp";
 
 /// What stood there before an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,16 +103,17 @@ pub fn after(
     };
     paths.extend(list(changes));
     let made = list(creates);
-    paths.extend(
-        made.into_iter()
-            .filter(|path| !before.present.contains(path)),
-    );
+    let present: BTreeSet<&String> = before.present.iter().collect();
+    paths.extend(made.into_iter().filter(|path| !present.contains(path)));
+    let known: BTreeMap<&str, &FileChange> = before
+        .files
+        .iter()
+        .map(|file| (file.path.as_str(), file))
+        .collect();
     let mut files = Vec::new();
     for path in paths {
-        let known = before.files.iter().find(|file| file.path == path);
-        let former = known
-            .cloned()
-            .unwrap_or_else(|| FileChange::new(path.clone()));
+        let former = known.get(path.as_str()).map(|file| (*file).clone());
+        let former = former.unwrap_or_else(|| FileChange::new(path.clone()));
         let now = fingerprint(workspace, &path);
         files.push(FileChange {
             after: now.as_ref().ok().copied().flatten(),

@@ -11,21 +11,22 @@ pub mod listing;
 pub mod prune;
 mod restoring;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use self::file::{Outcome, UndoFile};
 use self::history::{History, histories};
 use self::restoring::{Restoring, Step};
-use super::apply::Operator;
+use super::apply::{BEGUN, Operator};
 use super::settle::{self, Interrupted};
 use super::touched;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::copy::fingerprint;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Fingerprint, Opened, Workspace};
+use crate::fs::{Fingerprint, Workspace};
 use crate::ids::Digest;
 use crate::record::journal::Purpose;
-use crate::record::{LINE_LIMIT, LOOK_BACK, RESPONSE_JOURNAL, Records, heads, ledger, verified};
+use crate::record::{LOOK_BACK, RESPONSE_JOURNAL, Records, heads, ledger, verified};
 use crate::time::Timestamp;
 
 /// How a response can be named: by its id, or by an undo file of it.
@@ -88,6 +89,39 @@ pub fn run(operator: Operator<'_>, response_id: &str, dry_run: bool) -> Result<U
         operator.record(|records, at| Ok(undo(operator, records, at, response_id, dry_run)));
     drop(lock);
     outcome?
+}
+
+/// Lets what a response did stand, whatever it was: its unknown outcomes are settled by somebody's
+/// word. Returns what that was; fails where there is nothing to settle.
+pub fn accept(
+    operator: Operator<'_>,
+    response_id: &str,
+    reason: &str,
+) -> Result<Vec<String>, Refused> {
+    let lock = match operator.apply_lock()? {
+        Ok(lock) => lock,
+        Err(holder) => return Err(Refused::Busy(holder)),
+    };
+    let accepted = operator.record(|records, at| {
+        check_journal(records)?;
+        settle::settle(records, at, operator.user)?;
+        let restoring = Restoring {
+            operator,
+            records,
+            at,
+            id: String::new(),
+            undo_of: response_id,
+        };
+        restoring.accepted(reason)
+    });
+    drop(lock);
+    let accepted = accepted?;
+    if accepted.is_empty() {
+        let nothing =
+            unknown(response_id).expected("the id of a response of which nobody knows what it did");
+        return Err(Refused::Findings(vec![nothing]));
+    }
+    Ok(accepted)
 }
 
 fn undo(
@@ -174,31 +208,59 @@ fn check_journal(records: Records<'_>) -> Checked<()> {
 }
 
 /// The undo files of a response in the order of its actions, each held against the journal. One of
-/// an action that was never started is left out. In a dry run, an action that was cut off is looked
-/// at as it is now.
+/// an action that was never started is left out; one that the journal names has to be there. In a
+/// dry run, an action that was cut off is looked at as it is now.
 fn load_all(workspace: &Workspace, response_id: &str, dry_run: bool) -> Checked<Vec<UndoFile>> {
+    let recorded = records_of(workspace, response_id)?;
     let mut undos = Vec::new();
     for name in file::names(workspace, Some(response_id)) {
         let Some(mut undo) = file::load(workspace, &name)? else {
             continue;
         };
-        let recorded = record_of(workspace, &undo)?;
-        if recorded.kept.is_none() && undo.outcome == Outcome::Pending {
-            continue;
-        }
-        check_kept(&undo, &recorded)?;
+        let Some(known) = recorded.get(&undo.action) else {
+            if undo.outcome == Outcome::Pending {
+                continue;
+            }
+            return Err(differs(
+                &undo,
+                "what stood there before",
+                undo.kept_digest(),
+                None,
+            ));
+        };
+        check_kept(&undo, known)?;
         if dry_run && undo.outcome == Outcome::Pending {
             settle::look_again(workspace, &mut undo);
         } else {
-            check_post(&undo, &recorded)?;
+            check_post(&undo, known)?;
         }
         undos.push(undo);
     }
     if undos.is_empty() {
         return Err(Box::new(unknown(response_id)));
     }
+    for action in recorded.keys() {
+        if !undos.iter().any(|undo| undo.action == *action) {
+            return Err(missing(response_id, action));
+        }
+    }
     undos.sort_by_key(|undo| undo.index);
     Ok(undos)
+}
+
+/// The finding for an undo file that the journal names and that is gone: the rest of the response
+/// would be put back without it.
+fn missing(response_id: &str, action: &str) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::UndoFileBroken,
+            Place::file(file::name(response_id, action)),
+            "the undo file of one action of this response is gone, so nothing is undone",
+        )
+        .found("no file")
+        .expected("an undo file for each action that the journal of responses names")
+        .help("restore it from where it is kept; nothing was changed"),
+    )
 }
 
 /// The finding for a response without anything to undo.
@@ -235,31 +297,41 @@ struct Line {
     post: Option<Digest>,
 }
 
-/// Reads the journal back to the intent of an action.
+/// What the journal says about one action.
 pub(super) fn record_of(workspace: &Workspace, undo: &UndoFile) -> Checked<Recorded> {
-    let mut found = Recorded::default();
-    let Opened::File(input) = workspace.open_input(RESPONSE_JOURNAL)? else {
-        return Ok(found);
-    };
-    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
-    while let Some(line) = lines.next_line()? {
-        let Ok(line) = serde_json::from_slice::<Line>(line.bytes) else {
-            continue;
+    let mut all = records_of(workspace, &undo.response_id)?;
+    Ok(all.remove(&undo.action).unwrap_or_default())
+}
+
+/// What the journal says about the actions of a response that can be taken back: read back, across
+/// reseals, to where the response began.
+fn records_of(workspace: &Workspace, response_id: &str) -> Checked<BTreeMap<String, Recorded>> {
+    let mut found: BTreeMap<String, Recorded> = BTreeMap::new();
+    let mut ends: BTreeMap<String, Digest> = BTreeMap::new();
+    ledger::back(workspace, RESPONSE_JOURNAL, |line| {
+        let Ok(line) = serde_json::from_slice::<Line>(line) else {
+            return true;
         };
-        if line.id != undo.response_id || line.action.as_ref() != Some(&undo.action) {
-            continue;
+        if line.id != response_id {
+            return true;
         }
-        match line.event.as_str() {
-            "workflow_exec" | "undo" | "interrupted" if found.post.is_none() => {
-                found.post = line.post;
+        let Some(action) = line.action else {
+            return line.event != BEGUN;
+        };
+        match (line.event.as_str(), line.post, line.kept) {
+            ("workflow_exec" | "undo" | "interrupted", Some(post), _) => {
+                ends.entry(action).or_insert(post);
             }
-            "intent" | "undo_intent" => {
-                found.kept = line.kept;
-                break;
+            ("intent" | "undo_intent", _, Some(kept)) => {
+                let post = ends.get(&action).copied();
+                let kept = Some(kept);
+                found.insert(action, Recorded { kept, post });
             }
             _ => {}
         }
-    }
+        // An undo begins with its intent.
+        line.event != "undo_intent"
+    })?;
     Ok(found)
 }
 

@@ -12,6 +12,7 @@ use crate::policy::Level;
 use crate::record::fix_branch::{CommittedFile, FixBranches, RESPONSE_PREFIX};
 use crate::record::marker::{self, Marker};
 use crate::record::{RESPONSE_LOG, Records, ledger};
+use crate::response::facts;
 use crate::response::gates::Gate;
 use crate::response::log::{self, ActionResult, LogLine};
 use crate::time::Timestamp;
@@ -165,6 +166,8 @@ pub(super) fn end(
             leave_diagnostics(records, &mut report, failure, findings);
         }
         ledger::append(records, RESPONSE_LOG, &line(&report, &words, failure))?;
+        // What was verified when it began, and its own lines.
+        facts::record_verified(records, at, report.decision)?;
         let text = if report.success {
             let level = report.policy.as_ref().map_or("none", Level::name);
             format!(

@@ -13,11 +13,13 @@ use crate::fs::{ApplyLock, Workspace};
 use crate::ids::Digest;
 use crate::record::Records;
 use crate::record::response_journal::{self, Event, Unsettled};
+use crate::response::facts::{self, Depth, Question, Survey};
+use crate::response::gates;
 use crate::response::log::{self, ActionResult};
 use crate::response::plan::{PlannedAction, Work};
 use crate::response::process::{self, Ended, Finished, Job};
 use crate::response::touched::{self, Before, UNDO_DIR};
-use crate::response::undo::file::{Outcome, UndoFile};
+use crate::response::undo::file::{FileChange, Outcome, UndoFile};
 use crate::safeguard::kill_switch;
 use crate::time::{Clock, Timestamp};
 
@@ -34,6 +36,7 @@ pub(super) struct Step<'a> {
     pub(super) planned: &'a PlannedAction,
     pub(super) launch: Launch<'a>,
     pub(super) lock: &'a ApplyLock,
+    pub(super) question: &'a Question<'a>,
 }
 
 /// What stood there before, with the undo file of an action that can be taken back.
@@ -81,11 +84,9 @@ impl Step<'_> {
                 ..not_started(self.planned, &text)
             });
         }
-        let prepared = self
-            .operator
-            .record(|records, at| Ok(self.prepare(records, at)))?;
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
+        // What is kept may be large: nobody else waits for it.
+        let before = match self.look_before() {
+            Ok(before) => before,
             Err(finding) if is_about_files(&finding) => {
                 return Ok(not_started(
                     self.planned,
@@ -94,9 +95,72 @@ impl Step<'_> {
             }
             Err(finding) => return Err(finding),
         };
+        let prepared = self.operator.record(|records, at| {
+            // Somebody may have closed a gate since the one before was started.
+            match self.closed_meanwhile(at)? {
+                Some(why) => Ok(Err(why)),
+                None => self.prepare(records, at, before).map(Ok),
+            }
+        })?;
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(why) => return Ok(not_started(self.planned, &format!("not started: {why}"))),
+        };
         let finished = self.start(prepared.at);
+        let found = self.look_after(&prepared.before)?;
         self.operator
-            .record(|records, at| self.conclude(records, at, prepared, finished))
+            .record(|records, at| self.conclude(records, at, prepared, finished, found))
+    }
+
+    /// The first of the gates that speak for the whole of an apply which was closed since it began.
+    fn closed_meanwhile(&self, at: Timestamp) -> Checked<Option<String>> {
+        let question = Question {
+            at,
+            depth: Depth::End,
+            ..self.question.clone()
+        };
+        let Survey::Planned(planned) = facts::survey(&question)? else {
+            return Ok(Some("another level was decided meanwhile".to_owned()));
+        };
+        let gates = gates::evaluate(&planned.1);
+        let closed = gates
+            .into_iter()
+            .find(|gate| !gate.open && gates::STANDING.contains(&gate.name));
+        Ok(closed.map(|gate| format!("{} is closed: {}", gate.name, gate.detail)))
+    }
+
+    fn kept_in(&self) -> String {
+        format!("{UNDO_DIR}/{}/{}", self.response_id, self.planned.action)
+    }
+
+    /// Keeps what the action may change, or only looks at it where it can't be taken back.
+    fn look_before(&self) -> Checked<Before> {
+        let PlannedAction {
+            changes, creates, ..
+        } = self.planned;
+        let workspace = self.operator.workspace;
+        if self.planned.reversible {
+            touched::keep(
+                workspace,
+                changes,
+                creates,
+                &self.kept_in(),
+                self.operator.retry,
+            )
+        } else {
+            touched::look(workspace, changes, creates)
+        }
+    }
+
+    /// What the action left. What is no plain file any more, a link that it put there say, is a
+    /// failure of the action; an undo then refuses that file by name.
+    fn look_after(&self, before: &Before) -> Checked<(Vec<FileChange>, Vec<Diagnostic>)> {
+        // Opened anew: the action may have put a link in the place of a directory.
+        let workspace = Workspace::open(self.operator.workspace.root())?;
+        let PlannedAction {
+            changes, creates, ..
+        } = self.planned;
+        Ok(touched::after(&workspace, changes, creates, before))
     }
 
     fn cooling_until(&self) -> Checked<Option<Timestamp>> {
@@ -113,24 +177,14 @@ impl Step<'_> {
             .filter(|until| until.since(now) > TimeDelta::zero()))
     }
 
-    /// Keeps what the action may change, writes its undo file, and records its intent.
-    fn prepare(&self, records: Records<'_>, at: Timestamp) -> Checked<Prepared> {
+    /// Writes the undo file of the action, and records its intent.
+    fn prepare(&self, records: Records<'_>, at: Timestamp, before: Before) -> Checked<Prepared> {
         let PlannedAction {
-            action,
-            changes,
-            creates,
-            reversible,
-            ..
+            action, reversible, ..
         } = self.planned;
         let workspace = records.workspace;
-        let directory = format!("{UNDO_DIR}/{}/{action}", self.response_id);
-        let before = if *reversible {
-            touched::keep(workspace, changes, creates, &directory, records.retry)?
-        } else {
-            touched::look(workspace, changes, creates)?
-        };
         let pre = touched::digest_before(&before.files);
-        let undo = reversible.then(|| self.undo_file(at, &before, directory));
+        let undo = reversible.then(|| self.undo_file(at, &before));
         if let Some(undo) = &undo {
             undo.store(workspace, records.retry)?;
         }
@@ -151,7 +205,7 @@ impl Step<'_> {
         Ok(Prepared { at, before, undo })
     }
 
-    fn undo_file(&self, at: Timestamp, before: &Before, directory: String) -> UndoFile {
+    fn undo_file(&self, at: Timestamp, before: &Before) -> UndoFile {
         let words = |patterns: &[crate::response::pattern::Pattern]| {
             patterns.iter().map(ToString::to_string).collect()
         };
@@ -164,7 +218,7 @@ impl Step<'_> {
             index: self.index,
             undo_of: None,
             outcome: Outcome::Pending,
-            backup_path: directory,
+            backup_path: self.kept_in(),
             backup_sha256: touched::digest_before(&before.files),
             post_sha256: None,
             files: before.files.clone(),
@@ -241,22 +295,15 @@ impl Step<'_> {
         all.filter(|(name, _)| may_see(name)).cloned().collect()
     }
 
-    /// Looks at what the action left, completes its undo file, and records its outcome.
+    /// Completes the undo file of the action, and records its outcome.
     fn conclude(
         &self,
         records: Records<'_>,
         at: Timestamp,
         prepared: Prepared,
         finished: Finished,
+        (files, odd): (Vec<FileChange>, Vec<Diagnostic>),
     ) -> Checked<ActionResult> {
-        let PlannedAction {
-            changes, creates, ..
-        } = self.planned;
-        // Opened anew: the action may have put a link in the place of a directory.
-        let workspace = Workspace::open(records.workspace.root())?;
-        // What is no plain file any more, a link that the action put there say, is a failure of the
-        // action; an undo then refuses that file by name.
-        let (files, odd) = touched::after(&workspace, changes, creates, &prepared.before);
         let lost = finished.ended == Ended::Lost;
         let changes_files = self.planned.changes_files();
         let pre = changes_files.then(|| touched::digest_before(&files));
@@ -319,7 +366,9 @@ impl Step<'_> {
             ended.push_str("; something of it could not be ended");
         }
         ActionResult {
-            success: finished.ended == Ended::Exited(0),
+            // What could not be ended may still be changing things.
+            success: finished.ended == Ended::Exited(0) && !finished.survivors,
+            started: !matches!(finished.ended, Ended::NotStarted(_)),
             stdout: finished.stdout,
             stderr: finished.stderr,
             duration: seconds(finished.duration),
@@ -369,6 +418,7 @@ pub(super) fn not_started(planned: &PlannedAction, why: &str) -> ActionResult {
         stderr: String::new(),
         duration: 0.0,
         class: planned.class,
+        started: false,
         ended: why.to_owned(),
         skipped: false,
         pre_state: None,

@@ -136,6 +136,7 @@ impl UndoFile {
             .collect();
         kept.sort_by_key(|(path, ..)| *path);
         let known = (
+            &self.executed_at,
             &self.index,
             &self.undo_of,
             &self.present,

@@ -2,6 +2,7 @@
 //!
 //! The record of what was done stays in the journal; what goes is the way back.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::TimeDelta;
@@ -10,11 +11,13 @@ use serde::Serialize;
 use super::super::apply::Operator;
 use super::super::settle;
 use super::super::touched::UNDO_DIR;
-use super::{Refused, file};
+use super::Refused;
+use super::file::{self, UndoFile};
 use crate::diagnostic::Checked;
 use crate::fs::{Workspace, WriteError, write};
 use crate::record::Records;
 use crate::record::response_journal::{self, Event, Standing};
+use crate::safeguard::kill_switch;
 use crate::time::Timestamp;
 
 /// What a pruning came to.
@@ -24,16 +27,20 @@ pub struct Pruned {
     pub schema: u32,
     /// What is older than so many days was removed.
     pub keep_days: u32,
+    /// The responses that can't be undone any more.
+    pub responses: Vec<String>,
     /// The undo files that were removed.
     pub removed: Vec<String>,
     /// Responses that stay although they are older: nobody knows yet what they did.
     pub kept: Vec<String>,
 }
 
+/// How much, not what: a line has its limit.
 #[derive(Serialize)]
-struct Detail<'a> {
+struct Detail {
     keep_days: u32,
-    removed: &'a [String],
+    responses: usize,
+    files: usize,
 }
 
 /// Removes what was kept for longer than `keep_days` days, but for what is not settled. An undo file
@@ -56,32 +63,42 @@ fn remove_old(
 ) -> Checked<Pruned> {
     let workspace = records.workspace;
     let begin = at.minus(TimeDelta::days(i64::from(keep_days)));
+    // What is removed here can't be put back.
+    if let Some(closed) = kill_switch::closed(workspace) {
+        return Err(Box::new(closed));
+    }
     settle::settle(records, at, operator.user)?;
     let standing = response_journal::standing(workspace)?;
     let mut pruned = Pruned {
         schema: 1,
         keep_days,
+        responses: Vec::new(),
         removed: Vec::new(),
         kept: Vec::new(),
     };
-    let mut kept_bytes = Vec::new();
+    // A response goes whole or not at all: half of one would be undone without the other.
+    let mut responses: BTreeMap<String, Vec<UndoFile>> = BTreeMap::new();
     for name in file::names(workspace, None) {
-        let Ok(Some(undo)) = file::load(workspace, &name) else {
-            continue;
-        };
-        if undo.executed_at >= begin {
-            continue;
+        if let Ok(Some(undo)) = file::load(workspace, &name) {
+            responses
+                .entry(undo.response_id.clone())
+                .or_default()
+                .push(undo);
         }
-        if is_open(&standing, &undo.response_id) {
-            pruned.kept.push(undo.response_id);
+    }
+    responses.retain(|_, undos| undos.iter().all(|undo| undo.executed_at < begin));
+    for (response_id, undos) in responses {
+        if is_open(&standing, &response_id) {
+            pruned.kept.push(response_id);
         } else {
-            kept_bytes.push((undo.response_id, undo.action));
-            pruned.removed.push(name);
+            pruned.removed.extend(undos.iter().map(UndoFile::name));
+            pruned.responses.push(response_id);
         }
     }
     let detail = Detail {
         keep_days,
-        removed: &pruned.removed,
+        responses: pruned.responses.len(),
+        files: pruned.removed.len(),
     };
     if !pruned.removed.is_empty() {
         let event = Event {
@@ -95,12 +112,8 @@ fn remove_old(
     for name in &pruned.removed {
         write::remove(workspace, name).map_err(written)?;
     }
-    for (response, action) in kept_bytes {
-        let directory = format!("{UNDO_DIR}/{response}");
-        write::remove_tree(workspace, &format!("{directory}/{action}")).map_err(written)?;
-        write::remove_empty_directory(workspace, &directory).map_err(written)?;
-    }
-    for response in orphans(workspace, begin) {
+    let orphans = orphans(workspace, begin);
+    for response in pruned.responses.iter().chain(&orphans) {
         write::remove_tree(workspace, &format!("{UNDO_DIR}/{response}")).map_err(written)?;
     }
     Ok(pruned)

@@ -1,7 +1,5 @@
 //! An undo on its way: keep what is there, say so, put back, look, record.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::file::{Outcome, UndoFile};
@@ -11,8 +9,9 @@ use crate::fs::copy::{fingerprint, put_back};
 use crate::fs::{Fingerprint, WriteError, write};
 use crate::ids::Digest;
 use crate::record::Records;
-use crate::record::response_journal::{self, Event, Standing, UnderWay};
+use crate::record::response_journal::{self, Event, Standing, UnderWay, Unsettled};
 use crate::response::apply::Operator;
+use crate::response::settle;
 use crate::response::touched::{self, UNDO_DIR};
 use crate::time::Timestamp;
 
@@ -117,6 +116,11 @@ impl Restoring<'_> {
 
     fn restore(&self, step: &Step<'_>) -> Checked<()> {
         let workspace = self.records.workspace;
+        // Looked at once more: what somebody wrote since is not kept.
+        let now = fingerprint(workspace, step.history.path)?;
+        if now != step.now {
+            return Err(Box::new(super::changed_since(&step.history, now)));
+        }
         let History {
             path,
             before,
@@ -127,13 +131,10 @@ impl Restoring<'_> {
         let (Some(before), Some(backup)) = (before, backup) else {
             return self.written(|| write::remove(workspace, path));
         };
-        let temporary = match path.rsplit_once('/') {
-            Some((directory, _)) => {
-                self.written(|| write::make_directory(workspace, directory))?;
-                format!("{directory}/{}", write::RARE_TEMPORARY)
-            }
-            None => write::RARE_TEMPORARY.to_owned(),
-        };
+        if let Some((directory, _)) = path.rsplit_once('/') {
+            self.written(|| write::make_directory(workspace, directory))?;
+        }
+        let temporary = write::rare_temporary(path);
         put_back(workspace, backup, path, &temporary, (before.mode, owner))
     }
 
@@ -182,30 +183,59 @@ impl Restoring<'_> {
 
     /// Records that a response needs no undo, where its outcome was not known.
     pub(super) fn settled(&self) -> Checked<()> {
-        let mut standing = response_journal::standing(self.records.workspace)?;
-        let before = standing.unsettled.len();
-        clear(&mut standing, self.undo_of);
-        if standing.unsettled.len() == before {
-            return Ok(());
+        self.settle(None).map(drop)
+    }
+
+    /// Records that somebody lets stand whatever it did. Returns what that was.
+    pub(super) fn accepted(&self, reason: &str) -> Checked<Vec<String>> {
+        self.settle(Some(reason))
+    }
+
+    fn settle(&self, reason: Option<&str>) -> Checked<Vec<String>> {
+        let standing = response_journal::standing(self.records.workspace)?;
+        let about = |unsettled: &&Unsettled| is_about(unsettled, self.undo_of);
+        let open: Vec<String> = standing
+            .unsettled
+            .iter()
+            .filter(about)
+            .map(settle::named)
+            .collect();
+        if open.is_empty() {
+            return Ok(open);
         }
         let event = Event {
             at: self.at,
             name: "settled",
             user: self.operator.user,
         };
-        // The id of a response stands under `id` in every event.
-        let detail = BTreeMap::from([("id", self.undo_of)]);
+        let detail = Settled {
+            id: self.undo_of,
+            settled: &open,
+            reason,
+        };
         response_journal::append(self.records, event, &detail, |standing| {
             clear(standing, self.undo_of);
-        })
-        .map(drop)
+        })?;
+        Ok(open)
     }
+}
+
+#[derive(Serialize)]
+struct Settled<'a> {
+    id: &'a str,
+    settled: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// What an undo has put right is settled: the actions of that response, and undos of it that were
 /// cut off.
 fn clear(standing: &mut Standing, undo_of: &str) {
-    standing.unsettled.retain(|unsettled| {
-        unsettled.response_id != undo_of && unsettled.undo_of.as_deref() != Some(undo_of)
-    });
+    standing
+        .unsettled
+        .retain(|unsettled| !is_about(unsettled, undo_of));
+}
+
+fn is_about(unsettled: &Unsettled, undo_of: &str) -> bool {
+    unsettled.response_id == undo_of || unsettled.undo_of.as_deref() == Some(undo_of)
 }
