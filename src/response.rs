@@ -1,7 +1,8 @@
 //! Responses: what a level calls for.
 //!
 //! The five native [`actions`], each runnable alone; the [`plan`] that a level calls for; the
-//! [`gates`] and the [`facts`] that they ask for; the [`preview`] of a dry run; the [`kill_switch`].
+//! [`gates`] and the [`facts`] that they ask for; the [`preview`] of a dry run; the [`kill_switch`];
+//! the [`process`] of an action.
 //! Apply and undo are to come; until then nothing starts an action but a person.
 
 pub mod actions;
@@ -10,3 +11,4 @@ pub mod gates;
 pub mod kill_switch;
 pub mod plan;
 pub mod preview;
+pub mod process;
