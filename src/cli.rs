@@ -16,6 +16,7 @@ mod respond;
 mod run;
 mod secrets;
 mod status;
+mod supervise;
 mod workflow;
 
 pub use exit::Exit;
@@ -158,7 +159,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A file size limit (`ulimit -f`) must be an error of the write, not the end of the process.
     let ignored = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
-    let cli = match Cli::try_parse_from(with_run_command(arguments)) {
+    let arguments = with_run_command(arguments);
+    if supervise::is_meant(&arguments) {
+        return supervise::supervise().into();
+    }
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };

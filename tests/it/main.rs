@@ -28,6 +28,8 @@ mod fix_branch;
 mod forgery;
 mod journal;
 mod orchestrator;
+#[cfg(target_os = "linux")]
+mod processes;
 mod response;
 mod shared_inputs;
 mod workspace;
