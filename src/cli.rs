@@ -157,9 +157,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Print a manual page
     Man(completions::ManArgs),
-    /// Watches over the process of an action; started by the program itself
-    #[command(hide = true)]
-    Supervise,
 }
 
 /// What every command gets.
@@ -193,7 +190,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A file size limit (`ulimit -f`) must be an error of the write, not the end of the process.
     let ignored = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, ignored);
-    let cli = match parse(with_run_command(arguments)) {
+    let arguments = with_run_command(arguments);
+    if supervise::is_meant(&arguments) {
+        return supervise::supervise().into();
+    }
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
@@ -265,7 +266,6 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
         Command::Man(arguments) => completions::man(context, &arguments),
-        Command::Supervise => Ok(supervise::supervise(context)),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::record::SigningKey;
 use crate::response::actions::{self, Action, Ground, Outcome};
 use crate::response::apply::{self, Operator};
+use crate::response::declared::Responses;
 use crate::response::facts::{Depth, Question, Wanted};
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
@@ -141,7 +142,7 @@ fn apply_one(
         key,
         production: variable("ENV").is_some_and(|name| name == "production"),
     };
-    let launch = launch::Prepared::new()?;
+    let launch = launch::Prepared::new(&Responses::default())?;
     let applied = apply::apply(operator, &question, launch.as_launch())?;
     respond::tell(context, applied)
 }

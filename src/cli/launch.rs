@@ -1,6 +1,6 @@
 //! What an apply starts its actions with: this program, the environment, and what of it is secret.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,6 +12,7 @@ use super::output::{all_variables, variable_os};
 use super::secrets;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::response::apply::Launch;
+use crate::response::declared::Responses;
 use crate::response::process::{Secrets, own_program};
 
 /// Owns what a [`Launch`] borrows.
@@ -20,6 +21,14 @@ pub(super) struct Prepared {
     environment: Vec<(OsString, OsString)>,
     secrets: Secrets,
     cancelled: Arc<AtomicBool>,
+}
+
+/// The password in an address such as `https://user:password@host/`.
+fn in_address(value: &OsStr) -> Option<Vec<u8>> {
+    let (_, rest) = value.to_str()?.split_once("://")?;
+    let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    Some(password.as_bytes().to_vec())
 }
 
 /// Ctrl-C, a terminal that goes away, and the polite request to end.
@@ -39,7 +48,7 @@ fn listen() -> Arc<AtomicBool> {
 }
 
 impl Prepared {
-    pub(super) fn new() -> Checked<Self> {
+    pub(super) fn new(declared: &Responses) -> Checked<Self> {
         let program = own_program().map_err(|error| {
             Box::new(
                 Diagnostic::new(
@@ -63,9 +72,23 @@ impl Prepared {
             (name, value)
         };
         let environment: Vec<_> = all_variables().map(absolute).collect();
-        let further = variable_os(secrets::SECRET_FILE)
+        let in_file = variable_os(secrets::SECRET_FILE)
             .map(|path| secrets::from_file(path.as_ref()))
             .transpose()?;
+        // Whatever a workspace hands to an action by name may be a secret, whatever its name.
+        let handed: Vec<&str> = declared
+            .actions
+            .iter()
+            .flat_map(|action| &action.environment)
+            .map(String::as_str)
+            .collect();
+        let is_handed = |name: &OsString| name.to_str().is_some_and(|name| handed.contains(&name));
+        let values = environment.iter().filter(|(name, _)| is_handed(name));
+        let values = values.map(|(_, value)| value.clone().into_encoded_bytes());
+        let passwords = environment
+            .iter()
+            .filter_map(|(_, value)| in_address(value));
+        let further: Vec<Vec<u8>> = in_file.into_iter().chain(values).chain(passwords).collect();
         let secrets = Secrets::from_environment(environment.iter().cloned(), further);
         Ok(Self {
             program,
@@ -73,6 +96,11 @@ impl Prepared {
             secrets,
             cancelled: listen(),
         })
+    }
+
+    /// A text that is to be recorded, without secrets.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.secrets.redact(text)
     }
 
     pub(super) fn as_launch(&self) -> Launch<'_> {

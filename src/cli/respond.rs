@@ -19,6 +19,7 @@ use crate::record::{SigningKey, state};
 use crate::report::github::Responded;
 use crate::report::paint::symbol;
 use crate::response::apply::{self, Applied, Ending, Operator, Report};
+use crate::response::declared;
 use crate::response::facts::{self, Depth, Question, Survey, Wanted};
 use crate::response::gates::{self, Gate};
 use crate::response::preview::{self, Preview};
@@ -225,8 +226,15 @@ fn carry_out(
         what: "apply",
         user: &user,
     };
-    let launch = launch::Prepared::new()?;
-    let applied = apply::apply(operator, question, launch.as_launch())?;
+    let declared = declared::load(question.workspace).unwrap_or_default();
+    let launch = launch::Prepared::new(&declared)?;
+    let redacted = |word: &Option<String>| word.as_ref().map(|text| launch.redact(text));
+    let question = Question {
+        forced: redacted(&question.forced),
+        again: redacted(&question.again),
+        ..question.clone()
+    };
+    let applied = apply::apply(operator, &question, launch.as_launch())?;
     if let Ending::NoSuchAction(names) = &applied.ending {
         return Ok(no_such_action(context, arguments, names));
     }

@@ -9,6 +9,9 @@
 mod capture;
 #[cfg(target_os = "linux")]
 mod cgroup;
+#[cfg(not(target_os = "linux"))]
+#[path = "process/no_cgroup.rs"]
+mod cgroup;
 mod order;
 mod poll;
 mod program;
@@ -17,7 +20,7 @@ mod running;
 mod supervisor;
 mod tree;
 
-pub use redact::Secrets;
+pub use redact::{Excerpt, Secrets};
 pub(crate) use supervisor::{Refused, supervise};
 
 use std::ffi::OsString;
@@ -31,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use running::Running;
 use tree::Adoption;
 
-/// The name of the hidden command that the supervisor is.
+/// The only argument of a supervisor. It is no command of the command line.
 pub const SUPERVISE: &str = "supervise";
 
 /// How many characters of each stream are handed on.

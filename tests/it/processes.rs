@@ -1,17 +1,20 @@
-//! The process of an action: how it is started, how it ends, and that nothing of it is left.
+//! The process of an action: here, how it is started and what of its output is shown; below, how it
+//! ends ([`ending`]), and what becomes of it when this program is killed ([`killed`]).
 //!
 //! Until a command starts actions, this goes to the library; the supervisor is the real binary.
-//! What has to be killed itself is [`host`], a process of this test binary. Processes of an action
-//! are found by a mark in their environment, so nothing here needs their numbers.
+//! Processes of an action are found by a mark in their environment, so nothing here needs their
+//! numbers.
+
+mod ending;
+mod killed;
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,6 +116,7 @@ impl Action {
         let finished = process::run(&self.job(), stop);
         assert_eq!(self.alive(), Vec::<i32>::new(), "{finished:?}");
         assert!(!finished.survivors);
+        assert_eq!(groups(), Vec::<PathBuf>::new());
         finished
     }
 
@@ -124,6 +128,20 @@ impl Action {
     fn alive(&self) -> Vec<i32> {
         marked(&self.mark)
     }
+}
+
+/// The control groups that this process made, and did not remove.
+fn groups() -> Vec<PathBuf> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"));
+    let above = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(|mount| {
+        let above = Path::new(mount).join(own.unwrap_or("none"));
+        std::fs::read_dir(above).into_iter().flatten().flatten()
+    });
+    let ours = format!("policy-orchestrator.{}.", std::process::id());
+    let paths = above.into_iter().flatten().map(|entry| entry.path());
+    let is_ours = |path: &PathBuf| path.to_string_lossy().contains(&ours);
+    paths.filter(is_ours).collect()
 }
 
 fn marked(mark: &str) -> Vec<i32> {
@@ -146,6 +164,14 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) -> Duration {
         std::thread::sleep(Duration::from_millis(5));
     }
     begin.elapsed()
+}
+
+fn has_python() -> bool {
+    let has = Command::new("python3").arg("--version").output().is_ok();
+    if !has {
+        eprintln!("skipped: python3 is not there");
+    }
+    has
 }
 
 fn kill(number: i32, signal: Signal) {
@@ -264,22 +290,6 @@ fn a_supervisor_that_is_none_starts_nothing() {
 }
 
 #[test]
-fn signals_that_were_ignored_are_not_for_an_action() {
-    let action = Action::new(&["grep", "-E", "SigIgn|SigBlk", "/proc/self/status"]);
-    let outcome = Host::start(&action, true).outcome();
-    let masks: Vec<u64> = outcome
-        .lines()
-        .filter_map(|line| u64::from_str_radix(line.split('\t').nth(1)?, 16).ok())
-        .collect();
-    assert_eq!(masks.len(), 2, "{outcome}");
-    // Signals 32 and up are of the C library.
-    assert!(
-        masks.iter().all(|mask| mask.trailing_zeros() >= 31),
-        "{outcome}"
-    );
-}
-
-#[test]
 fn nobody_supervises_by_hand() {
     let workspace = Workspace::empty();
     let ran = workspace.program(&["supervise"]).exits(2);
@@ -294,216 +304,14 @@ fn nobody_supervises_by_hand() {
     let mut command = workspace.command(&["supervise"]);
     let output = command.stdin(OwnedFd::from(theirs)).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let help = workspace.program(&["--help"]).exits(0).stdout;
-    assert!(!help.contains("supervise"));
-}
-
-// --- how it ends -------------------------------------------------------------------------------
-
-#[test]
-fn nothing_of_a_stubborn_action_survives_its_timeout() {
-    for before in ["", LEAVE_CGROUP] {
-        let timeout = Duration::from_millis(700);
-        let script = format!("{before}{STUBBORN} sleep 1000");
-        let action = Action::sh(&script).timeout(timeout);
-        let finished = action.run();
-        assert_eq!(finished.ended, Ended::TimedOut);
-        assert!(action.has("ready"), "the machine is too slow for this test");
-        assert!(finished.duration >= timeout);
-        assert!(finished.duration < timeout + A_SECOND, "{finished:?}");
-    }
-}
-
-#[test]
-fn an_action_is_asked_to_end_before_it_is_made_to() {
-    let script = "trap 'echo bye; exit 3' TERM; : >ready; while :; do sleep 0.01; done";
-    let action = Action::sh(script);
-    let told = std::cell::Cell::new(None);
-    let finished = action.run_until(&|| {
-        let stop = action.has("ready");
-        if stop && told.get().is_none() {
-            told.set(Some(Instant::now()));
-        }
-        stop
-    });
-    // Ended by us, so what it made of that does not count as its result.
-    assert_eq!(finished.ended, Ended::Stopped);
-    assert_eq!(finished.stdout, "bye\n");
-    let took = told.get().unwrap().elapsed();
-    assert!(took < Duration::from_millis(700), "{took:?}");
-}
-
-#[test]
-fn a_stubborn_action_is_stopped_too() {
-    let action = Action::sh(&format!("{STUBBORN} sleep 1000"));
-    let finished = action.run_until(&|| action.has("ready"));
-    assert_eq!(finished.ended, Ended::Stopped);
-    // To start it takes its time as well.
-    assert!(finished.duration < Duration::from_secs(5), "{finished:?}");
-}
-
-#[test]
-fn who_is_to_stop_does_not_begin() {
-    let action = Action::sh(": >ran");
-    let finished = action.run_until(&|| true);
-    assert_eq!(finished.ended, Ended::Stopped);
-    assert!(!action.has("ran"));
-}
-
-#[test]
-fn a_daemon_does_not_survive_the_action_that_started_it() {
-    for before in ["", LEAVE_CGROUP] {
-        let action = Action::sh(&format!("{before}{STUBBORN} echo done; exit 4"));
-        let finished = action.run();
-        assert!(action.has("ready"));
-        assert_eq!(finished.ended, Ended::Exited(4));
-        assert_eq!(finished.stdout, "done\n");
-    }
-}
-
-#[test]
-fn what_is_stopped_ends_too() {
-    let script = "sleep 1000 & kill -STOP $!; : >ready; kill -STOP $$";
-    let action = Action::sh(script);
-    let finished = action.run_until(&|| action.has("ready"));
-    assert_eq!(finished.ended, Ended::Stopped);
-}
-
-#[test]
-fn an_action_that_kills_its_supervisor_ends_with_it() {
-    for before in ["", LEAVE_CGROUP] {
-        let action = Action::sh(&format!("{before}{STUBBORN} kill -KILL $PPID; sleep 1000"));
-        let finished = action.run();
-        assert!(action.has("ready"));
-        assert_eq!(finished.ended, Ended::Lost);
-    }
-}
-
-/// A process that has nothing to do with actions.
-struct Neighbour(Child);
-
-impl Neighbour {
-    fn start(script: &str) -> Self {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", script]).stdin(Stdio::null());
-        Self(shell.spawn().unwrap())
-    }
-}
-
-impl Drop for Neighbour {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn what_is_not_of_the_action_is_left_alone() {
-    // One of ours, and one that looks like a daemon of the action, but was there before.
-    let mut neighbours = ["exec sleep 1000", "exec setsid sleep 1000"].map(Neighbour::start);
-    let leads_session = |number: u32| {
-        let pid = Pid::from_raw(number.cast_signed());
-        rustix::process::getsid(pid).ok() == pid
-    };
-    wait_until("the second leads a session", || {
-        leads_session(neighbours[1].0.id())
-    });
-    let finished = Action::sh("kill -KILL $PPID; sleep 1000").run();
-    assert_eq!(finished.ended, Ended::Lost);
-    for neighbour in &mut neighbours {
-        assert_eq!(neighbour.0.try_wait().unwrap(), None);
-    }
-}
-
-#[test]
-fn an_action_that_stops_its_supervisor_ends_in_time() {
-    for before in ["", LEAVE_CGROUP] {
-        let timeout = Duration::from_millis(700);
-        let script = format!("{before}{STUBBORN} kill -STOP $PPID; sleep 1000");
-        let finished = Action::sh(&script).timeout(timeout).run();
-        assert_eq!(finished.ended, Ended::TimedOut);
-        assert!(finished.duration < timeout + A_SECOND, "{finished:?}");
-    }
-}
-
-#[test]
-fn an_action_that_tells_its_supervisor_to_end_is_ended() {
-    let finished = Action::sh("kill -TERM $PPID; sleep 1000").run();
-    assert_eq!(finished.ended, Ended::Stopped);
-}
-
-/// Each process starts the next one, in a session of its own, and is gone: whoever looks is late.
-const HYDRA: &str = "
-import os, time
-end = time.monotonic() + 20
-open('ready', 'w').close()
-while time.monotonic() < end:
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-";
-
-/// Four that ignore SIGTERM and start one process after the other, each in a session of its own.
-const SWARM: &str = "
-import os, signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-end = time.monotonic() + 20
-os.fork()
-os.fork()
-open('ready', 'w').close()
-while time.monotonic() < end:
-    if os.fork() == 0:
-        os.setsid()
-        time.sleep(3)
-        os._exit(0)
-    time.sleep(0.002)
-";
-
-#[test]
-fn what_forks_while_it_is_killed_ends_too() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: python3 is not there");
-        return;
-    }
-    for script in [HYDRA, SWARM] {
-        for before in ["", LEAVE_CGROUP] {
-            // The shell waits, so that the end of the first process is not that of the action.
-            let mut action = Action::sh(&format!("{before} python3 -c \"$SCRIPT\"; sleep 1000"));
-            action.environment.push(("SCRIPT".into(), script.into()));
-            let told = std::cell::Cell::new(None);
-            let finished = action.run_until(&|| {
-                let stop = action.has("ready");
-                told.set(told.get().or(stop.then(Instant::now)));
-                stop
-            });
-            assert_eq!(finished.ended, Ended::Stopped);
-            let took = told.get().unwrap().elapsed();
-            assert!(took < 2 * A_SECOND, "{took:?}");
-        }
-    }
-}
-
-#[test]
-fn no_control_group_is_left() {
-    let action = Action::sh(
-        r"
-        group=$(sed -n s/^0:://p /proc/self/cgroup)
-        for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
-            case $group in
-                *policy-orchestrator*) if test -w $mount$group; then mkdir $mount$group/in; fi ;;
-            esac
-        done
-        echo $group
-        ",
-    );
-    let finished = action.run();
-    let group = finished.stdout.trim().to_owned();
-    if !group.contains("policy-orchestrator.") {
-        eprintln!("skipped: no control group can be made here");
-        return;
-    }
-    for mount in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
-        assert!(!Path::new(&format!("{mount}{group}")).exists(), "{group}");
+    workspace.program(&["supervise", "--help"]).exits(2);
+    for arguments in [
+        ["completions", "bash"],
+        ["--color", "never"],
+        ["man", "run"],
+    ] {
+        let ran = workspace.program(&arguments);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("supervise"));
     }
 }
 
@@ -567,152 +375,4 @@ fn secrets_are_not_shown_in_whole_nor_in_part() {
         why.starts_with("the program `[redacted]` was not found"),
         "{why}"
     );
-}
-
-// --- when this program is killed ---------------------------------------------------------------
-
-/// A process that runs an action and may be killed.
-struct Host {
-    child: Child,
-    directory: PathBuf,
-    _alone: MutexGuard<'static, ()>,
-}
-
-/// The variable that makes a host of the test below: the directory of the action.
-const HOST: &str = "POLICY_TEST_HOST";
-
-/// And the mark of the action.
-const HOST_MARK: &str = "POLICY_TEST_HOST_MARK";
-
-impl Host {
-    fn start(action: &Action, ignoring_signals: bool) -> Self {
-        let alone = alone();
-        let directory = action.directory.path().to_owned();
-        let argv: Vec<&str> = action
-            .argv
-            .iter()
-            .map(|word| word.to_str().unwrap())
-            .collect();
-        std::fs::write(directory.join("argv"), argv.join("\0")).unwrap();
-        let trap = if ignoring_signals {
-            "trap '' HUP INT QUIT TERM USR1 USR2 ALRM TSTP TTIN TTOU CHLD PIPE XCPU XFSZ;"
-        } else {
-            ""
-        };
-        let child = Command::new("sh")
-            .arg("-c")
-            .arg(format!(r#"{trap} exec "$0" "$@""#))
-            .arg(std::env::current_exe().unwrap())
-            .args(["processes::host", "--exact", "--ignored", "--nocapture"])
-            .env(HOST, &directory)
-            .env(HOST_MARK, &action.mark)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self {
-            child,
-            directory,
-            _alone: alone,
-        }
-    }
-
-    fn outcome(mut self) -> String {
-        self.child.wait().unwrap();
-        std::fs::read_to_string(self.directory.join("outcome")).unwrap()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(self.child.id().cast_signed(), signal);
-    }
-
-    fn lock_is_free(&self) -> bool {
-        let file = File::open(self.directory.join("lock")).unwrap();
-        file.try_lock().is_ok()
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Not a test: the process that others kill. It holds a lock, and runs the action that it is told.
-#[test]
-#[ignore = "a part of other tests, which start it themselves"]
-fn host() {
-    let Some(directory) = std::env::var_os(HOST).map(PathBuf::from) else {
-        return;
-    };
-    let argv = std::fs::read_to_string(directory.join("argv")).unwrap();
-    let argv: Vec<OsString> = argv.split('\0').map(OsString::from).collect();
-    let variable = |from, to: &str| (to.into(), std::env::var_os(from).unwrap());
-    let lock = File::create(directory.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let job = Job {
-        supervisor: Path::new(SUPERVISOR),
-        argv: &argv,
-        directory: &directory,
-        environment: &[variable("PATH", "PATH"), variable(HOST_MARK, MARK)],
-        timeout: LONG,
-        secrets: &Secrets::default(),
-        held: Some(lock.as_fd()),
-    };
-    let finished = process::run(&job, &|| false);
-    let outcome = format!("{:?} {}", finished.ended, finished.stdout.trim());
-    std::fs::write(directory.join("outcome"), outcome).unwrap();
-}
-
-#[test]
-fn an_action_ends_when_this_program_is_killed_and_holds_the_lock_until_then() {
-    for before in ["", LEAVE_CGROUP] {
-        let action = Action::sh(&format!("{before}{STUBBORN} sleep 1000"));
-        let host = Host::start(&action, false);
-        wait_until("the action runs", || action.has("ready"));
-        assert!(!host.lock_is_free());
-        assert!(!action.alive().is_empty());
-        host.signal(Signal::KILL);
-        let took = wait_until("the lock is free", || {
-            let free = host.lock_is_free();
-            // Seen after the lock, so a free one means that there is nobody.
-            assert!(!free || action.alive().is_empty());
-            free
-        });
-        assert!(took < A_SECOND, "{took:?}");
-    }
-}
-
-#[test]
-fn where_the_supervisor_is_killed_too_the_last_process_holds_the_lock() {
-    let action = Action::sh(&format!("{STUBBORN} sleep 1000"));
-    let host = Host::start(&action, false);
-    wait_until("the action runs", || action.has("ready"));
-    let supervisor = supervisor_of(&action);
-    // The supervisor may notice the first one, but it gives the action some time.
-    host.signal(Signal::KILL);
-    kill(supervisor, Signal::KILL);
-    assert!(!action.alive().is_empty());
-    assert!(!host.lock_is_free());
-    while !host.lock_is_free() {
-        // One after the other, so that there is a last one.
-        if let Some(number) = action.alive().first() {
-            kill(*number, Signal::KILL);
-        }
-    }
-    assert_eq!(action.alive(), Vec::<i32>::new());
-}
-
-/// The parent of the action, which leads a session that the action is in.
-fn supervisor_of(action: &Action) -> i32 {
-    let mut sessions = action.alive().into_iter().filter_map(|number| {
-        let session = rustix::process::getsid(Pid::from_raw(number)).ok()?;
-        Some(session.as_raw_nonzero().get())
-    });
-    let name = |number: &i32| {
-        let command = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&command).contains("supervise")
-    };
-    sessions.find(name).unwrap()
 }

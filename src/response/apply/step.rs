@@ -192,7 +192,7 @@ impl Step<'_> {
             id: self.response_id,
             action,
             index: self.index,
-            command: &self.planned.command,
+            command: &self.launch.secrets.redact(&self.planned.command),
             reversible: *reversible,
             pre: self.planned.changes_files().then_some(pre),
             kept: undo.as_ref().map(UndoFile::kept_digest),
@@ -367,6 +367,7 @@ impl Step<'_> {
         }
         ActionResult {
             // What could not be ended may still be changing things.
+            command: self.launch.secrets.redact(&self.planned.command),
             success: finished.ended == Ended::Exited(0) && !finished.survivors,
             started: !matches!(finished.ended, Ended::NotStarted(_)),
             stdout: finished.stdout,

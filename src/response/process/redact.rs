@@ -19,6 +19,8 @@ const NAMES: &[&str] = &[
     "ACCESS_KEY",
     "AUTH",
     "_KEY",
+    "_PAT",
+    "DSN",
 ];
 
 /// A shorter value (`true`, `1`) stands in many texts without being a secret there, in bytes.
@@ -42,10 +44,11 @@ impl fmt::Debug for Secrets {
 
 /// The head of a text that may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Excerpt {
-    pub(super) text: String,
+pub struct Excerpt {
+    /// Valid text without secrets.
+    pub text: String,
     /// True where it is not everything.
-    pub(super) cut: bool,
+    pub cut: bool,
 }
 
 impl Secrets {
@@ -93,7 +96,7 @@ impl Secrets {
 
     /// The first `shown` characters of `bytes` without secrets. `more` says that the text went on
     /// behind `bytes`.
-    pub(super) fn excerpt(&self, bytes: &[u8], more: bool, shown: usize) -> Excerpt {
+    pub fn excerpt(&self, bytes: &[u8], more: bool, shown: usize) -> Excerpt {
         // At the end, the begin of a secret is one too: behind a cut its rest followed, and who
         // was killed while writing has written a part. The end of a whole text may be a few such
         // bytes by chance; those stay.

@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -13,11 +14,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use super::capture::Capture;
-#[cfg(target_os = "linux")]
-use super::cgroup;
 use super::order::{self, Order, Report, Reports};
 use super::tree::Adoption;
-use super::{Ended, Finished, GRACE, Job, SUPERVISE, poll, program};
+use super::{Ended, Finished, GRACE, Job, SUPERVISE, cgroup, poll, program};
 
 /// How often `stop` is asked.
 const ASKED_EVERY: Duration = Duration::from_millis(20);
@@ -58,7 +57,9 @@ impl Running {
     pub(super) fn start(job: &Job<'_>) -> Result<Self, String> {
         let name = job.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
         let program = program::find(name, job.directory, job.environment)?;
-        let group = Group::make();
+        let group = Group {
+            directory: cgroup::make(),
+        };
         let order = Order {
             program: program.into(),
             argv: job.argv.to_vec(),
@@ -94,8 +95,10 @@ impl Running {
             cgroup,
             seen: Seen::default(),
         };
-        // One that does not take its order is gone in a moment, and that is noticed there.
-        let _ = order::send(&running.control, order, job.held);
+        // One that does not take its order is gone in a moment, and `watch` notices that.
+        if order::send(&running.control, order, job.held).is_err() {
+            let _ = running.control.shutdown(Shutdown::Both);
+        }
         running.control.set_nonblocking(true)?;
         Ok(running)
     }
@@ -182,8 +185,9 @@ impl Running {
         if self.seen.gone {
             return true;
         }
-        self.cgroup.kill();
-        adoption.end_all(self.seen.action, until) && self.cgroup.is_empty(until)
+        // A device that one process waits for says nothing about the others: both are done.
+        let of_group = self.cgroup.end_all(until);
+        adoption.end_all(self.seen.action, until) && of_group
     }
 
     fn outcome(&self, took_over: bool) -> Ended {
@@ -238,55 +242,27 @@ struct Group {
     directory: Option<PathBuf>,
 }
 
-#[cfg(target_os = "linux")]
 impl Group {
-    fn make() -> Self {
-        Self {
-            directory: cgroup::make(),
-        }
-    }
-
-    fn kill(&self) {
-        if let Some(directory) = &self.directory {
-            cgroup::kill(directory);
-        }
-    }
-
-    /// Waits until nothing in it lives. False where that is not so at `until`.
-    fn is_empty(&self, until: Instant) -> bool {
+    /// Ends what is in it, and waits for that. False where something is left at `until`.
+    fn end_all(&self, until: Instant) -> bool {
         let Some(directory) = &self.directory else {
             return true;
         };
+        cgroup::kill(directory);
         while cgroup::is_populated(directory) {
             if Instant::now() > until {
                 return false;
             }
-            cgroup::kill(directory);
             std::thread::sleep(Duration::from_millis(2));
         }
         true
     }
 }
 
-#[cfg(target_os = "linux")]
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(directory) = &self.directory {
             cgroup::remove(directory);
         }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-#[expect(clippy::unused_self, reason = "the same as where there is one")]
-impl Group {
-    fn make() -> Self {
-        Self { directory: None }
-    }
-
-    fn kill(&self) {}
-
-    fn is_empty(&self, _until: Instant) -> bool {
-        true
     }
 }

@@ -17,10 +17,8 @@ use rustix::fs::FileType;
 use rustix::process::{Pid, Signal, WaitStatus};
 use signal_hook::consts as signals;
 
-#[cfg(target_os = "linux")]
-use super::cgroup;
 use super::order::{self, Order, Report};
-use super::{Ended, GRACE, poll, program, tree};
+use super::{Ended, GRACE, cgroup, poll, program, tree};
 
 /// Nobody asked for a supervisor: it was called by hand.
 #[derive(Debug)]
@@ -52,8 +50,8 @@ pub(crate) fn supervise() -> Result<(), Refused> {
     let control = control().map_err(|_| Refused)?;
     let (order, _held) = order::receive(&control).map_err(|_| Refused)?;
     if let Err(ended) = Supervisor::prepare(&control).and_then(|supervisor| {
-        let (action, begin) = supervisor.start(&order)?;
-        supervisor.watch(&order, action, begin);
+        let started = supervisor.start(&order)?;
+        supervisor.watch(&order, &started);
         Ok(())
     }) {
         order::tell(&control, &Report::Ended(ended));
@@ -70,6 +68,14 @@ fn control() -> io::Result<UnixStream> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(stdin.as_fd().try_clone_to_owned()?.into())
+}
+
+/// An action that runs.
+struct Started<'a> {
+    action: Pid,
+    begin: Instant,
+    /// Its control group, if there is one and this process is not in it.
+    cgroup: Option<&'a Path>,
 }
 
 struct Supervisor<'a> {
@@ -112,7 +118,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Starts the action, in a process group and, where there is one, a control group of its own.
-    fn start(&self, order: &Order) -> Result<(Pid, Instant), Ended> {
+    fn start<'o>(&self, order: &'o Order) -> Result<Started<'o>, Ended> {
         let mut command = Command::new(&order.program);
         command
             .args(order.argv.iter().skip(1))
@@ -125,7 +131,7 @@ impl<'a> Supervisor<'a> {
             command.arg0(name);
         }
         order::tell(self.control, &Report::Starting);
-        let child = within_cgroup(order.cgroup.as_ref(), || command.spawn());
+        let (child, cgroup) = within(order.cgroup.as_ref(), || command.spawn());
         let begin = Instant::now();
         let child = child.map_err(|error| {
             Ended::NotStarted(program::refusal(Path::new(&order.program), &error))
@@ -134,15 +140,20 @@ impl<'a> Supervisor<'a> {
         order::tell(self.control, &Report::Started(number));
         // The number of a process that we started is one.
         let action = Pid::from_raw(number).ok_or(Ended::Lost)?;
-        Ok((action, begin))
+        Ok(Started {
+            action,
+            begin,
+            cgroup,
+        })
     }
 
     /// Waits for the end, tells of it, and ends what is left.
-    fn watch(&self, order: &Order, action: Pid, begin: Instant) {
-        let ended = self.wait(action, begin.checked_add(order.timeout));
+    fn watch(&self, order: &Order, started: &Started<'_>) {
+        let ended = self.wait(started.action, started.begin.checked_add(order.timeout));
         order::tell(self.control, &Report::Ended(ended));
-        self.end(action, order.cgroup.as_ref());
-        remove_cgroup(order.cgroup.as_ref());
+        self.end(started);
+        // This program does that too, if it is there.
+        started.cgroup.inspect(|group| cgroup::remove(group));
         order::tell(self.control, &Report::Gone);
     }
 
@@ -188,7 +199,8 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Ends all that is left: asks, waits a little, and asks no more.
-    fn end(&self, action: Pid, cgroup: Option<&OsString>) {
+    fn end(&self, started: &Started<'_>) {
+        let action = started.action;
         let left = || tree::left(action, tree::reap(|_, _| {}));
         if !left() {
             return;
@@ -206,7 +218,7 @@ impl<'a> Supervisor<'a> {
         }
         let mut pause = Duration::from_millis(1);
         while left() {
-            kill_cgroup(cgroup);
+            started.cgroup.inspect(|group| cgroup::kill(group));
             tree::send(action, Signal::KILL);
             poll::readable([self.wake.as_fd()], pause);
             self.forget_signals();
@@ -223,40 +235,12 @@ fn ended(is_action: bool, status: WaitStatus) -> Option<Ended> {
     exited.or_else(by_signal).filter(|_| is_action)
 }
 
-/// Runs `start` inside the control group. It ends what is in it, so this process goes out again.
-#[cfg(target_os = "linux")]
-fn within_cgroup<T>(group: Option<&OsString>, start: impl FnOnce() -> T) -> T {
+/// Runs `start` inside the control group. Gives the group with it if it may be ended at once: for
+/// that, this process has to be outside again.
+fn within<T>(group: Option<&OsString>, start: impl FnOnce() -> T) -> (T, Option<&Path>) {
     let group = group.map(Path::new);
     let inside = group.filter(|group| cgroup::enter(group).is_ok());
     let started = start();
-    if let Some(group) = inside {
-        let _ = cgroup::leave(group);
-    }
-    started
+    let usable = inside.filter(|group| cgroup::leave(group).is_ok());
+    (started, usable)
 }
-
-#[cfg(not(target_os = "linux"))]
-fn within_cgroup<T>(_group: Option<&OsString>, start: impl FnOnce() -> T) -> T {
-    start()
-}
-
-#[cfg(target_os = "linux")]
-fn kill_cgroup(group: Option<&OsString>) {
-    if let Some(group) = group {
-        cgroup::kill(Path::new(group));
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn kill_cgroup(_group: Option<&OsString>) {}
-
-/// This program does that too, if it is there.
-#[cfg(target_os = "linux")]
-fn remove_cgroup(group: Option<&OsString>) {
-    if let Some(group) = group {
-        cgroup::remove(Path::new(group));
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn remove_cgroup(_group: Option<&OsString>) {}

@@ -22,9 +22,14 @@ pub(in super::super) fn become_reaper() -> io::Result<()> {
 }
 
 /// Sends a signal to everything below this process, which leads a session of its own.
-pub(in super::super) fn send(_action: Pid, signal: Signal) {
+pub(in super::super) fn send(action: Pid, signal: Signal) {
     let own = rustix::process::getpid();
-    deliver(&below(own, &all()), own, signal);
+    let all = all();
+    if all.is_empty() {
+        // Without `/proc` there is still the group that we made.
+        let _ = kill_process_group(action, signal);
+    }
+    deliver(&below(own, &all), own, signal);
 }
 
 /// True where anything of the action is left. For a reaper, no children means no descendants.

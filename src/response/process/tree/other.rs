@@ -10,6 +10,7 @@ use rustix::io;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// There is none here.
+#[expect(clippy::unnecessary_wraps, reason = "the same as where it may fail")]
 pub(in super::super) fn become_reaper() -> io::Result<()> {
     Ok(())
 }
