@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 
 /// What became of an action.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "members of a format")]
 pub struct ActionResult {
     /// Its name.
     pub action: String,
