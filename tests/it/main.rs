@@ -35,6 +35,7 @@ mod journal;
 mod kill;
 mod orchestrator;
 mod response;
+mod runbook;
 mod shared_inputs;
 mod trust;
 mod trust_faults;
