@@ -149,7 +149,7 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
-    /// Start a workspace: directories, starter files, the workflow; overwrites nothing
+    /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
     Doctor(doctor::DoctorArgs),

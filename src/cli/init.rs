@@ -19,7 +19,7 @@ use crate::time::Timestamp;
     after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
 )]
 pub(super) struct InitArgs {
-    /// Leave out the workflow for GitHub Actions
+    /// Leave out the workflows for GitHub Actions
     #[arg(long)]
     no_workflow: bool,
 
@@ -32,8 +32,15 @@ pub(super) struct InitArgs {
     lock_timeout: Duration,
 }
 
-/// Where the workflow goes.
-const WORKFLOW: &str = ".github/workflows/policy_orchestration.yml";
+/// Where the workflows go.
+const WORKFLOWS: [&str; 3] = [
+    ".github/workflows/policy_orchestration.yml",
+    ".github/workflows/policy_response_runner.yml",
+    ".github/workflows/policy_orchestration_alerts.yml",
+];
+
+/// The line by which the second workflow knows the first: GitHub starts it by that name.
+const NAME: &str = "name: Policy Orchestration";
 
 /// The signals among the starters.
 const SIGNALS: [&str; 6] = [
@@ -46,7 +53,7 @@ const SIGNALS: [&str; 6] = [
 ];
 
 /// The files that `init` writes, with their contents.
-const STARTERS: [(&str, &str); 10] = [
+const STARTERS: [(&str, &str); 12] = [
     (trust::FILES[0], include_str!("init/starter/trust.json")),
     (integrity::FILE, include_str!("init/starter/integrity.csv")),
     (consensus::FILE, include_str!("init/starter/consensus.json")),
@@ -59,7 +66,9 @@ const STARTERS: [(&str, &str); 10] = [
     ("policy/README.md", include_str!("init/starter/policy.md")),
     (".gitattributes", include_str!("init/starter/gitattributes")),
     (".gitignore", include_str!("init/starter/gitignore")),
-    (WORKFLOW, include_str!("init/workflow.yml")),
+    (WORKFLOWS[0], include_str!("init/workflow.yml")),
+    (WORKFLOWS[1], include_str!("init/response_runner.yml")),
+    (WORKFLOWS[2], include_str!("init/alerts.yml")),
 ];
 
 /// The JSON shape of what `init` did.
@@ -98,7 +107,7 @@ pub(super) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Ex
 fn write_starters(
     workspace: &Workspace,
     at: Timestamp,
-    with_workflow: bool,
+    with_workflows: bool,
 ) -> Checked<Initialised> {
     let mut done = Initialised {
         schema: 1,
@@ -113,7 +122,7 @@ fn write_starters(
         .chain([trust::FILES[1], state::FILE])
         .any(|file| std::fs::symlink_metadata(workspace.path(file)).is_ok());
     for (file, template) in STARTERS {
-        if file == WORKFLOW && !with_workflow || in_use && SIGNALS.contains(&file) {
+        if WORKFLOWS.contains(&file) && !with_workflows || in_use && SIGNALS.contains(&file) {
             continue;
         }
         let text = template
@@ -132,22 +141,28 @@ fn write_starters(
     Ok(done)
 }
 
-/// The rules that a kept `.gitattributes` or `.gitignore` lacks: they are told, not written.
+/// The rules that a kept `.gitattributes` or `.gitignore` lacks, and the name that a kept workflow
+/// needs so that another one follows it: they are told, not written.
 fn missing_lines(
     workspace: &Workspace,
     file: &'static str,
     template: &'static str,
 ) -> Vec<Missing> {
-    if !matches!(file, ".gitattributes" | ".gitignore") {
-        return Vec::new();
-    }
+    let wanted: Vec<&'static str> = match file {
+        ".gitattributes" | ".gitignore" => template
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect(),
+        _ if file == WORKFLOWS[0] => vec![NAME],
+        _ => return Vec::new(),
+    };
     let there = read_own(workspace, file, LINE_LIMIT)
         .ok()
         .flatten()
         .unwrap_or_default();
     let there = String::from_utf8_lossy(&there);
-    let rules = template.lines().filter(|line| !line.starts_with('#'));
-    rules
+    wanted
+        .into_iter()
         .filter(|rule| !there.lines().any(|line| line.trim() == *rule))
         .map(|line| Missing { file, line })
         .collect()
@@ -167,7 +182,7 @@ fn human(done: &Initialised) -> String {
             missing.file, missing.line
         ));
     }
-    text.push_str(&format!("\nnext: `policy-orchestrator run` decides and begins {STATE_JOURNAL};\nlet your tools write the signals, and set the repository at the top of {WORKFLOW}\n"));
+    text.push_str(&format!("\nnext: `policy-orchestrator run` decides and begins {STATE_JOURNAL};\nlet your tools write the signals, and set the repository at the top of each workflow in .github/workflows\n"));
     text
 }
 

@@ -2,6 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::{register, register_conditional_default};
 
 use super::output::{all_variables, variable_os};
 use super::secrets;
@@ -14,6 +19,23 @@ pub(super) struct Prepared {
     program: PathBuf,
     environment: Vec<(OsString, OsString)>,
     secrets: Secrets,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// Ctrl-C, a terminal that goes away, and the polite request to end.
+const ENDING_SIGNALS: [i32; 3] = [SIGINT, SIGHUP, SIGTERM];
+
+/// Notes the first of these signals, so that what runs is ended and recorded; a second one ends this
+/// process at once.
+fn listen() -> Arc<AtomicBool> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    for signal in ENDING_SIGNALS {
+        // A signal that can't be listened to keeps its default: the process ends, and what it was
+        // doing is found to be cut off.
+        let second = register_conditional_default(signal, Arc::clone(&cancelled));
+        let _ = second.and_then(|_| register(signal, Arc::clone(&cancelled)));
+    }
+    cancelled
 }
 
 impl Prepared {
@@ -49,6 +71,7 @@ impl Prepared {
             program,
             environment,
             secrets,
+            cancelled: listen(),
         })
     }
 
@@ -57,6 +80,7 @@ impl Prepared {
             program: &self.program,
             environment: &self.environment,
             secrets: &self.secrets,
+            cancelled: &self.cancelled,
         }
     }
 }

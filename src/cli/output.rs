@@ -91,12 +91,7 @@ impl Output {
 
     /// Tells why a command failed, and with which code it ends.
     pub(super) fn failure(self, error: &anyhow::Error) -> Exit {
-        let finding = error.downcast_ref::<Diagnostic>().or_else(|| {
-            error
-                .downcast_ref::<Box<Diagnostic>>()
-                .map(|boxed| &**boxed)
-        });
-        match finding {
+        match finding_of(error) {
             Some(finding) => {
                 self.findings([finding]);
                 match finding {
@@ -111,6 +106,15 @@ impl Output {
             }
         }
     }
+}
+
+/// The finding that made a command fail, where it was one.
+pub(super) fn finding_of(error: &anyhow::Error) -> Option<&Diagnostic> {
+    error.downcast_ref::<Diagnostic>().or_else(|| {
+        error
+            .downcast_ref::<Box<Diagnostic>>()
+            .map(|boxed| &**boxed)
+    })
 }
 
 /// Writes a line to standard error. Where even that is closed there is nobody to tell.

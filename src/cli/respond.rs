@@ -8,14 +8,15 @@ use std::time::Duration;
 use clap::Args;
 
 use super::actor::actor;
-use super::output::variable;
+use super::output::{finding_of, variable};
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
-use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::diagnostic::{Code, Diagnostic, Place, readable};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::policy::Level;
 use crate::record::{SigningKey, state};
+use crate::report::github::Responded;
 use crate::report::paint::symbol;
 use crate::response::apply::{self, Applied, Ending, Operator, Report};
 use crate::response::facts::{self, Depth, Question, Survey, Wanted};
@@ -101,11 +102,17 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         return Ok(Exit::Done);
     }
     let question = question(arguments, &workspace, key.as_ref());
-    if arguments.apply {
+    let responded = if arguments.apply {
         carry_out(context, arguments, &question)
     } else {
         dry_run(context, arguments, question)
+    };
+    if let Err(error) = &responded
+        && workflow::is_running()
+    {
+        workflow::annotate(context.output, &workspace, finding_of(error));
     }
+    responded
 }
 
 fn question<'a>(
@@ -188,6 +195,18 @@ fn dry_run(
         Format::Json => context.output.result_bytes(&bytes)?,
         Format::Human => context.output.result(&human_preview(context, &preview))?,
     }
+    if workflow::is_running() {
+        let commands = preview.commands().map(|(command, _)| command);
+        let responded = Responded {
+            level: preview.policy(),
+            outcome: "dry_run",
+            reason: preview.gates.iter().find_map(|gate| gate.reason.as_deref()),
+            fix_branch: None,
+            actions: preview.names().zip(commands).collect(),
+            closed: closed(&preview.gates),
+        };
+        workflow::tell_response(context.output, &responded);
+    }
     Ok(Exit::Done)
 }
 
@@ -230,7 +249,12 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
         }
         Ending::Blocked(report) => (report, Exit::Blocked),
         Ending::Done(report) => {
-            context.output.findings(&apply::failed(&report));
+            let failed = apply::failed(&report);
+            context.output.findings(&failed);
+            if workflow::is_running() {
+                let all = applied.findings.iter().chain(&failed);
+                workflow::annotate(context.output, &context.workspace()?, all);
+            }
             let exit = if report.success {
                 Exit::Done
             } else {
@@ -243,19 +267,50 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
         Format::Json => context.output.json(&report)?,
         Format::Human => context.output.result(&human_report(context, &report))?,
     }
-    if workflow::is_running() && exit == Exit::Blocked {
-        let reason = report.reason.as_deref().unwrap_or_default();
-        context
-            .output
-            .note(&format!("::warning::blocked: {reason}"));
+    if workflow::is_running() {
+        let results = report.results.iter();
+        let responded = Responded {
+            level: report.policy.as_ref(),
+            outcome: match exit {
+                Exit::Blocked => "blocked",
+                Exit::Done => "applied",
+                _ => "failed",
+            },
+            reason: report.reason.as_deref(),
+            fix_branch: report.fix_branch.as_deref(),
+            actions: results
+                .map(|result| (result.action.as_str(), result.ended.as_str()))
+                .collect(),
+            closed: closed(&report.gates),
+        };
+        workflow::tell_response(context.output, &responded);
     }
     Ok(exit)
+}
+
+fn closed(gates: &[Gate]) -> Vec<(&str, &str, &str)> {
+    let closed = gates.iter().filter_map(|gate| {
+        let reason = gate.reason.as_deref()?;
+        Some((gate.name, reason, gate.detail.as_str()))
+    });
+    closed.collect()
 }
 
 fn green(context: &Context) {
     context
         .output
         .note("GREEN calls for nothing: no action, no preview");
+    if workflow::is_running() {
+        let responded = Responded {
+            level: Some(&Level::GREEN),
+            outcome: "green",
+            reason: None,
+            fix_branch: None,
+            actions: Vec::new(),
+            closed: Vec::new(),
+        };
+        workflow::tell_response(context.output, &responded);
+    }
 }
 
 fn no_such_action(context: &Context, arguments: &RespondArgs, names: &[String]) -> Exit {
@@ -299,7 +354,7 @@ fn human_preview(context: &Context, preview: &Preview) -> String {
         } else {
             ""
         };
-        text.push_str(&format!("  {command}{undo}\n"));
+        text.push_str(&format!("  {}{undo}\n", readable(command, 500)));
     }
     text.push_str(&human_gates(context, &preview.gates));
     let verdict = if preview.would_be_blocked() {
@@ -319,7 +374,8 @@ fn human_gates(context: &Context, gates: &[Gate]) -> String {
             None => "open  ".to_owned(),
             Some(_) => paint.error("CLOSED"),
         };
-        text.push_str(&format!("  {verdict}  {:<16}  {}", gate.name, gate.detail));
+        let detail = readable(&gate.detail, 500);
+        text.push_str(&format!("  {verdict}  {:<16}  {detail}", gate.name));
         if let Some(reason) = &gate.reason {
             text.push_str(&format!(" ({reason})"));
         }

@@ -8,7 +8,7 @@ use super::output::{Output, variable};
 use crate::diagnostic::Diagnostic;
 use crate::evaluation::Evaluated;
 use crate::fs::Workspace;
-use crate::report::github;
+use crate::report::github::{self, Responded};
 
 /// True in a step of GitHub Actions.
 pub(super) fn is_running() -> bool {
@@ -61,6 +61,31 @@ pub(super) fn tell_undecided(
         made.unwrap_or_default()
     );
     append(output, "GITHUB_OUTPUT", &outputs);
+}
+
+/// Writes what a response came to into the summary and the outputs, and warns where a gate was
+/// closed that had to be open.
+pub(super) fn tell_response(output: Output, responded: &Responded<'_>) {
+    if responded.outcome == "blocked" {
+        let reason = responded.reason.unwrap_or_default();
+        output.raw_note(&github::blocked_warning(reason));
+    }
+    let summary = github::response_summary(responded);
+    append(output, "GITHUB_STEP_SUMMARY", &summary);
+    append(
+        output,
+        "GITHUB_OUTPUT",
+        &github::response_outputs(responded),
+    );
+}
+
+/// Annotates findings that are no decision's.
+pub(super) fn annotate<'a>(
+    output: Output,
+    workspace: &Workspace,
+    findings: impl IntoIterator<Item = &'a Diagnostic>,
+) {
+    output.raw_note(&github::annotations(findings, &prefix(workspace)));
 }
 
 /// The workspace within the checkout, empty or ended by a slash.

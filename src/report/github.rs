@@ -8,6 +8,7 @@ use super::paint::symbol;
 use super::{in_words, nearly_in_words};
 use crate::decision::Decision;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::policy::Level;
 use crate::record::Head;
 use crate::signals::{Outcome, Readings};
 
@@ -158,6 +159,79 @@ pub fn summary(
     text
 }
 
+/// A response as a workflow is told of it. [`crate::cli`] fills it in.
+#[derive(Debug)]
+pub struct Responded<'a> {
+    /// The level that was responded to; `None` for a single action.
+    pub level: Option<&'a Level>,
+    /// One stable word: `green`, `dry_run`, `blocked`, `applied` or `failed`.
+    pub outcome: &'static str,
+    /// The reason of the first closed gate.
+    pub reason: Option<&'a str>,
+    /// The fix branch of a failure.
+    pub fix_branch: Option<&'a str>,
+    /// Each action, with what became of it or what it would do.
+    pub actions: Vec<(&'a str, &'a str)>,
+    /// Each closed gate: its name, the reason, what was found.
+    pub closed: Vec<(&'a str, &'a str, &'a str)>,
+}
+
+/// The outputs of a step that responded.
+pub fn response_outputs(responded: &Responded<'_>) -> String {
+    let level = responded.level.map_or("", Level::name);
+    let line = |text: &str| text.replace(['\r', '\n'], " ");
+    format!(
+        "level={level}\noutcome={}\nreason={}\nfix_branch={}\n",
+        responded.outcome,
+        line(responded.reason.unwrap_or_default()),
+        line(responded.fix_branch.unwrap_or_default())
+    )
+}
+
+/// The warning for a response that a gate stopped. The reason can hold what somebody wrote.
+pub fn blocked_warning(reason: &str) -> String {
+    format!(
+        "::warning title=blocked::{}\n",
+        data(&format!("blocked: {reason}"))
+    )
+}
+
+/// The step summary of a response, in Markdown.
+pub fn response_summary(responded: &Responded<'_>) -> String {
+    let (badge, level) = match responded.level {
+        Some(level) => (symbol(level), level.name()),
+        None => ("", "one action"),
+    };
+    let ending = match responded.outcome {
+        "green" => "nothing to do",
+        "dry_run" => "dry run, nothing was started",
+        "blocked" => "blocked, nothing was started",
+        other => other,
+    };
+    let mut text = format!("## {badge} Response to {level}: {ending}\n");
+    if let Some(branch) = responded.fix_branch {
+        let _ = write!(text, "\nDiagnostics are on the branch {}.\n", cell(branch));
+    }
+    table(
+        &mut text,
+        "Actions",
+        "| action | what |\n|---|---|\n",
+        responded
+            .actions
+            .iter()
+            .map(|(action, what)| format!("| {} | {} |\n", cell(action), cell(what))),
+    );
+    table(
+        &mut text,
+        "Closed gates",
+        "| gate | reason | found |\n|---|---|---|\n",
+        responded.closed.iter().map(|(name, reason, found)| {
+            format!("| {} | {} | {} |\n", cell(name), cell(reason), cell(found))
+        }),
+    );
+    text
+}
+
 fn table(text: &mut String, title: &str, header: &str, rows: impl Iterator<Item = String>) {
     let rows: String = rows.collect();
     if !rows.is_empty() {
@@ -196,6 +270,26 @@ mod tests {
         assert!(line.starts_with(
             "::error file=sub/a%2Cb%3Ac.json,line=3,title=JSON_SYNTAX::odd%0Afound: x%0A::set-env"
         ));
+    }
+
+    #[test]
+    fn a_reason_can_not_begin_another_command_or_output() {
+        let odd = "x\n::error::y\noutcome=applied";
+        let responded = Responded {
+            level: Some(&Level::RED),
+            outcome: "blocked",
+            reason: Some(odd),
+            fix_branch: None,
+            actions: Vec::new(),
+            closed: vec![("level", odd, "a|b")],
+        };
+        assert_eq!(
+            response_outputs(&responded),
+            "level=RED\noutcome=blocked\nreason=x ::error::y outcome=applied\nfix_branch=\n"
+        );
+        assert_eq!(blocked_warning(odd).matches('\n').count(), 1);
+        let row = "| level | x ::error::y outcome=applied | a&#124;b |\n";
+        assert!(response_summary(&responded).ends_with(row));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod step;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -79,6 +80,14 @@ pub struct Launch<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// What must not be in any record.
     pub secrets: &'a Secrets,
+    /// Set when somebody asks this process to end.
+    pub cancelled: &'a AtomicBool,
+}
+
+impl Launch<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
 }
 
 /// An apply that came to an end, be it at a closed gate.
@@ -315,6 +324,13 @@ fn carry_out(
 ) -> Report {
     let mut results: Vec<ActionResult> = Vec::new();
     for (index, planned) in response.plan.actions.iter().enumerate() {
+        if launch.is_cancelled() {
+            results.push(step::not_started(
+                planned,
+                "not started: a signal asked to end",
+            ));
+            continue;
+        }
         let failed = results
             .iter()
             .any(|result| !result.success && !result.skipped);

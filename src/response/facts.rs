@@ -15,7 +15,7 @@ use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
     Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, verified,
 };
-use crate::safeguard::{brake, kill_switch, unlocks};
+use crate::safeguard::{brake, kill_switch, trust_guard, unlocks};
 use crate::signals::{Outcome, ReadContext, Reading, Value, responses, trust};
 use crate::time::Timestamp;
 
@@ -139,6 +139,7 @@ fn facts(
     let digest = plan.digest();
     let recent = log::recent(workspace, at, Some(digest)).map_err(said);
     let unattended = question.unattended.clone();
+    let trust_locked = trust_locked(question);
     Facts {
         at,
         wanted,
@@ -148,7 +149,15 @@ fn facts(
             .map(|finding| finding.found.unwrap_or(finding.message)),
         journals: journals(question, end),
         decision,
-        trust_locked: trust_locked(question),
+        trust_opens: (trust_locked == Ok(Some(true)))
+            .then(|| trust_guard::status(workspace, at).term)
+            .flatten()
+            .map(|term| term.opens_at),
+        trust_locked,
+        applies: recent
+            .as_ref()
+            .map(|recent| recent.times.clone())
+            .unwrap_or_default(),
         brake: brake::load(workspace)
             .map(|brake| brake.map(|brake| brake.fact))
             .map_err(said),

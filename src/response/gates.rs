@@ -82,8 +82,12 @@ pub struct Facts {
     pub trust_locked: Fact<Option<bool>>,
     /// The brake; `None` where there is no file.
     pub brake: Fact<Option<BrakeFact>>,
+    /// When the trust guard's lock can open by itself, where it is set.
+    pub trust_opens: Option<Timestamp>,
     /// Own applies and adaptive responses in the last 24 hours.
     pub responses: Fact<u64>,
+    /// When the own ones among them were made, the latest first.
+    pub applies: Vec<Timestamp>,
     /// Manual unlocks.
     pub unlocks: Fact<UnlockFact>,
     /// Who holds the lock of applies, where another does.
@@ -257,7 +261,10 @@ fn trust(facts: &Facts) -> Gate {
     match &facts.trust_locked {
         Err(why) => Gate::unreadable(NAME, why),
         Ok(None) => Gate::closed(NAME, "trust_guard_missing", "no trust lock file is there"),
-        Ok(Some(true)) => Gate::closed(NAME, "trust_guard_locked", "the trust guard's lock is set"),
+        Ok(Some(true)) => Gate {
+            opens_at: facts.trust_opens.filter(|opens| *opens > facts.at),
+            ..Gate::closed(NAME, "trust_guard_locked", "the trust guard's lock is set")
+        },
         Ok(Some(false)) => Gate::open(NAME, "unlocked"),
     }
 }
@@ -292,9 +299,25 @@ fn rate(facts: &Facts) -> Gate {
                 return Gate::open(NAME, detail);
             }
             let reason = format!("rate_limit_exceeded_{count}/{}", brake.allowed);
-            Gate::closed(NAME, reason, detail)
+            Gate {
+                opens_at: falls_below(facts, brake),
+                ..Gate::closed(NAME, reason, detail)
+            }
         }
     }
+}
+
+/// When enough own applies are older than a day, at the latest; `None` where they are not what the
+/// limit is reached by.
+fn falls_below(facts: &Facts, brake: &BrakeFact) -> Option<Timestamp> {
+    let count = *facts.responses.as_ref().ok()?;
+    if brake.counted >= brake.allowed {
+        return None;
+    }
+    let too_many = usize::try_from(count + 1 - brake.allowed).ok()?;
+    let last_to_go = facts.applies.len().checked_sub(too_many)?;
+    let made = facts.applies.get(last_to_go)?;
+    Some(made.plus_seconds(WINDOW_SECONDS))
 }
 
 fn unlocks(facts: &Facts) -> Gate {
@@ -398,6 +421,9 @@ fn auto_apply(unattended: &Unattended) -> Gate {
         ),
     }
 }
+
+/// The window of the rate limit, in seconds (OR-14).
+const WINDOW_SECONDS: i64 = 86_400;
 
 /// How long a dry run speaks for a plan.
 const PREVIEW_LASTS: TimeDelta = TimeDelta::hours(24);

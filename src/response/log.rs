@@ -114,6 +114,8 @@ pub struct Recent {
     /// Own applies in the last 24 hours. A line that can't be read or dated counts; blocked
     /// attempts don't.
     pub applies: u64,
+    /// When those were made that can be dated, the latest first.
+    pub times: Vec<Timestamp>,
     /// The last apply of the plan that was asked for.
     pub applied: Option<AppliedFact>,
 }
@@ -163,7 +165,10 @@ pub fn recent(workspace: &Workspace, at: Timestamp, plan: Option<Digest>) -> Che
             return false;
         }
         if line.mode == "apply" && !line.blocked {
-            recent.applies += u64::from(line.timestamp >= begin);
+            if line.timestamp >= begin {
+                recent.applies += 1;
+                recent.times.push(line.timestamp);
+            }
             let same = plan.is_some() && line.plan == plan;
             if same && recent.applied.is_none() {
                 recent.applied = Some(AppliedFact {

@@ -101,6 +101,11 @@ impl Preview {
         self.would_be_blocked
     }
 
+    /// The names of the actions, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.results.iter().map(|planned| planned.action.as_str())
+    }
+
     /// The commands that would run, in their order, and whether each can be taken back.
     pub fn commands(&self) -> impl Iterator<Item = (&str, bool)> {
         self.results

@@ -535,6 +535,42 @@ fn the_kill_switch_stops_an_action_that_runs_and_all_behind_it() {
 }
 
 #[test]
+fn a_signal_ends_the_action_and_is_recorded() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let actions = json!([
+            shell("slow", "echo on > started; sleep 60"),
+            shell("next", "echo x > next")
+        ]);
+        let workspace = with_actions(&actions);
+        let running = workspace
+            .command(&["respond", "--apply"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !workspace.file("started").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let kill = format!("kill -{signal} {}", running.id());
+        assert!(
+            std::process::Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let ran: Ran = running.wait_with_output().unwrap().into();
+        let results = ran.exits(1).json()["results"].clone();
+        assert_eq!(results[0]["ended"], "stopped: a signal asked to end");
+        assert_eq!(results[1]["ended"], "not started: a signal asked to end");
+        assert!(!workspace.file("next").exists());
+        // Its outcome is known, so nothing is left to settle.
+        let ran = workspace.program(&["respond"]).exits(0);
+        assert!(!ran.stdout.contains("outcome_unknown"), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn a_broken_declaration_is_refused_whole_with_its_place() {
     let workspace = red();
     for document in [

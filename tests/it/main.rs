@@ -34,11 +34,14 @@ mod forgery;
 mod journal;
 mod kill;
 mod orchestrator;
+#[cfg(target_os = "linux")]
+mod processes;
 mod response;
 mod runbook;
 mod shared_inputs;
 mod trust;
 mod trust_faults;
 mod undo;
+mod workflows;
 mod workspace;
 mod writes;

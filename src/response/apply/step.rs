@@ -201,7 +201,8 @@ impl Step<'_> {
             secrets: self.launch.secrets,
             held: Some(self.lock.as_fd()),
         };
-        process::run(&job, &|| kill_switch::closed(workspace).is_some())
+        let stop = || self.launch.is_cancelled() || kill_switch::closed(workspace).is_some();
+        process::run(&job, &stop)
     }
 
     fn command(&self, at: Timestamp) -> (Vec<OsString>, PathBuf) {
@@ -313,7 +314,7 @@ impl Step<'_> {
         pre_state: Option<Digest>,
         post_state: Option<Digest>,
     ) -> ActionResult {
-        let mut ended = in_words(&finished.ended, self.planned);
+        let mut ended = in_words(&finished.ended, self.planned, self.launch.is_cancelled());
         if finished.survivors {
             ended.push_str("; something of it could not be ended");
         }
@@ -335,11 +336,12 @@ fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-fn in_words(ended: &Ended, planned: &PlannedAction) -> String {
+fn in_words(ended: &Ended, planned: &PlannedAction, cancelled: bool) -> String {
     match ended {
         Ended::Exited(code) => format!("exited {code}"),
         Ended::Signalled(signal) => format!("ended by signal {signal}"),
         Ended::TimedOut => format!("timed out after {} s", planned.timeout_seconds),
+        Ended::Stopped if cancelled => "stopped: a signal asked to end".to_owned(),
         Ended::Stopped => "stopped by the kill switch".to_owned(),
         Ended::NotStarted(why) => format!("not started: {why}"),
         Ended::Lost => "its supervisor was killed; nobody knows how it ended".to_owned(),

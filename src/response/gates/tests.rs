@@ -26,6 +26,8 @@ fn open() -> Facts {
             allowed: 10,
         })),
         responses: Ok(9),
+        trust_opens: None,
+        applies: Vec::new(),
         unlocks: Ok(UnlockFact {
             today: 2,
             allowed: 3,
@@ -332,6 +334,34 @@ fn a_decision_is_fresh_for_26_hours_and_never_with_a_given_clock() {
     }));
     let reason = "decision_with_given_clock".to_owned();
     assert_eq!(closed(&facts), [("decision_fresh", reason)]);
+}
+
+#[test]
+fn the_rate_limit_opens_again_when_enough_own_applies_are_a_day_old() {
+    let mut facts = open();
+    facts.applies = vec![
+        at("2026-01-15T11:00:00Z"),
+        at("2026-01-15T10:00:00Z"),
+        at("2026-01-15T09:00:00Z"),
+    ];
+    let opens = |facts: &Facts| {
+        let gates = evaluate(facts);
+        gates
+            .into_iter()
+            .find(|gate| gate.name == "rate_limit")?
+            .opens_at
+    };
+    let cases = [
+        (9, None),
+        (10, Some("2026-01-16T09:00:00Z")),
+        (11, Some("2026-01-16T10:00:00Z")),
+        (12, Some("2026-01-16T11:00:00Z")),
+        (13, None),
+    ];
+    for (responses, expected) in cases {
+        facts.responses = Ok(responses);
+        assert_eq!(opens(&facts), expected.map(at), "{responses}");
+    }
 }
 
 #[test]

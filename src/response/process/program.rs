@@ -44,9 +44,10 @@ pub(super) fn find(
     for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
         let path = directory.join(name);
         match odd(&path) {
+            // As shells do: what may not be looked into is passed over.
+            Some(NOTHING | CLOSED) => {}
             None => return Ok(path),
-            Some(found) if found != NOTHING && nearly.is_none() => nearly = Some((path, found)),
-            _ => {}
+            Some(found) => nearly = nearly.or(Some((path, found))),
         }
     }
     Err(match nearly {
@@ -58,13 +59,12 @@ pub(super) fn find(
 }
 
 const NOTHING: &str = "nothing";
+const CLOSED: &str = "a directory that may not be searched";
 
 /// What stands there, where it is no program.
 fn odd(path: &Path) -> Option<&'static str> {
     match path.metadata() {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            Some("a path that may not be searched")
-        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Some(CLOSED),
         Err(_) => Some(NOTHING),
         Ok(file) if file.is_dir() => Some("a directory"),
         Ok(file) if !file.is_file() => Some("something that is no regular file"),
