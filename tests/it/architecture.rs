@@ -284,7 +284,7 @@ fn files_of_the_page() -> Vec<String> {
         let (cell, _) = row.split_once(" |").unwrap();
         let mut names = cell.split(", ").map(|name| name.trim_matches('`'));
         let first = names.next().unwrap();
-        if !Path::new(first).extension().is_some_and(|end| end == "rs") {
+        if Path::new(first).extension().is_none_or(|end| end != "rs") {
             continue;
         }
         let directory = first.rsplit_once('/').map(|(directory, _)| directory);

@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::workspace::Workspace;
+use policy_orchestrator::alerts::alert::Name;
+use policy_orchestrator::response::actions::Action;
+
+use crate::workspace::{Ran, Workspace};
 
 /// A workspace in a clone with a remote: RED by the forecast, every gate open, two responses applied.
 const BASE: &str = r"
@@ -358,5 +361,29 @@ fn every_link_within_the_runbook_leads_somewhere() {
         .filter_map(|rest| rest.split_once(')'));
     for (link, _) in links {
         assert!(anchors.iter().any(|anchor| anchor == link), "#{link}");
+    }
+}
+
+#[test]
+fn the_tables_name_every_gate_every_alert_and_every_native_action() {
+    let text = runbook();
+    let rows: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let workspace = Workspace::healthy();
+    workspace.run().exits(0);
+    let mut respond = workspace.command(&["respond", "--policy", "RED", "--auto"]);
+    let ran: Ran = respond.env("ENV", "production").output().unwrap().into();
+    let gates = ran.exits(0).json()["gates"].as_array().unwrap().clone();
+    assert!(gates.len() >= 15);
+    for gate in &gates {
+        assert!(rows.contains(&gate["name"].as_str().unwrap()), "{gate}");
+    }
+    for name in Name::ALL {
+        assert!(rows.contains(&name.as_str()), "{name}");
+    }
+    for action in Action::ALL {
+        assert!(rows.contains(&action.name()), "{}", action.name());
     }
 }
