@@ -274,3 +274,37 @@ fn the_architecture_page_names_every_room() {
         );
     }
 }
+
+/// The files of the table, where a name without a directory stands in that of the row's first one.
+fn files_of_the_page() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut files = Vec::new();
+    for row in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let (cell, _) = row.split_once(" |").unwrap();
+        let mut names = cell.split(", ").map(|name| name.trim_matches('`'));
+        let first = names.next().unwrap();
+        if Path::new(first).extension().is_none_or(|end| end != "rs") {
+            continue;
+        }
+        let directory = first.rsplit_once('/').map(|(directory, _)| directory);
+        files.push(first.to_owned());
+        files.extend(names.map(|name| match directory {
+            Some(directory) => format!("{directory}/{name}"),
+            None => name.to_owned(),
+        }));
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn the_architecture_page_has_every_file_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut there: Vec<String> = sources(&root)
+        .iter()
+        .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
+        .collect();
+    there.sort();
+    assert_eq!(files_of_the_page(), there);
+}

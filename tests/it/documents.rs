@@ -42,6 +42,20 @@ fn the_readme_names_every_file_exit_code_and_variable() {
         "federation/reputation_index.json",
         "forensics/forensics_anomaly_forecast.json",
         "forensics/response_history.jsonl",
+        "policy/responses.json",
+        "policy/alerts.json",
+        "state/policy_response_preview.json",
+        "state/policy_response_log.jsonl",
+        "state/policy_response_journal.jsonl",
+        "state/trust_lock_log.jsonl",
+        "state/journal_heads.json",
+        "state/undo/",
+        "state/kill_switch.json",
+        "forensics/safety_brake_state.json",
+        "reports/policy_response_blocked.json",
+        "reports/policy_orchestration_alerts.json",
+        "logs/policy_orchestration_alerts.jsonl",
+        "POLICY_AUTO_APPLY",
         "POLICY_AUDIT_SECRET",
         "POLICY_AUDIT_SECRET_FILE",
         "POLICY_WORKSPACE",
@@ -51,7 +65,7 @@ fn the_readme_names_every_file_exit_code_and_variable() {
     for word in words {
         assert!(readme.contains(word), "README.md does not name {word}");
     }
-    for code in ["0", "1", "2", "5", "10", "15", "20"] {
+    for code in ["0", "1", "2", "3", "5", "10", "15", "20"] {
         assert!(
             readme.contains(&format!("| {code} |")),
             "README.md has no row for exit code {code}"
@@ -72,6 +86,7 @@ fn the_top_level_is_what_the_brief_names() {
         "portal",
         "tests",
         "RUNBOOK.md",
+        "RUNBOOK_POLICY_AUTOMATION.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",

@@ -37,6 +37,7 @@ mod orchestrator;
 #[cfg(target_os = "linux")]
 mod processes;
 mod response;
+mod runbook;
 mod shared_inputs;
 mod trust;
 mod trust_faults;
