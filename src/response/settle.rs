@@ -156,7 +156,7 @@ fn note_end(records: Records<'_>, at: Timestamp, user: &str, under_way: &UnderWa
         id: &under_way.response_id,
     };
     response_journal::append(records, event, &detail, |standing| {
-        standing.under_way = None
+        standing.under_way = None;
     })
     .map(drop)
 }

@@ -208,7 +208,7 @@ impl Restoring<'_> {
             name: "settled",
             user: self.operator.user,
         };
-        let detail = Settled {
+        let detail = Cleared {
             id: self.undo_of,
             settled: &open,
             reason,
@@ -221,7 +221,7 @@ impl Restoring<'_> {
 }
 
 #[derive(Serialize)]
-struct Settled<'a> {
+struct Cleared<'a> {
     id: &'a str,
     settled: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
