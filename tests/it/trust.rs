@@ -270,8 +270,8 @@ fn trust_guard_fs_failure_retries_and_tells() {
     workspace.integrity("80");
     // A directory under the name of the temporary file: no user can write there.
     for temporary in [
-        ".trust_lock_state.json.tmp",
-        "state/.trust_lock_state.json.tmp",
+        ".record.tmp",
+        "state/.record.tmp",
     ] {
         std::fs::create_dir_all(workspace.file(temporary)).unwrap();
     }
@@ -288,7 +288,7 @@ fn trust_guard_fs_failure_retries_and_tells() {
     assert!(log(&workspace).is_empty());
 
     // Where only one place fails the lock is in the other, since locked wins.
-    std::fs::remove_dir(workspace.file("state/.trust_lock_state.json.tmp")).unwrap();
+    std::fs::remove_dir(workspace.file("state/.record.tmp")).unwrap();
     let ran = enforce(&workspace).exits(1);
     assert_eq!(ran.json()["files"][0]["file"], STATE);
     assert_eq!(file(&workspace, STATE)["locked"], true);
@@ -303,7 +303,7 @@ fn trust_guard_atomic_write() {
     let workspace = Workspace::healthy();
     workspace.integrity("80");
     std::fs::set_permissions(workspace.file(ROOT), PermissionsExt::from_mode(0o664)).unwrap();
-    let temporary = ".trust_lock_state.json.tmp";
+    let temporary = ".record.tmp";
     workspace.write(temporary, "left by a killed command");
     enforce(&workspace).exits(0);
     assert!(workspace.temporary_files().is_empty());
@@ -313,8 +313,8 @@ fn trust_guard_atomic_write() {
     assert_eq!(mode.mode() & 0o777, 0o664);
     for left_over in [
         temporary,
-        "state/.trust_lock_state.json.tmp",
-        "forensics/.safety_brake_state.json.tmp",
+        "state/.record.tmp",
+        "forensics/.record.tmp",
     ] {
         workspace.write(left_over, "left by a killed command");
     }
