@@ -713,3 +713,196 @@ fn a_signature_or_dry_run_can_not_be_passed_over_by_the_hidden_commands() {
     workspace.program(&["supervise"]).exits(2);
     assert!(!workspace.file("mirrors").exists());
 }
+
+/// Starts an apply and waits until its first action says that it began.
+fn started(workspace: &Workspace) -> std::process::Child {
+    let running = workspace
+        .command(&["respond", "--apply"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !workspace.file("started").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    running
+}
+
+#[test]
+fn a_gate_that_is_closed_meanwhile_keeps_the_next_action_from_starting() {
+    type Close = fn(&Workspace);
+    let cases: [(&str, Close); 4] = [
+        ("trust_unlocked", |workspace| {
+            workspace.write("trust_lock_state.json", "{\"locked\": true}");
+        }),
+        ("safety_brake_off", |workspace| {
+            workspace
+                .program(&["brake", "engage", "--reason", "test"])
+                .exits(0);
+        }),
+        ("another level", |workspace| {
+            workspace.integrity("99");
+            workspace.program(&["run"]).exits(0);
+        }),
+        ("journals", |workspace| {
+            let journal = workspace.read("state/policy_state_log.jsonl");
+            workspace.write(
+                "state/policy_state_log.jsonl",
+                journal.replace("80.0", "81.0"),
+            );
+        }),
+    ];
+    for (gate, close) in cases {
+        let wait = "echo on > started; while [ ! -e go ]; do sleep 0.01; done";
+        let workspace = with_actions(&json!([
+            shell("wait", wait),
+            shell("next", "echo x > next")
+        ]));
+        let running = started(&workspace);
+        close(&workspace);
+        workspace.write("go", "");
+        let ran: Ran = running.wait_with_output().unwrap().into();
+        assert_eq!(ran.code, 1, "{gate}: {}", ran.stderr);
+        assert!(!workspace.file("next").exists(), "{gate}");
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(all.contains(gate), "{gate}: {all}");
+    }
+}
+
+#[test]
+fn a_level_without_actions_calls_for_nothing() {
+    let workspace = with_actions(&json!([]));
+    for arguments in [&["respond"][..], &["respond", "--apply"]] {
+        let ran = workspace.program(arguments).exits(0);
+        assert!(
+            ran.stderr.contains("RED calls for nothing"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert!(!workspace.file(LOG).exists());
+}
+
+#[test]
+fn an_action_is_not_repeated_for_one_decision_by_asking_for_it_alone() {
+    let workspace = with_actions(&json!([
+        shell("one", "echo x >> one"),
+        shell("two", "echo x >> two")
+    ]));
+    apply(&workspace, &["--only", "one"]).exits(0);
+    blocked(&workspace, &["--only", "one"], "already_applied");
+    blocked(&workspace, &[], "already_applied");
+    // What was not done yet is no repetition.
+    apply(&workspace, &["--only", "two"]).exits(0);
+    assert_eq!(
+        (
+            workspace.read("one").as_str(),
+            workspace.read("two").as_str()
+        ),
+        ("x\n", "x\n")
+    );
+}
+
+#[test]
+fn a_reason_is_one_line_and_not_a_book() {
+    let workspace = red();
+    for reason in ["x".repeat(1001), "two\nlines".to_owned()] {
+        apply(&workspace, &["--again", "--reason", &reason]).exits(2);
+    }
+    apply(&workspace, &["--again", "--reason", &"é".repeat(1000)]).exits(0);
+    workspace.program(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn many_actions_that_print_much_still_make_a_record() {
+    let mut actions: Vec<Value> = (0..50)
+        .map(|index| {
+            shell(
+                &format!("a{index}"),
+                "head -c 500 /dev/zero | tr '\\0' '\\001' | tee /dev/stderr",
+            )
+        })
+        .collect();
+    let workspace = with_actions(&json!(actions));
+    apply(&workspace, &[]).exits(0);
+    workspace.program(&["audit", "verify"]).exits(0);
+    actions.push(shell("one_more", "true"));
+    declare(&workspace, &json!(actions));
+    let ran = apply(&workspace, &[]).exits(1);
+    assert!(ran.stderr.contains("at most 50"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_record_that_was_put_back_to_an_earlier_time_is_noticed() {
+    let workspace = with_actions(&json!([shell("count", "echo x >> count")]));
+    let files = [
+        LOG,
+        "state/policy_response_journal.jsonl",
+        "state/journal_heads.json",
+    ];
+    apply(&workspace, &[]).exits(0);
+    let earlier: Vec<_> = files.iter().map(|file| workspace.bytes(file)).collect();
+    apply(&workspace, &["--again", "--reason", "test"]).exits(0);
+    for (file, bytes) in files.iter().zip(&earlier) {
+        workspace.write(file, bytes);
+    }
+    let ran = workspace.program(&["audit", "verify"]).exits(5);
+    assert!(ran.stderr.contains("was verified before"), "{}", ran.stderr);
+    let ran = apply(&workspace, &["--again", "--reason", "test"]).exits(3);
+    assert!(ran.stdout.contains("journal_broken"), "{}", ran.stdout);
+    assert_eq!(workspace.read("count"), "x\nx\n");
+}
+
+#[test]
+fn a_reseal_of_the_log_forgets_no_apply() {
+    let workspace = with_actions(&json!([shell("count", "echo x >> count")]));
+    apply(&workspace, &[]).exits(0);
+    for _ in 1..10 {
+        apply(&workspace, &["--again", "--reason", "test"]).exits(0);
+    }
+    let log = workspace.read(LOG);
+    workspace.write(LOG, log.replacen("\"user\":\"", "\"user\":\"x", 1));
+    workspace
+        .program(&["audit", "reseal", "--journal", LOG, "--reason", "test"])
+        .exits(0);
+    workspace.program(&["audit", "verify"]).exits(0);
+    let ran = apply(&workspace, &[]).exits(3);
+    let closed: Vec<Value> = ran.json()["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|gate| gate["open"] == false)
+        .map(|gate| gate["reason"].clone())
+        .collect();
+    assert_eq!(closed, ["rate_limit_exceeded_10/10", "already_applied"]);
+    assert!(
+        !ran.stderr.contains("RESPONSE_INTERRUPTED"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn what_an_action_is_handed_is_a_secret_and_so_is_a_reason_that_names_it() {
+    let mut action = shell("print", "printf '%s' \"$PLAIN_NAME\"");
+    action["environment"] = json!(["PLAIN_NAME"]);
+    let workspace = with_actions(&json!([action]));
+    let secret = "hunter2-hunter2";
+    let ran: Ran = workspace
+        .command(&[
+            "respond",
+            "--apply",
+            "--again",
+            "--reason",
+            "with hunter2-hunter2",
+        ])
+        .env("PLAIN_NAME", secret)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.exits(0).json()["results"][0]["stdout"], "[redacted]");
+    for (file, bytes) in workspace.snapshot() {
+        let found = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
+        assert!(!found, "{}", file.display());
+    }
+}

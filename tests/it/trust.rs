@@ -269,10 +269,7 @@ fn trust_guard_fs_failure_retries_and_tells() {
     let workspace = Workspace::healthy();
     workspace.integrity("80");
     // A directory under the name of the temporary file: no user can write there.
-    for temporary in [
-        ".record.tmp",
-        "state/.record.tmp",
-    ] {
+    for temporary in [".record.tmp", "state/.record.tmp"] {
         std::fs::create_dir_all(workspace.file(temporary)).unwrap();
     }
     let ran = at(&workspace, AT, &["enforce", "--verbose"]).exits(1);
@@ -311,11 +308,7 @@ fn trust_guard_atomic_write() {
         .unwrap()
         .permissions();
     assert_eq!(mode.mode() & 0o777, 0o664);
-    for left_over in [
-        temporary,
-        "state/.record.tmp",
-        "forensics/.record.tmp",
-    ] {
+    for left_over in [temporary, "state/.record.tmp", "forensics/.record.tmp"] {
         workspace.write(left_over, "left by a killed command");
     }
     workspace.run().exits(0);

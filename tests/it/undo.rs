@@ -538,3 +538,119 @@ fn a_recorded_verification_is_where_the_next_apply_begins_to_check() {
     std::fs::remove_file(workspace.file(file)).unwrap();
     apply(&workspace);
 }
+
+/// Two reversible actions, each with a file of its own.
+fn with_two_actions() -> Workspace {
+    let workspace = with_action(SCRIPT);
+    let action = |name: &str, file: &str| {
+        json!({"name": name, "level": "RED", "argv": ["/bin/sh", "-c", format!("echo {name} > {file}")],
+               "changes": [file], "reversible": true})
+    };
+    let document = json!({"schema": 1, "builtin": false, "actions": [action("one", "data/a"), action("two", "data/b")]});
+    workspace.write("policy/responses.json", document.to_string());
+    workspace.program(&["run"]).exits(0);
+    workspace
+}
+
+#[test]
+fn half_a_response_is_never_undone() {
+    let workspace = with_two_actions();
+    let id = apply(&workspace);
+    let after = files(&workspace);
+    let name = format!("state/policy_response_undo_{id}_one.json");
+    let undo_file = workspace.read(&name);
+    std::fs::remove_file(workspace.file(&name)).unwrap();
+    let ran = undo(&workspace, &id).exits(1);
+    assert!(
+        ran.stderr.contains(&format!("--> {name}")),
+        "{}",
+        ran.stderr
+    );
+    assert!(files(&workspace) == after);
+
+    // An undo file that calls itself older, or never ended, is not the one that was written.
+    let older = undo_file.replace("\"executed_at\": \"2", "\"executed_at\": \"1");
+    let pending = undo_file.replace("\"outcome\": \"known\"", "\"outcome\": \"pending\"");
+    assert!(older != undo_file && pending != undo_file);
+    workspace.write(&name, older);
+    undo(&workspace, &id).exits(1);
+    workspace
+        .program(&["undo", "prune", "--keep-days", "30"])
+        .exits(0);
+    assert!(workspace.file(&name).exists());
+    workspace.write(&name, pending);
+    workspace
+        .program(&["undo", "prune", "--keep-days", "30"])
+        .exits(0);
+    assert!(workspace.file(&name).exists());
+    workspace.write(&name, undo_file);
+    undo(&workspace, &id).exits(0);
+}
+
+#[test]
+fn an_undo_works_behind_a_reseal_of_its_journal() {
+    let workspace = with_two_actions();
+    let before = files(&workspace);
+    let id = apply(&workspace);
+    let journal = "state/policy_response_journal.jsonl";
+    let text = workspace.read(journal);
+    workspace.write(journal, format!("{text}{{\"garbage\"\n"));
+    workspace
+        .program(&[
+            "audit",
+            "reseal",
+            "--journal",
+            journal,
+            "--reason",
+            "garbage at its end",
+        ])
+        .exits(0);
+    let ran = workspace.program(&["respond"]).exits(0);
+    assert!(ran.stdout.contains("outcome_unknown"), "{}", ran.stdout);
+    undo(&workspace, &id).exits(0);
+    assert!(files(&workspace) == before);
+    // Nobody knows what the garbage stood for, until somebody lets it stand.
+    workspace.program(&["undo", "accept", "unknown"]).exits(2);
+    workspace
+        .program(&["undo", "accept", "unknown", "--reason", "only my editor"])
+        .exits(0);
+    workspace
+        .program(&["undo", "accept", "unknown", "--reason", "again"])
+        .exits(1);
+    let ran = workspace.program(&["respond"]).exits(0);
+    assert!(!ran.stdout.contains("outcome_unknown"), "{}", ran.stdout);
+    workspace.program(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn nothing_is_put_back_or_removed_through_a_link() {
+    let workspace = with_action(SCRIPT);
+    let id = apply(&workspace);
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(outside.path().join("deep")).unwrap();
+    std::fs::remove_dir_all(workspace.file("new")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), workspace.file("new")).unwrap();
+    undo(&workspace, &id).exits(1);
+    assert!(outside.path().join("deep").exists());
+}
+
+#[test]
+fn a_file_of_several_names_is_no_file_to_change() {
+    let workspace = with_action("echo x >> data/a");
+    std::fs::hard_link(workspace.file("data/a"), workspace.file("other")).unwrap();
+    let report = workspace.program(&["respond", "--apply"]).exits(1).json();
+    let ended = report["results"][0]["ended"].as_str().unwrap();
+    assert!(ended.contains("several names"), "{ended}");
+    assert_eq!(workspace.read("data/a"), "one\n");
+}
+
+#[test]
+fn what_was_kept_is_not_pruned_while_the_kill_switch_is_on() {
+    let workspace = with_action(SCRIPT);
+    apply(&workspace);
+    workspace.write("state/kill_switch.json", "{\"on\": true}");
+    workspace
+        .program(&["undo", "prune", "--keep-days", "0"])
+        .exits(3);
+    assert_eq!(list(&workspace).len(), 1);
+}
