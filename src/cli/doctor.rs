@@ -4,14 +4,18 @@ use chrono::TimeDelta;
 use clap::Args;
 use serde::Serialize;
 
+use super::under_way::UnderWay;
 use super::{Context, Exit, Format, clock, init, is_tampering, parse_time, secrets};
+use crate::alerts::configuration;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fs::Workspace;
 use crate::policy::document;
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
-use crate::record::{StoredState, findings, marker};
+use crate::record::{LOOK_BACK, STATE_JOURNAL, StoredState, findings, heads, ledger, marker};
 use crate::report::Paint;
+use crate::response::declared;
+use crate::safeguard::{brake, kill_switch, trust_guard};
 use crate::signals::{self, DEFAULT_LIMIT, Outcome, ReadContext};
 use crate::time::Timestamp;
 
@@ -122,6 +126,7 @@ fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
     checks.extend(policy(workspace));
     checks.extend(permissions(workspace));
     checks.extend(record(workspace, at));
+    checks.extend(responses(workspace, at));
     checks.push(summary(workspace));
     checks.push(git(workspace));
     if !init::attributes_are_set(workspace) {
@@ -316,6 +321,91 @@ fn clock_check(state: &StoredState, at: Timestamp) -> Check {
         "schedule",
         format!("last decision {}", state.evaluated_at.human()),
     )
+}
+
+/// What stands in the way of responses: safeguards, documents, the journals, what was cut off.
+fn responses(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
+    let mut checks = Vec::new();
+    checks.push(match kill_switch::closed(workspace) {
+        None => Check::ok("kill switch", "off"),
+        Some(closed) => Check::graded(
+            "kill switch",
+            Grade::Remark,
+            closed.found.unwrap_or(closed.message),
+            "`policy-orchestrator kill off --reason TEXT`, when its reason is gone",
+        ),
+    });
+    checks.push(match brake::load(workspace) {
+        Err(finding) => Check::of("safety brake", &finding),
+        Ok(Some(brake)) if !brake.fact.engaged => Check::ok("safety brake", "off"),
+        Ok(Some(_)) => Check::graded(
+            "safety brake",
+            Grade::Remark,
+            "engaged: nothing is applied",
+            "`policy-orchestrator brake reset --reason TEXT`, when its reason is gone",
+        ),
+        Ok(None) => Check::graded(
+            "safety brake",
+            Grade::Remark,
+            "there is no brake file, so nothing is applied",
+            "`policy-orchestrator brake reset --reason TEXT` makes it",
+        ),
+    });
+    let trust = trust_guard::status(workspace, at);
+    checks.extend(
+        trust
+            .findings
+            .iter()
+            .map(|finding| Check::of("trust guard", finding)),
+    );
+    if trust.lock.locked() == Some(true) {
+        checks.push(Check::graded(
+            "trust guard",
+            Grade::Remark,
+            "locked: nothing is applied",
+            "`policy-orchestrator trust status` says why and until when",
+        ));
+    }
+    let declared = declared::load(workspace).err().unwrap_or_default();
+    checks.extend(
+        declared
+            .iter()
+            .map(|problem| Check::of("responses", problem)),
+    );
+    let alerts = configuration::load(workspace).problems;
+    checks.extend(alerts.iter().map(|problem| Check::of("alerts", problem)));
+    checks.extend(other_journals(workspace));
+    match UnderWay::look(workspace) {
+        Ok(under_way) => checks.extend(
+            under_way
+                .warning()
+                .iter()
+                .map(|warning| Check::of("response", warning)),
+        ),
+        Err(finding) => checks.push(Check::of("response", &finding)),
+    }
+    checks
+}
+
+/// The journals beside that of decisions, from their first line to their last.
+fn other_journals(workspace: &Workspace) -> Vec<Check> {
+    let key = secrets::signing_key().unwrap_or_default();
+    let all = match heads::of_all(workspace, None) {
+        Ok(all) => all,
+        Err(finding) => return vec![Check::of("journals", &finding)],
+    };
+    let mut checks = Vec::new();
+    for (file, head) in all.into_iter().filter(|(file, _)| file != STATE_JOURNAL) {
+        let whole = Purpose::Since {
+            lines: LOOK_BACK,
+            verified: None,
+        };
+        match ledger::problem(workspace, &file, head, key.as_ref(), whole) {
+            Ok(problem) => checks.extend(problem.iter().map(|it| Check::of(&file, it))),
+            Err(finding) => checks.push(Check::of(&file, &finding)),
+        }
+    }
+    checks
 }
 
 fn summary(workspace: &Workspace) -> Check {

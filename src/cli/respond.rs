@@ -406,7 +406,8 @@ fn human_report(context: &Context, report: &Report) -> String {
             apply::BLOCKED_REPORT
         );
     }
-    let mut text = format!("{badge}  applied as {}:\n", report.response_id);
+    let how = if report.success { "applied" } else { "FAILED" };
+    let mut text = format!("{badge}  {how}, as {}:\n", report.response_id);
     for result in &report.results {
         let verdict = match (result.success, result.skipped) {
             (true, _) => paint.level(&Level::GREEN, "done   "),

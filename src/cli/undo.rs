@@ -211,6 +211,9 @@ fn details(entry: &Entry) -> String {
             shown(file.before),
             shown(file.after)
         ));
+        if let Some(backup) = &file.backup {
+            text.push_str(&format!("    kept    {backup}\n"));
+        }
     }
     text.push_str(&format!("  by hand: {}\n", entry.undo.undo_instruction));
     text

@@ -11,6 +11,7 @@ use memchr::memchr;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::findings::broken_help;
 use super::line::{Chained, Head, Segment};
 use super::signing::{self, Signature, SigningKey};
 use super::{LINE_LIMIT, POLICIES_DIR};
@@ -298,7 +299,7 @@ impl<'a> Pass<'a> {
         let finding = Diagnostic::new(Code::LineUnreadable, self.here(), "the line is no record")
             .found(String::from_utf8_lossy(line))
             .expected("a chained line, with `seq` and `prev`")
-            .help(HELP);
+            .help(broken_help(&self.result.file));
         self.problem(finding);
         self.reported = true;
     }
@@ -326,7 +327,7 @@ impl<'a> Pass<'a> {
                 before.short()
             ))
             .expected(format!("{adopted} bytes with the SHA-256 {}", prev.short()))
-            .help(HELP);
+            .help(broken_help(&self.result.file));
             self.problem(finding);
         }
     }
@@ -397,7 +398,7 @@ impl<'a> Pass<'a> {
             .expected(self.against.head.map_or_else(String::new, |kept| {
                 format!("the SHA-256 {}", kept.sha256.short())
             }))
-            .help(HELP);
+            .help(broken_help(&self.result.file));
             self.problem(finding);
         }
     }
@@ -436,7 +437,7 @@ impl<'a> Pass<'a> {
             kept.seq,
             kept.sha256.short()
         ))
-        .help(HELP)
+        .help(broken_help(&self.result.file))
     }
 
     /// A sealed segment has to be the file that its successor names, and so has the one before it.
@@ -460,7 +461,7 @@ impl<'a> Pass<'a> {
                     )
                     .found(file)
                     .expected("a file in `state/segments/`")
-                    .help(HELP),
+                    .help(broken_help(&self.result.file)),
                 );
                 break;
             }
@@ -553,8 +554,6 @@ pub fn digest_of(input: &InputFile) -> Checked<Digest> {
     }
 }
 
-const HELP: &str = "find out who changed it, restore it from version control, or go on with `policy-orchestrator audit reseal --reason TEXT`";
-
 fn place(file: &str, line: Option<u64>) -> Place {
     Place {
         line,
@@ -571,7 +570,7 @@ pub(super) fn changed(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
     )
     .found("bytes with another SHA-256 than the next line names")
     .expected("the bytes that were written")
-    .help(HELP)
+    .help(broken_help(file))
 }
 
 /// The finding for a number that does not follow the one before.
@@ -584,7 +583,7 @@ pub(super) fn out_of_order(file: &str, line: Option<u64>, before: u64, found: u6
     Diagnostic::new(Code::LineOrder, place(file, line), what)
         .found(format!("number {found} behind number {before}"))
         .expected(format!("number {}", before + 1))
-        .help(HELP)
+        .help(broken_help(file))
 }
 
 /// The finding for an unsigned line behind signed ones.
@@ -596,7 +595,7 @@ pub(super) fn missing_signature(file: &str, line: Option<u64>, seq: u64) -> Diag
     )
     .found("no signature")
     .expected("a signature: once a line is signed, later ones must be")
-    .help(HELP)
+    .help(broken_help(file))
 }
 
 /// The finding for a signature that is not the key's.
@@ -616,6 +615,6 @@ fn too_long(input: &InputFile) -> Box<Diagnostic> {
         )
         .found(format!("more than {LINE_LIMIT} bytes without an end"))
         .expected("lines as the product writes them")
-        .help(HELP),
+        .help(broken_help(&input.name)),
     )
 }

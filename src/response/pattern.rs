@@ -36,7 +36,7 @@ impl Pattern {
     /// Reads a pattern; the error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.len() > 1000 || text.chars().any(char::is_control) {
-            return Err("expected a path of 1 to 1000 printable characters".to_owned());
+            return Err("a path of 1 to 1000 printable characters".to_owned());
         }
         let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
         let parts = || text.split('/');
@@ -52,7 +52,7 @@ impl Pattern {
             return Err("`state/`, `policy/` and `.git/` are not an action's to change".to_owned());
         }
         if directory.contains('*') || name.matches('*').count() > 1 {
-            return Err("expected at most one `*`, in the name of the file".to_owned());
+            return Err("at most one `*`, in the name of the file".to_owned());
         }
         let (before, after) = match name.split_once('*') {
             Some((before, after)) => (before, Some(after.to_owned())),

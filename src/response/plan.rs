@@ -95,7 +95,7 @@ impl PlannedAction {
         Self {
             action: declared.name.clone(),
             class,
-            command: declared.argv.join(" "),
+            command: shell_words(&declared.argv),
             reversible: declared.reversible,
             undo_instruction: declared
                 .reversible
@@ -106,6 +106,19 @@ impl PlannedAction {
             work: Work::Declared(declared.clone()),
         }
     }
+}
+
+/// A command as a shell would have to read it, for a person to see or to try.
+fn shell_words(argv: &[String]) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&byte);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.bytes().all(is_plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// What a level calls for.
@@ -236,6 +249,15 @@ mod tests {
         assert_eq!(names(&Level::YELLOW, &responses), None);
         assert_eq!(names(&Level::RED, &responses).unwrap(), ["page"]);
         assert_eq!(names(&Level::GREEN, &responses), None);
+    }
+
+    #[test]
+    fn a_command_can_be_pasted_into_a_shell() {
+        let words = ["/bin/sh", "-c", "echo 'a b'; exit 7", ""].map(str::to_owned);
+        assert_eq!(
+            shell_words(&words),
+            r"/bin/sh -c 'echo '\''a b'\''; exit 7' ''"
+        );
     }
 
     #[test]

@@ -290,7 +290,10 @@ pub fn failed(report: &Report) -> Vec<Diagnostic> {
                 report.response_id
             )
         } else {
-            format!("see why; run it alone: `{}`", result.command)
+            format!(
+                "see why; `policy-orchestrator respond --apply --only {} --again --reason TEXT` does it once more",
+                result.action
+            )
         })
     })
     .collect()
