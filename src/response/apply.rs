@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use super::facts::{self, Question, Survey};
+use super::facts::{self, Question, Survey, Wanted};
 use super::gates::{self, Gate, Permit, Word};
 use super::log::ActionResult;
 use super::plan::Plan;
@@ -196,31 +196,19 @@ pub fn apply(
         }
         let question = Question {
             at,
-            other_apply: other.clone(),
+            other_apply: other,
             unsettleable,
             ..question.clone()
         };
-        begin(operator, records, &question, &mut findings)
+        begin(operator, records, &question, lock, &mut findings)
     })?;
-    let ending =
-        match (begun, lock) {
-            (Begun::Ended(ending), _) => ending,
-            (Begun::Permitted(response, permit), Some(lock)) => {
-                let report = carry_out(
-                    operator,
-                    *response,
-                    permit,
-                    launch,
-                    (question, &lock),
-                    &mut findings,
-                );
-                Ending::Done(Box::new(report))
-            }
-            // Without the lock its gate is closed, so there is no permit.
-            (Begun::Permitted(response, _), None) => Ending::Blocked(Box::new(
-                ending::blocked_report(*response, question.at, operator.user),
-            )),
-        };
+    let ending = match begun {
+        Begun::Ended(ending) => ending,
+        Begun::Permitted(permitted) => {
+            let report = carry_out(operator, *permitted, launch, question, &mut findings);
+            Ending::Done(Box::new(report))
+        }
+    };
     Ok(Applied {
         interrupted,
         ending,
@@ -230,13 +218,21 @@ pub fn apply(
 
 enum Begun {
     Ended(Ending),
-    Permitted(Box<Response>, Permit),
+    Permitted(Box<Permitted>),
+}
+
+/// A response that may be carried out: every gate was open, and nobody else applies.
+struct Permitted {
+    response: Response,
+    lock: ApplyLock,
+    _permit: Permit,
 }
 
 fn begin(
     operator: Operator<'_>,
     records: Records<'_>,
     question: &Question<'_>,
+    lock: Option<ApplyLock>,
     findings: &mut Vec<Diagnostic>,
 ) -> Checked<Begun> {
     let (plan, facts) = match facts::survey(question)? {
@@ -257,13 +253,17 @@ fn begin(
         again: question.again.clone(),
         unattended: question.unattended.is_some(),
     };
-    let Some(permit) = permit else {
+    let (Some(permit), Some(lock)) = (permit, lock) else {
         let report = ending::block(operator, records, response, question.at, findings);
         return Ok(Begun::Ended(Ending::Blocked(Box::new(report))));
     };
     record_begin(operator, records, &response, question.at)?;
     facts::record_verified(records, question.at, response.plan.decision)?;
-    Ok(Begun::Permitted(Box::new(response), permit))
+    Ok(Begun::Permitted(Box::new(Permitted {
+        response,
+        lock,
+        _permit: permit,
+    })))
 }
 
 #[derive(Serialize)]
@@ -325,12 +325,18 @@ fn record_begin(
 /// Runs the actions of a plan. After one that failed, no further one that changes files is started.
 fn carry_out(
     operator: Operator<'_>,
-    response: Response,
-    _permit: Permit,
+    permitted: Permitted,
     launch: Launch<'_>,
-    (question, lock): (&Question<'_>, &ApplyLock),
+    question: &Question<'_>,
     findings: &mut Vec<Diagnostic>,
 ) -> Report {
+    let Permitted { response, lock, .. } = permitted;
+    // What was decided when it began, whatever is decided meanwhile.
+    let level = response.plan.policy.as_ref();
+    let question = Question {
+        wanted: level.map_or(question.wanted, Wanted::Level),
+        ..question.clone()
+    };
     let mut results: Vec<ActionResult> = Vec::new();
     for (index, planned) in response.plan.actions.iter().enumerate() {
         if launch.is_cancelled() {
@@ -353,8 +359,8 @@ fn carry_out(
             index,
             planned,
             launch,
-            lock,
-            question,
+            lock: &lock,
+            question: &question,
         };
         match step.run() {
             Ok(result) => results.push(result),

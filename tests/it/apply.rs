@@ -731,7 +731,7 @@ fn started(workspace: &Workspace) -> std::process::Child {
 #[test]
 fn a_gate_that_is_closed_meanwhile_keeps_the_next_action_from_starting() {
     type Close = fn(&Workspace);
-    let cases: [(&str, Close); 4] = [
+    let cases: [(&str, Close); 5] = [
         ("trust_unlocked", |workspace| {
             workspace.write("trust_lock_state.json", "{\"locked\": true}");
         }),
@@ -740,8 +740,12 @@ fn a_gate_that_is_closed_meanwhile_keeps_the_next_action_from_starting() {
                 .program(&["brake", "engage", "--reason", "test"])
                 .exits(0);
         }),
-        ("another level", |workspace| {
+        ("level is closed", |workspace| {
             workspace.integrity("99");
+            workspace.program(&["run"]).exits(0);
+        }),
+        ("level is closed", |workspace| {
+            workspace.integrity("93");
             workspace.program(&["run"]).exits(0);
         }),
         ("journals", |workspace| {

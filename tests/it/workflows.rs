@@ -262,7 +262,11 @@ fn what_a_file_says_begins_no_command_of_the_workflow() {
     let document = json!({"schema": 1, "builtin": false, "actions": [action]});
     workspace.write("policy/responses.json", document.to_string());
     let ran = in_a_workflow(&workspace, &["respond", "--format", "human"]).exits(0);
-    assert!(ran.stdout.contains("echo 'x\\n::error::y'"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("echo 'x\\n::error::y'"),
+        "{}",
+        ran.stdout
+    );
     let told = [&ran.stdout, &ran.stderr].map(|text| text.contains("\n::"));
     assert_eq!(told, [false, false]);
 }
