@@ -12,7 +12,6 @@ use super::{Context, Exit, Format, is_blocking, is_tampering, secrets};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{RetryDelays, Workspace};
-use crate::record::SigningKey;
 use crate::response::apply::Operator;
 use crate::response::undo::listing::{Entry, State, list as list_all};
 use crate::response::undo::prune::{self, Pruned};
@@ -219,35 +218,31 @@ fn details(entry: &Entry) -> String {
     text
 }
 
-fn operator<'a>(
-    workspace: &'a Workspace,
-    key: Option<&'a SigningKey>,
-    retry: &'a RetryDelays,
-    user: &'a str,
+/// Does something as an operator who undoes.
+fn as_operator<T>(
+    workspace: &Workspace,
     timeout: Duration,
-) -> Operator<'a> {
-    Operator {
+    work: impl FnOnce(Operator<'_>) -> T,
+) -> anyhow::Result<T> {
+    let key = secrets::signing_key()?;
+    let (user, retry) = (actor(), RetryDelays::default());
+    let operator = Operator {
         workspace,
-        key,
-        retry,
+        key: key.as_ref(),
+        retry: &retry,
         timeout: lock_timeout(timeout),
         what: "undo",
-        user,
-    }
+        user: &user,
+    };
+    Ok(work(operator))
 }
 
 fn run(context: &Context, workspace: &Workspace, arguments: &RunArgs) -> anyhow::Result<Exit> {
-    let key = secrets::signing_key()?;
-    let (user, retry) = (actor(), RetryDelays::default());
-    let operator = operator(
-        workspace,
-        key.as_ref(),
-        &retry,
-        &user,
-        arguments.lock_timeout,
-    );
     let id = undo::response_of(&arguments.id);
-    let undone = match undo::run(operator, &id, arguments.dry_run) {
+    let ran = as_operator(workspace, arguments.lock_timeout, |operator| {
+        undo::run(operator, &id, arguments.dry_run)
+    })?;
+    let undone = match ran {
         Ok(undone) => undone,
         Err(refused) => return Ok(tell_refused(context, refused)),
     };
@@ -322,16 +317,10 @@ fn accept(
     workspace: &Workspace,
     arguments: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
-    let key = secrets::signing_key()?;
-    let (user, retry) = (actor(), RetryDelays::default());
-    let operator = operator(
-        workspace,
-        key.as_ref(),
-        &retry,
-        &user,
-        arguments.lock_timeout,
-    );
-    let settled = match undo::accept(operator, &arguments.id, &arguments.reason) {
+    let accepted = as_operator(workspace, arguments.lock_timeout, |operator| {
+        undo::accept(operator, &arguments.id, &arguments.reason)
+    })?;
+    let settled = match accepted {
         Ok(settled) => settled,
         Err(refused) => return Ok(tell_refused(context, refused)),
     };
@@ -354,16 +343,10 @@ fn prune_old(
     workspace: &Workspace,
     arguments: &PruneArgs,
 ) -> anyhow::Result<Exit> {
-    let key = secrets::signing_key()?;
-    let (user, retry) = (actor(), RetryDelays::default());
-    let operator = operator(
-        workspace,
-        key.as_ref(),
-        &retry,
-        &user,
-        arguments.lock_timeout,
-    );
-    let pruned = match prune::prune(operator, arguments.keep_days) {
+    let pruned = as_operator(workspace, arguments.lock_timeout, |operator| {
+        prune::prune(operator, arguments.keep_days)
+    })?;
+    let pruned = match pruned {
         Ok(pruned) => pruned,
         Err(refused) => return Ok(tell_refused(context, refused)),
     };

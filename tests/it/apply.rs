@@ -515,15 +515,7 @@ fn the_kill_switch_stops_an_action_that_runs_and_all_behind_it() {
         shell("next", "echo x > next")
     ]);
     let workspace = with_actions(&actions);
-    let running = workspace
-        .command(&["respond", "--apply"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    while !workspace.file("started").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let running = started(&workspace);
     // Neither of these waits for the action.
     workspace.program(&["status"]).exits(0);
     workspace.program(&["run", "--lock-timeout", "1"]).exits(0);
@@ -542,15 +534,7 @@ fn a_signal_ends_the_action_and_is_recorded() {
             shell("next", "echo x > next")
         ]);
         let workspace = with_actions(&actions);
-        let running = workspace
-            .command(&["respond", "--apply"])
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        while !workspace.file("started").exists() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        let running = started(&workspace);
         let kill = format!("kill -{signal} {}", running.id());
         assert!(
             std::process::Command::new("sh")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -297,11 +297,9 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-#[test]
-fn after_a_kill_the_next_commands_say_so_nothing_is_repeated_and_undo_cleans_up() {
-    let workspace = with_action("echo half > data/a; echo on > made/out_started; sleep 60");
-    let before = files(&workspace);
-    let mut running = workspace
+/// Starts an apply and waits until its action says that it began.
+fn begin(workspace: &Workspace) -> Child {
+    let running = workspace
         .command(&["respond", "--apply"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -310,8 +308,20 @@ fn after_a_kill_the_next_commands_say_so_nothing_is_repeated_and_undo_cleans_up(
     wait_until("the action starts", || {
         workspace.file("made/out_started").exists()
     });
+    running
+}
+
+fn kill_in_the_action(workspace: &Workspace) {
+    let mut running = begin(workspace);
     running.kill().unwrap();
     running.wait().unwrap();
+}
+
+#[test]
+fn after_a_kill_the_next_commands_say_so_nothing_is_repeated_and_undo_cleans_up() {
+    let workspace = with_action("echo half > data/a; echo on > made/out_started; sleep 60");
+    let before = files(&workspace);
+    kill_in_the_action(&workspace);
 
     // Undo file and kept bytes were there before the action changed anything (S4-112).
     let (id, state) = list(&workspace).pop().unwrap();
@@ -371,17 +381,7 @@ fn after_a_kill_the_next_commands_say_so_nothing_is_repeated_and_undo_cleans_up(
 #[test]
 fn an_operators_word_goes_on_behind_an_unknown_outcome() {
     let workspace = with_action("echo on > made/out_started; [ -e go ] || sleep 60");
-    let mut running = workspace
-        .command(&["respond", "--apply"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("the action starts", || {
-        workspace.file("made/out_started").exists()
-    });
-    running.kill().unwrap();
-    running.wait().unwrap();
+    kill_in_the_action(&workspace);
     workspace.write("go", "");
     wait_until("the action is gone", || {
         let ran = workspace.program(&["respond", "--apply", "--again", "--reason", "looked at it"]);
@@ -398,20 +398,11 @@ fn an_operators_word_goes_on_behind_an_unknown_outcome() {
 fn an_undo_waits_for_nobody_and_says_who_is_applying() {
     let workspace =
         with_action("echo on > made/out_started; while [ ! -e go ]; do sleep 0.02; done");
-    let running = workspace
-        .command(&["respond", "--apply"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("the action starts", || {
-        workspace.file("made/out_started").exists()
-    });
+    let mut running = begin(&workspace);
     let (id, _) = list(&workspace).remove(0);
     let ran = undo(&workspace, &id).exits(3);
     assert!(ran.stderr.contains("(apply by "), "{}", ran.stderr);
     workspace.write("go", "");
-    let mut running = running;
     assert_eq!(running.wait().unwrap().code(), Some(0));
 }
 
@@ -454,17 +445,7 @@ fn fifty_kills_at_any_moment_leave_a_way_back() {
 #[test]
 fn a_broken_journal_of_responses_can_be_gone_on_behind_and_forgets_no_unknown_outcome() {
     let workspace = with_action("echo half > data/a; echo on > made/out_started; sleep 60");
-    let mut running = workspace
-        .command(&["respond", "--apply"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("the action starts", || {
-        workspace.file("made/out_started").exists()
-    });
-    running.kill().unwrap();
-    running.wait().unwrap();
+    kill_in_the_action(&workspace);
     wait_until("the action is gone", || {
         workspace
             .program(&["undo", "prune", "--keep-days", "9"])
