@@ -218,7 +218,7 @@ fn failed(channel: Channel, count: usize, why: &str) -> Diagnostic {
             Place::file(FILE).path(path),
             format!("{what} was not told of {count} {events}; the next run tries again"),
         )
-        .expected("an end with exit status 0, or an answer from 200 to 299")
+        .expected("a hook that ends with exit status 0, or an address that answers with 200 to 299")
         .help("mend it; the alerts themselves are recorded")
     }
 }

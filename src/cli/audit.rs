@@ -288,6 +288,10 @@ fn human(context: &Context, audit: &Audit) -> String {
     let mut text = String::new();
     for journal in &audit.journals {
         let verdict = match journal.verdict {
+            Verdict::Whole if journal.unchecked > 0 => paint.level(
+                &crate::policy::Level::YELLOW,
+                "▲ whole, its signatures not checked: no secret is set",
+            ),
             Verdict::Whole => paint.level(&crate::policy::Level::GREEN, "● whole"),
             Verdict::Unchained => {
                 "○ unchained: a plain log that was never appended to, which is no fault".to_owned()

@@ -251,6 +251,11 @@ fn record(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
         Some(state) => checks.push(clock_check(state, at)),
     }
     let key = secrets::signing_key().ok().flatten();
+    // What a run would be told: a signed journal and no secret.
+    if let Err(refusal) = journal::inspect(workspace, state.as_ref(), key.as_ref(), Purpose::Append)
+    {
+        checks.push(Check::of("journal", &refusal));
+    }
     match journal::inspect(
         workspace,
         state.as_ref(),

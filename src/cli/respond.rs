@@ -102,6 +102,12 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         nothing(context, &Level::GREEN);
         return Ok(Exit::Done);
     }
+    // Every problem of the document, not the first alone.
+    if let Err(mut problems) = declared::load(&workspace) {
+        let last = problems.pop();
+        context.output.findings(&problems);
+        return last.map_or(Ok(Exit::Failed), |last| Err(anyhow::Error::new(last)));
+    }
     let question = question(arguments, &workspace, key.as_ref());
     let responded = if arguments.apply {
         carry_out(context, arguments, &question)

@@ -10,6 +10,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::Level;
 use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
+use crate::record::response_journal::Unsettled;
 use crate::record::{Head, LOOK_BACK, STATE_JOURNAL, StoredState, marker, state};
 use crate::report::paint::symbol;
 use crate::response::settle::Interrupted;
@@ -54,6 +55,9 @@ struct Status {
     /// A response that was begun and cut off.
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<Interrupted>,
+    /// Actions of which nobody knows what they did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unsettled: Vec<Unsettled>,
     journal: Journal,
     /// `off`, `on` or `unreadable`, which means on.
     kill_switch: &'static str,
@@ -81,6 +85,7 @@ pub(super) fn status(context: &Context, arguments: &StatusArgs) -> anyhow::Resul
                 UnderWay::Nothing => {}
                 UnderWay::Held(holder) => status.applying = Some(holder),
                 UnderWay::CutOff(cut_off) => status.interrupted = Some(cut_off),
+                UnderWay::Unsettled(unsettled) => status.unsettled = unsettled,
             }
         }
         // The decision stands all the same.
@@ -177,6 +182,7 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
         failed_at,
         applying: None,
         interrupted: None,
+        unsettled: Vec::new(),
         journal,
         kill_switch: kill_switch::read(workspace).as_str(),
         safety_brake: brake::word(&brake::load(workspace)),
@@ -238,6 +244,9 @@ fn human(context: &Context, status: &Status) -> String {
         text.push_str(
             "  stopped   the kill switch is on; `policy-orchestrator kill status` says why\n",
         );
+    }
+    if status.safety_brake == "missing" {
+        text.push_str("  stopped   there is no brake file; `policy-orchestrator brake reset --reason TEXT` makes it\n");
     }
     if status.safety_brake == "engaged" {
         text.push_str("  stopped   the safety brake is engaged; `policy-orchestrator brake status` says why\n");

@@ -232,7 +232,7 @@ fn human_check(paint: Paint, checked: &Checked<'_>, verdict: &Verdict) -> String
         Verdict::StayLocked(Some(cause), _) => format!("would stay locked: {}", cause.as_str()),
         Verdict::StayLocked(None, term) => {
             let opens = term.opens_at.human();
-            format!("healthy again; opens by itself from {opens} on")
+            format!("healthy again; the first `trust enforce` from {opens} on opens it")
         }
         Verdict::Unlock if checked.locked.is_none() => "would make the file, unlocked".to_owned(),
         Verdict::Unlock => "would unlock: window and term are over, all is healthy".to_owned(),
@@ -331,7 +331,7 @@ fn human_change(paint: Paint, outcome: &Outcome) -> String {
     }
     if let Some(term) = outcome.term {
         let (since, opens) = (term.locked_at.human(), term.opens_at.human());
-        text.push_str(&format!("  since       {since}\n  opens       by itself from {opens} on, if all is healthy then\n"));
+        text.push_str(&format!("  since       {since}\n  opens       by the first `trust enforce` from {opens} on, if all is healthy then\n"));
     }
     if let Some(count) = outcome.manual_unlocks_today {
         text.push_str(&format!("  unlocks     {count} by hand today\n"));
@@ -423,7 +423,7 @@ fn human_status(paint: Paint, status: &Status<'_>) -> String {
     }
     if let Some(opens) = status.opens_at {
         text.push_str(&format!(
-            "  opens       by itself from {} on, if all is healthy then\n",
+            "  opens       by the first `trust enforce` from {} on, if all is healthy then\n",
             opens.human()
         ));
     }

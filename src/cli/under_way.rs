@@ -2,7 +2,8 @@
 
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{ApplyLock, Workspace};
-use crate::record::{RESPONSE_JOURNAL, response_journal};
+use crate::record::RESPONSE_JOURNAL;
+use crate::record::response_journal::{self, Unsettled};
 use crate::response::settle::{self, Interrupted};
 
 /// What is going on.
@@ -13,6 +14,8 @@ pub(super) enum UnderWay {
     Held(String),
     /// A response was begun and cut off, and nobody recorded that yet.
     CutOff(Interrupted),
+    /// Actions of which nobody knows what they did, recorded as such.
+    Unsettled(Vec<Unsettled>),
 }
 
 impl UnderWay {
@@ -22,17 +25,38 @@ impl UnderWay {
             return Ok(Self::Held(holder));
         }
         let standing = response_journal::standing(workspace)?;
-        let cut_off = settle::interrupted(workspace, &standing)?;
-        Ok(cut_off.map_or(Self::Nothing, Self::CutOff))
+        if let Some(cut_off) = settle::interrupted(workspace, &standing)? {
+            return Ok(Self::CutOff(cut_off));
+        }
+        Ok(if standing.unsettled.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Unsettled(standing.unsettled)
+        })
     }
 
-    /// The warning about a response that was cut off.
+    /// The warning about what was cut off and is not cleared up.
     pub(super) fn warning(&self) -> Option<Diagnostic> {
         match self {
             Self::CutOff(cut_off) => Some(warning(cut_off)),
-            _ => None,
+            Self::Unsettled(unsettled) => unsettled.first().map(|first| open(first, unsettled)),
+            Self::Nothing | Self::Held(_) => None,
         }
     }
+}
+
+/// The warning about actions whose outcome is still open.
+fn open(first: &Unsettled, all: &[Unsettled]) -> Diagnostic {
+    let names: Vec<String> = all.iter().map(settle::named).collect();
+    Diagnostic::new(
+        Code::ResponseInterrupted,
+        Place::file(RESPONSE_JOURNAL),
+        format!("nobody knows what these did: {}", names.join(", ")),
+    )
+    .help(format!(
+        "`policy-orchestrator undo run {id}` takes it back, `policy-orchestrator undo accept {id} --reason TEXT` lets it stand",
+        id = first.response_id
+    ))
 }
 
 /// The warning about a response that was cut off.

@@ -164,6 +164,7 @@ fn line(entry: &Entry) -> String {
 fn words(state: State) -> &'static str {
     match state {
         State::CanBeUndone => "can be undone",
+        State::ChangedNothing => "changed nothing",
         State::IsUndone => "is undone",
         State::ChangedSince => "was changed since",
         State::Pending => "is running, or was cut off",

@@ -216,13 +216,10 @@ fn check(path: &str, raw: RawAction) -> Result<Declared, Vec<Diagnostic>> {
             "a directory inside the workspace, without `.`, `..`, `*`, `state` or `.git`",
         );
     }
-    for name in raw.environment.iter().filter(|name| !is_variable(name)) {
-        wrong(
-            "environment",
-            "this can't be a variable's name",
-            name,
-            "letters, digits and `_`",
-        );
+    for name in &raw.environment {
+        if let Err((message, expected)) = check_variable(name) {
+            wrong("environment", message, name, expected);
+        }
     }
     let timeout_seconds = raw.timeout_seconds.unwrap_or(TIMEOUT);
     if !(1..=LONGEST).contains(&timeout_seconds) {
@@ -283,9 +280,20 @@ fn is_name(name: &str) -> bool {
     begins && name.len() <= 64 && name.bytes().all(plain)
 }
 
-fn is_variable(name: &str) -> bool {
+/// What is wrong with a variable's name, and what was expected.
+fn check_variable(name: &str) -> Result<(), (&'static str, &'static str)> {
+    // Whoever has the key of the record can write one.
+    if name.starts_with("POLICY_AUDIT_SECRET") {
+        return Err((
+            "no action may have the key of the record",
+            "another variable",
+        ));
+    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !name.is_empty() && name.len() <= 256 && name.bytes().all(plain)
+    if !name.is_empty() && name.len() <= 256 && name.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(("this can't be a variable's name", "letters, digits and `_`"))
 }
 
 const HELP: &str = "mend the document; nothing is planned or applied from one that has a problem";

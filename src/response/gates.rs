@@ -241,7 +241,7 @@ fn decision(facts: &Facts) -> Gate {
         return Gate::closed(
             NAME,
             "decision_stale",
-            format!("{detail}; at most 26 h are fresh"),
+            format!("{detail}; at most 26 h are fresh: `run` decides anew"),
         );
     }
     Gate::open(NAME, detail)
@@ -273,10 +273,18 @@ fn trust(facts: &Facts) -> Gate {
     const NAME: &str = "trust_unlocked";
     match &facts.trust_locked {
         Err(why) => Gate::unreadable(NAME, why),
-        Ok(None) => Gate::closed(NAME, "trust_guard_missing", "no trust lock file is there"),
+        Ok(None) => Gate::closed(
+            NAME,
+            "trust_guard_missing",
+            "no trust lock file is there; `trust enforce` makes it",
+        ),
         Ok(Some(true)) => Gate {
             opens_at: facts.trust_opens.filter(|opens| *opens > facts.at),
-            ..Gate::closed(NAME, "trust_guard_locked", "the trust guard's lock is set")
+            ..Gate::closed(
+                NAME,
+                "trust_guard_locked",
+                "the trust guard's lock is set; `trust force-unlock --reason TEXT` opens it",
+            )
         },
         Ok(Some(false)) => Gate::open(NAME, "unlocked"),
     }
@@ -286,11 +294,15 @@ fn brake(facts: &Facts) -> Gate {
     const NAME: &str = "safety_brake_off";
     match &facts.brake {
         Err(why) => Gate::unreadable(NAME, why),
-        Ok(None) => Gate::closed(NAME, "safety_brake_missing", "no brake file is there"),
+        Ok(None) => Gate::closed(
+            NAME,
+            "safety_brake_missing",
+            "no brake file is there; `brake reset --reason TEXT` makes it",
+        ),
         Ok(Some(brake)) if brake.engaged => Gate::closed(
             NAME,
             "safety_brake_engaged",
-            "engaged until somebody resets it",
+            "engaged; `brake reset --reason TEXT` resets it",
         ),
         Ok(Some(_)) => Gate::open(NAME, "off"),
     }
@@ -300,7 +312,13 @@ fn rate(facts: &Facts) -> Gate {
     const NAME: &str = "rate_limit";
     let brake = match &facts.brake {
         Err(why) => return Gate::unreadable(NAME, why),
-        Ok(None) => return Gate::closed(NAME, "safety_brake_missing", "no brake file counts"),
+        Ok(None) => {
+            return Gate::closed(
+                NAME,
+                "safety_brake_missing",
+                "no brake file counts; `brake reset --reason TEXT` makes it",
+            );
+        }
         Ok(Some(brake)) => brake,
     };
     match &facts.responses {

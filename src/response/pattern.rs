@@ -49,7 +49,7 @@ impl Pattern {
             .next()
             .is_some_and(|first| RESERVED.contains(&first))
         {
-            return Err("`state/`, `policy/` and `.git/` are not an action's to change".to_owned());
+            return Err("a file outside of `state/`, `policy/` and `.git/`".to_owned());
         }
         if directory.contains('*') || name.matches('*').count() > 1 {
             return Err("at most one `*`, in the name of the file".to_owned());
@@ -64,7 +64,9 @@ impl Pattern {
             after,
         };
         match PROTECTED.into_iter().find(|file| pattern.covers(file)) {
-            Some(file) => Err(format!("`{file}` is not an action's to change")),
+            Some(file) => Err(format!(
+                "files other than `{file}`, which is not an action's to change"
+            )),
             None => Ok(pattern),
         }
     }

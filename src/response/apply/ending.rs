@@ -270,31 +270,40 @@ pub fn failed(report: &Report) -> Vec<Diagnostic> {
         .results
         .iter()
         .filter(|result| !result.success && !result.skipped);
-    bad.map(|result| {
-        let said = [&result.stderr, &result.stdout]
-            .into_iter()
-            .find(|text| !text.trim().is_empty());
-        Diagnostic::new(
-            Code::ActionFailed,
-            Place::file(RESPONSE_LOG).path(&result.action),
-            format!("the action {} did not end well", result.action),
-        )
-        .found(said.map_or_else(
-            || result.ended.clone(),
-            |said| format!("{}: {}", result.ended, said.trim()),
-        ))
-        .expected("an exit status of 0")
-        .help(if result.reversible {
-            format!(
-                "see why; `policy-orchestrator undo run {}` takes back what this response changed",
-                report.response_id
-            )
-        } else {
-            format!(
-                "see why; `policy-orchestrator respond --apply --only {} --again --reason TEXT` does it once more",
-                result.action
-            )
-        })
-    })
-    .collect()
+    bad.map(|result| failed_action(report, result)).collect()
+}
+
+fn failed_action(report: &Report, result: &ActionResult) -> Diagnostic {
+    let said = [&result.stderr, &result.stdout]
+        .into_iter()
+        .find_map(|text| text.lines().map(str::trim).find(|line| !line.is_empty()));
+    let found = match said {
+        Some(said) => format!("{}: {said}", result.ended),
+        None => result.ended.clone(),
+    };
+    let changed = result.reversible && result.pre_state != result.post_state;
+    // A native action says itself what to do.
+    let own_help = result
+        .stderr
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("help: "));
+    let help = match own_help {
+        Some(help) => help.to_owned(),
+        None if changed => format!(
+            "see why; `policy-orchestrator undo run {}` takes back what this response changed",
+            report.response_id
+        ),
+        None => format!(
+            "see why; `policy-orchestrator respond --apply --only {} --again --reason TEXT` does it once more",
+            result.action
+        ),
+    };
+    Diagnostic::new(
+        Code::ActionFailed,
+        Place::file(RESPONSE_LOG).path(&result.action),
+        format!("the action {} did not end well", result.action),
+    )
+    .found(found)
+    .expected("an exit status of 0")
+    .help(help)
 }

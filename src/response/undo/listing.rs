@@ -24,6 +24,8 @@ pub struct Entry {
 pub enum State {
     /// Everything is as the response left it, or already as it was before.
     CanBeUndone,
+    /// The response changed nothing.
+    ChangedNothing,
     /// Everything is as it was before the response.
     IsUndone,
     /// Something was changed since.
@@ -63,6 +65,12 @@ fn state(workspace: &Workspace, undos: &[UndoFile]) -> State {
         return State::Pending;
     }
     let histories = histories(undos);
+    if histories
+        .values()
+        .all(|history| history.before == history.after)
+    {
+        return State::ChangedNothing;
+    }
     let mut undone = true;
     for history in histories.values() {
         let Ok(now) = fingerprint(workspace, history.path) else {
