@@ -103,10 +103,12 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         return Ok(Exit::Done);
     }
     // Every problem of the document, not the first alone.
-    if let Err(mut problems) = declared::load(&workspace) {
-        let last = problems.pop();
+    if let Err(problems) = declared::load(&workspace) {
         context.output.findings(&problems);
-        return last.map_or(Ok(Exit::Failed), |last| Err(anyhow::Error::new(last)));
+        if workflow::is_running() {
+            workflow::annotate(context.output, &workspace, problems.iter());
+        }
+        return Ok(Exit::Failed);
     }
     let question = question(arguments, &workspace, key.as_ref());
     let responded = if arguments.apply {
