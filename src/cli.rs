@@ -39,6 +39,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
+use crate::response::process::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
 
@@ -313,7 +314,9 @@ fn parse_reason(text: &str) -> Result<String, String> {
             "expected one line of at most {REASON_LENGTH} characters"
         ));
     }
-    Ok(reason.to_owned())
+    // A reason is recorded, and may quote a command line.
+    let secrets = Secrets::from_environment(output::all_variables(), None);
+    Ok(secrets.redact(reason))
 }
 
 /// Says that the command line makes no sense here, and how the command then ends.

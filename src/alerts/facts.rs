@@ -142,6 +142,9 @@ fn history(question: Question<'_>, state: Option<&StoredState>) -> Checked<Histo
     while let Some(line) = lines.next_line()? {
         let length = line.bytes.len() as u64;
         let Some(raw) = RawDecision::parse(line.bytes, line.ended) else {
+            // What was decided before a reseal is in a sealed file.
+            let resealed = Chained::parse(line.bytes).is_some_and(|line| line.segment.is_some());
+            history.complete &= !resealed;
             continue;
         };
         // What was made with a given time, or by a clock that was wrong, happened at another time.

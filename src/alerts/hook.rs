@@ -43,7 +43,13 @@ pub(super) fn run(
 ) -> Result<(), String> {
     let begin = Instant::now();
     let environment = environment(hook, variable);
-    let secrets = Secrets::from_environment(environment.iter().cloned(), None);
+    // What a hook is handed by name may be a secret, whatever its name: an address, say.
+    let is_named = |name: &OsString| hook.environment.iter().any(|own| name == own.as_str());
+    let handed = environment.iter().filter(|(name, _)| is_named(name));
+    let handed: Vec<Vec<u8>> = handed
+        .map(|(_, value)| value.clone().into_encoded_bytes())
+        .collect();
+    let secrets = Secrets::from_environment(environment.iter().cloned(), handed);
     let mut child = start(hook, workspace, environment)?;
     let fed = feed(&mut child, body);
     let said = Said::listen(&mut child);

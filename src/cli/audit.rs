@@ -10,11 +10,12 @@ use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
+use crate::record::chain::{self, Found, Question};
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
-    Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
-    reseal, verified,
+    HEADS_FILE, Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads,
+    ledger, reseal, verified,
 };
 use crate::time::Timestamp;
 
@@ -168,15 +169,49 @@ fn journals(
         {
             add(&mut found, problem);
         }
-        let end = found.head.map_or(0, |head| head.seq);
-        if let Some(known) = verified::head_of(workspace, &file, key).filter(|it| it.seq > end) {
-            add(&mut found, findings::before_verified(&file, known, end));
+        if let Some(problem) = against_verified(workspace, &file, head, key, &found)? {
+            add(&mut found, problem);
         }
         if found.verdict != Verdict::Absent || file == STATE_JOURNAL {
             all.push(found);
         }
     }
     Ok(all)
+}
+
+/// What is wrong with a journal that is whole in itself: it is not the one that was verified before.
+fn against_verified(
+    workspace: &Workspace,
+    file: &str,
+    head: Option<Head>,
+    key: Option<&SigningKey>,
+    found: &Verification,
+) -> Checked<Option<Diagnostic>> {
+    let Some(known) = verified::head_of(workspace, file, key) else {
+        return Ok(None);
+    };
+    let end = found.head.map_or(0, |head| head.seq);
+    if known.seq > end {
+        return Ok(Some(findings::before_verified(file, known, end)));
+    }
+    if found.verdict != Verdict::Whole {
+        return Ok(None);
+    }
+    let question = Question {
+        workspace,
+        file,
+        recorded: head,
+        keeper: HEADS_FILE,
+        key,
+        purpose: Purpose::Since {
+            lines: 1,
+            verified: Some(known),
+        },
+    };
+    Ok(match chain::look(question, &mut |_| {})? {
+        Found::Whole(_) => None,
+        Found::Broken(mut problems) => Some(problems.swap_remove(0)),
+    })
 }
 
 fn add(found: &mut Verification, problem: Diagnostic) {

@@ -12,7 +12,9 @@ use crate::fs::Workspace;
 use crate::policy::document;
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
-use crate::record::{LOOK_BACK, STATE_JOURNAL, StoredState, findings, heads, ledger, marker};
+use crate::record::{
+    LOOK_BACK, STATE_JOURNAL, StoredState, findings, heads, ledger, marker, verified,
+};
 use crate::report::Paint;
 use crate::response::declared;
 use crate::safeguard::{brake, kill_switch, trust_guard};
@@ -401,13 +403,19 @@ fn other_journals(workspace: &Workspace) -> Vec<Check> {
     };
     let mut checks = Vec::new();
     for (file, head) in all.into_iter().filter(|(file, _)| file != STATE_JOURNAL) {
-        let whole = Purpose::Since {
-            lines: LOOK_BACK,
-            verified: None,
-        };
-        match ledger::problem(workspace, &file, head, key.as_ref(), whole) {
-            Ok(problem) => checks.extend(problem.iter().map(|it| Check::of(&file, it))),
-            Err(finding) => checks.push(Check::of(&file, &finding)),
+        let known = verified::head_of(workspace, &file, key.as_ref());
+        // The whole, and what was once known to be whole.
+        for verified in [None, known] {
+            let purpose = Purpose::Since {
+                lines: LOOK_BACK,
+                verified,
+            };
+            match ledger::problem(workspace, &file, head, key.as_ref(), purpose) {
+                Ok(None) => continue,
+                Ok(Some(problem)) => checks.push(Check::of(&file, &problem)),
+                Err(finding) => checks.push(Check::of(&file, &finding)),
+            }
+            break;
         }
     }
     checks

@@ -42,9 +42,35 @@ pub fn fingerprint(workspace: &Workspace, name: &str) -> Checked<Option<Fingerpr
     Ok(Some(Fingerprint { sha256, mode }))
 }
 
+/// What tells a file that was written again: its node, size and times, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp([i128; 4]);
+
+impl Stamp {
+    fn of(status: &std::fs::Metadata) -> Self {
+        let time = |seconds: i64, nanoseconds: i64| {
+            i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+        };
+        Self([
+            i128::from(status.ino()),
+            i128::from(status.size()),
+            time(status.mtime(), status.mtime_nsec()),
+            time(status.ctime(), status.ctime_nsec()),
+        ])
+    }
+}
+
+/// The stamp of what stands at a name now; `None` where nothing does.
+pub fn stamp(workspace: &Workspace, name: &str) -> Option<Stamp> {
+    let status = std::fs::symlink_metadata(workspace.path(name)).ok()?;
+    Some(Stamp::of(&status))
+}
+
 /// What was kept of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
+    /// What told it apart when the copy began.
+    pub stamp: Stamp,
     /// What it was.
     pub fingerprint: Fingerprint,
     /// The numbers of its user and its group.
@@ -71,6 +97,7 @@ pub fn keep(workspace: &Workspace, from: &str, to: &str, temporary: &str) -> Che
     }
     let sha256 = transfer(workspace, &mut input, to, temporary, (PRIVATE, None))?;
     Ok(Some(Kept {
+        stamp: Stamp::of(&status),
         fingerprint: Fingerprint { sha256, mode },
         owner: [status.uid(), status.gid()],
     }))

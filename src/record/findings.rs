@@ -179,7 +179,11 @@ pub fn before_verified(file: &str, verified: Head, end: u64) -> Diagnostic {
         verified.sha256.short(),
         super::verified::FILE
     ))
-    .help(broken_help(file))
+    .help(format!(
+        "if you put it back to an earlier time yourself, remove {} too; else {}",
+        super::verified::FILE,
+        broken_help(file)
+    ))
 }
 
 /// The finding for a line that is no record.

@@ -137,7 +137,10 @@ pub fn back(workspace: &Workspace, file: &str, mut each: impl FnMut(&[u8]) -> bo
             if memmem::find(line.bytes, b"\"segment\":{").is_some()
                 && let Some(segment) = Chained::parse(line.bytes).and_then(|line| line.segment)
             {
-                next = whole_segment(workspace, &segment)?;
+                // Whoever has seen enough says so before a sealed file is read.
+                if each(line.bytes) {
+                    next = whole_segment(workspace, &segment)?;
+                }
                 break;
             }
             if !each(line.bytes) {

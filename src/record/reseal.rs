@@ -13,13 +13,16 @@ use super::signing::{self, Signature, SigningKey};
 use super::verify::{self, Against};
 use super::{
     HEADS_FILE, RESPONSE_JOURNAL, Records, STATE_JOURNAL, StoredState, findings, heads, ledger,
-    state,
+    state, verified,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::write;
 use crate::fs::{InputFile, Opened, Workspace, WriteError};
 use crate::ids::Digest;
 use crate::time::Timestamp;
+
+/// The event of the first line of a new journal.
+pub const RESEAL: &str = "RESEAL";
 
 /// Where sealed segments are kept.
 pub const SEGMENTS_DIR: &str = "state/segments";
@@ -91,13 +94,14 @@ pub fn reseal(records: Records<'_>, request: Request<'_>) -> Checked<Resealed> {
         keeper.check_broken(workspace, file, key)?;
     }
     let head = keeper.head();
-    let standing = standing_of(workspace, file);
+    let standing = standing_of(workspace, file, head);
     let last = last_number(workspace, file)?;
-    let seq = head.map_or(0, |head| head.seq).max(last) + 1;
+    let verified = verified::head_of(workspace, file, key).map_or(0, |head| head.seq);
+    let seq = head.map_or(0, |head| head.seq).max(last).max(verified) + 1;
     let segment = seal(workspace, file, at, head)?;
     let raw = Raw {
         timestamp: at,
-        event: "RESEAL",
+        event: RESEAL,
         reason,
         unsigned: unsigned && key.is_none(),
         v: VERSION,
@@ -121,6 +125,8 @@ pub fn reseal(records: Records<'_>, request: Request<'_>) -> Checked<Resealed> {
     if file != STATE_JOURNAL {
         heads::store(records, file, head)?;
     }
+    // What was verified is sealed now; the new journal is this line.
+    verified::store(records, at, [(file.to_owned(), head)])?;
     Ok(Resealed {
         schema: 1,
         segment,
@@ -172,7 +178,10 @@ impl Keeper {
         file: &str,
         key: Option<&SigningKey>,
     ) -> Checked<()> {
-        let look = Purpose::Look { lines: 1 };
+        let look = Purpose::Since {
+            lines: 1,
+            verified: verified::head_of(workspace, file, key),
+        };
         let broken = match self {
             Self::State(Err(_)) | Self::Heads(Err(_)) => return Ok(()),
             Self::State(Ok(state)) => {
@@ -207,11 +216,11 @@ impl Keeper {
 
 /// How responses stood at the end of their journal, as far as it can be read: a new journal must not
 /// forget what nobody knows the outcome of.
-fn standing_of(workspace: &Workspace, file: &str) -> Option<Standing> {
+fn standing_of(workspace: &Workspace, file: &str, recorded: Option<Head>) -> Option<Standing> {
     if file != RESPONSE_JOURNAL {
         return None;
     }
-    Some(response_journal::standing_of_broken(workspace))
+    Some(response_journal::standing_of_broken(workspace, recorded))
 }
 
 /// The journal as a file; `None` where there is none, or something that is none.

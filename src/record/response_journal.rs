@@ -10,6 +10,7 @@ use super::ledger::{self, Records};
 use super::{Head, RESPONSE_JOURNAL, findings};
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
+use crate::ids::Digest;
 use crate::time::Timestamp;
 
 /// How things stand.
@@ -102,17 +103,19 @@ pub fn standing(workspace: &Workspace) -> Checked<Standing> {
 }
 
 /// How things stood as far as a broken journal tells: after its last line that can be read. Where
-/// that is not the last one, nobody knows what came behind it, and the result says so.
-pub fn standing_of_broken(workspace: &Workspace) -> Standing {
+/// that is not the line that `recorded` names, nobody knows what came behind it, and the result says
+/// so.
+pub fn standing_of_broken(workspace: &Workspace, recorded: Option<Head>) -> Standing {
     let mut found = None;
-    let mut lost = false;
+    let mut last = None;
     let read_back = ledger::back(workspace, RESPONSE_JOURNAL, |line| {
+        last.get_or_insert_with(|| Digest::of(line));
         found = read(line);
-        lost |= found.is_none();
         found.is_none()
     });
+    let known = read_back.is_ok() && last == recorded.map(|head| head.sha256);
     let mut standing = found.unwrap_or_default();
-    if lost || read_back.is_err() {
+    if !known {
         standing.unsettled.push(Unsettled {
             response_id: "unknown".to_owned(),
             undo_of: None,

@@ -20,12 +20,12 @@ use super::log::ActionResult;
 use super::plan::Plan;
 use super::process::Secrets;
 use super::settle::{self, Interrupted};
-use crate::diagnostic::{Checked, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{ApplyLock, LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::response_journal::{self, Event, UnderWay};
-use crate::record::{Head, Records, SigningKey};
+use crate::record::{Head, RESPONSE_LOG, Records, SigningKey};
 use crate::time::{Clock, Timestamp};
 
 pub use ending::{BLOCKED_REPORT, FAILURE_REPORT, failed};
@@ -183,6 +183,9 @@ pub fn apply(
     let mut interrupted = None;
     let mut findings = Vec::new();
     let begun = operator.record(|records, at| {
+        if launch.is_cancelled() {
+            return Err(cancelled());
+        }
         let mut unsettleable = None;
         if lock.is_some() {
             // A journal that is broken can't be settled; its gate says so below.
@@ -214,6 +217,20 @@ pub fn apply(
         ending,
         findings,
     })
+}
+
+/// The finding for a signal that came before anything was begun.
+fn cancelled() -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::ActionFailed,
+            Place::file(RESPONSE_LOG),
+            "a signal asked to end before anything was begun",
+        )
+        .found("SIGINT, SIGHUP or SIGTERM")
+        .expected("to be let go on")
+        .help("nothing was started and nothing recorded"),
+    )
 }
 
 enum Begun {
@@ -342,6 +359,7 @@ fn carry_out(
         if launch.is_cancelled() {
             results.push(step::not_started(
                 planned,
+                launch.secrets,
                 "not started: a signal asked to end",
             ));
             continue;
@@ -350,7 +368,11 @@ fn carry_out(
             .iter()
             .any(|result| !result.success && !result.skipped);
         if failed && planned.changes_files() {
-            results.push(step::not_started(planned, "an earlier action failed"));
+            results.push(step::not_started(
+                planned,
+                launch.secrets,
+                "an earlier action failed",
+            ));
             continue;
         }
         let step = step::Step {
@@ -370,7 +392,7 @@ fn carry_out(
                     "could not be recorded, so nobody knows: {}",
                     finding.message
                 );
-                results.push(step::not_started(planned, &why));
+                results.push(step::not_started(planned, launch.secrets, &why));
                 findings.push(*finding);
                 break;
             }

@@ -12,6 +12,7 @@ use crate::diagnostic::Checked;
 use crate::fs::Workspace;
 use crate::ids::Digest;
 use crate::policy::Level;
+use crate::record::reseal::RESEAL;
 use crate::record::{Head, LOOK_BACK, RESPONSE_LOG, ledger};
 use crate::signals::responses;
 use crate::time::Timestamp;
@@ -164,11 +165,15 @@ struct ReadResult {
 #[derive(Deserialize)]
 struct Dated {
     timestamp: Timestamp,
+    #[serde(default)]
+    event: Option<String>,
 }
 
 /// A line of the log, as far as it can be read.
 enum Line {
     Whole(Box<Read>),
+    /// A new journal began: no response.
+    Reseal(Timestamp),
     Dated(Timestamp),
     Unreadable,
 }
@@ -179,7 +184,11 @@ impl Line {
             return Self::Whole(Box::new(read));
         }
         match serde_json::from_slice::<Dated>(bytes) {
-            Ok(Dated { timestamp }) => Self::Dated(timestamp),
+            Ok(Dated {
+                timestamp,
+                event: Some(event),
+            }) if event == RESEAL => Self::Reseal(timestamp),
+            Ok(Dated { timestamp, .. }) => Self::Dated(timestamp),
             Err(_) => Self::Unreadable,
         }
     }
@@ -187,7 +196,7 @@ impl Line {
     fn time(&self) -> Option<Timestamp> {
         match self {
             Self::Whole(read) => Some(read.timestamp),
-            Self::Dated(at) => Some(*at),
+            Self::Dated(at) | Self::Reseal(at) => Some(*at),
             Self::Unreadable => None,
         }
     }
@@ -211,6 +220,9 @@ pub fn recent(workspace: &Workspace, at: Timestamp, plan: Option<&Plan>) -> Chec
             return false;
         }
         let Some(read) = line.whole() else {
+            if matches!(line, Line::Reseal(_)) {
+                return true;
+            }
             recent.applies += u64::from(line.time().is_none_or(|time| time >= begin));
             return true;
         };

@@ -99,7 +99,7 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
     };
     let Some(cut_off) = cut_off else {
         // It has its line in the log. Saying so once spares every later look the search for it.
-        note_end(records, at, user, &under_way)?;
+        note_end(records, at, user, &under_way.response_id)?;
         return Ok(None);
     };
     forget_unstarted(records, &under_way)?;
@@ -118,18 +118,24 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
         user,
     };
     let is_undo = under_way.undo_of.is_some();
+    // Where nobody can read any more how it began, it can't get its line: then this event ends it.
+    let begins = is_undo
+        || told(records.workspace, &under_way.response_id)?
+            .begun
+            .is_some();
     // An undo without its file had changed nothing yet.
     let unknown = under_way
         .action
         .clone()
-        .filter(|_| !is_undo || observed.is_some());
+        .filter(|_| !is_undo || observed.is_some())
+        .or_else(|| (!begins).then(|| "what its lost record does not tell".to_owned()));
     response_journal::append(records, event, &detail, |standing| {
         standing.unsettled.extend(unknown.map(|action| Unsettled {
             response_id: under_way.response_id.clone(),
             undo_of: under_way.undo_of.clone(),
             action,
         }));
-        if is_undo {
+        if is_undo || !begins {
             standing.under_way = None;
         } else if let Some(under_way) = &mut standing.under_way {
             under_way.action = None;
@@ -142,7 +148,12 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
 }
 
 /// Records that a response which has its line in the log is no longer under way.
-fn note_end(records: Records<'_>, at: Timestamp, user: &str, under_way: &UnderWay) -> Checked<()> {
+pub(super) fn note_end(
+    records: Records<'_>,
+    at: Timestamp,
+    user: &str,
+    response_id: &str,
+) -> Checked<()> {
     #[derive(Serialize)]
     struct Ended<'a> {
         id: &'a str,
@@ -152,9 +163,7 @@ fn note_end(records: Records<'_>, at: Timestamp, user: &str, under_way: &UnderWa
         name: "response_ended",
         user,
     };
-    let detail = Ended {
-        id: &under_way.response_id,
-    };
+    let detail = Ended { id: response_id };
     response_journal::append(records, event, &detail, |standing| {
         standing.under_way = None;
     })

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::pattern::Pattern;
 use super::undo::file::FileChange;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::copy::{self, fingerprint};
+use crate::fs::copy::{self, Stamp, fingerprint};
 use crate::fs::{Fingerprint, RetryDelays, Workspace, write};
 use crate::ids::Digest;
 
@@ -28,6 +28,8 @@ pub struct Before {
     pub present: Vec<String>,
     /// Directories of the patterns that were not there.
     pub missing_directories: Vec<String>,
+    /// What tells whether a kept file was written since, in the order of `files`.
+    pub stamps: Vec<Option<Stamp>>,
 }
 
 /// Keeps the bytes of every file that an action may change, below `directory`.
@@ -42,8 +44,10 @@ pub fn keep(
         .retry(|| write::make_directory(workspace, directory))
         .map_err(|error| Box::new(error.into_diagnostic()))?;
     let paths = listed(workspace, changes)?;
+    let (files, stamps) = keep_all(workspace, paths.into_iter(), directory)?;
     Ok(Before {
-        files: keep_all(workspace, paths.into_iter(), directory)?,
+        files,
+        stamps,
         present: listed(workspace, creates)?.into_iter().collect(),
         missing_directories: missing_directories(workspace, changes.iter().chain(creates)),
     })
@@ -54,8 +58,8 @@ pub fn keep_all(
     workspace: &Workspace,
     paths: impl Iterator<Item = String>,
     directory: &str,
-) -> Checked<Vec<FileChange>> {
-    let mut files = Vec::new();
+) -> Checked<(Vec<FileChange>, Vec<Option<Stamp>>)> {
+    let (mut files, mut stamps) = (Vec::new(), Vec::new());
     for (index, path) in paths.enumerate() {
         let backup = format!("{directory}/{index}");
         let kept = copy::keep(workspace, &path, &backup, TEMPORARY)?;
@@ -65,8 +69,16 @@ pub fn keep_all(
             owner: kept.map(|kept| kept.owner),
             ..FileChange::new(path)
         });
+        stamps.push(kept.map(|kept| kept.stamp));
     }
-    Ok(files)
+    Ok((files, stamps))
+}
+
+/// The first file that somebody wrote since it was kept, in words: its newer bytes would be lost.
+pub fn changed_since_kept(workspace: &Workspace, before: &Before) -> Option<String> {
+    let mut kept = before.files.iter().zip(&before.stamps);
+    let (file, _) = kept.find(|(file, kept)| copy::stamp(workspace, &file.path) != **kept)?;
+    Some(format!("{} was changed while it was kept", file.path))
 }
 
 /// The fingerprints of the files that an action may change, without keeping them.
@@ -80,6 +92,7 @@ pub fn look(workspace: &Workspace, changes: &[Pattern], creates: &[Pattern]) -> 
     }
     Ok(Before {
         files,
+        stamps: Vec::new(),
         present: listed(workspace, creates)?.into_iter().collect(),
         missing_directories: missing_directories(workspace, changes.iter().chain(creates)),
     })

@@ -15,6 +15,7 @@ use crate::record::{RESPONSE_LOG, Records, ledger};
 use crate::response::facts;
 use crate::response::gates::Gate;
 use crate::response::log::{self, ActionResult, LogLine};
+use crate::response::settle;
 use crate::time::Timestamp;
 
 /// The report of a blocked attempt, relative to the workspace.
@@ -166,6 +167,8 @@ pub(super) fn end(
             leave_diagnostics(records, &mut report, failure, findings);
         }
         ledger::append(records, RESPONSE_LOG, &line(&report, &words, failure))?;
+        // So that nobody has to look for that line.
+        settle::note_end(records, at, operator.user, &report.response_id)?;
         // What was verified when it began, and its own lines.
         facts::record_verified(records, at, report.decision)?;
         let text = if report.success {

@@ -17,7 +17,7 @@ use crate::response::facts::{self, Depth, Question, Survey};
 use crate::response::gates;
 use crate::response::log::{self, ActionResult};
 use crate::response::plan::{PlannedAction, Work};
-use crate::response::process::{self, Ended, Finished, Job};
+use crate::response::process::{self, Ended, Finished, Job, Secrets};
 use crate::response::touched::{self, Before, UNDO_DIR};
 use crate::response::undo::file::{FileChange, Outcome, UndoFile};
 use crate::safeguard::kill_switch;
@@ -75,13 +75,17 @@ impl Step<'_> {
     /// Runs the action; fails where that could not be recorded.
     pub(super) fn run(&self) -> Checked<ActionResult> {
         if let Some(closed) = kill_switch::closed(self.operator.workspace) {
-            return Ok(not_started(self.planned, &closed.message));
+            return Ok(not_started(
+                self.planned,
+                self.launch.secrets,
+                &closed.message,
+            ));
         }
         if let Some(until) = self.cooling_until()? {
             let text = format!("not started: in its cooldown until {}", until.human());
             return Ok(ActionResult {
                 skipped: true,
-                ..not_started(self.planned, &text)
+                ..not_started(self.planned, self.launch.secrets, &text)
             });
         }
         // What is kept may be large: nobody else waits for it.
@@ -90,6 +94,7 @@ impl Step<'_> {
             Err(finding) if is_about_files(&finding) => {
                 return Ok(not_started(
                     self.planned,
+                    self.launch.secrets,
                     &format!("not started: {finding}"),
                 ));
             }
@@ -97,14 +102,22 @@ impl Step<'_> {
         };
         let prepared = self.operator.record(|records, at| {
             // Somebody may have closed a gate since the one before was started.
-            match self.closed_meanwhile(at)? {
+            let closed = self.closed_meanwhile(at);
+            let changed = || touched::changed_since_kept(records.workspace, &before);
+            match closed.or_else(changed) {
                 Some(why) => Ok(Err(why)),
                 None => self.prepare(records, at, before).map(Ok),
             }
         })?;
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(why) => return Ok(not_started(self.planned, &format!("not started: {why}"))),
+            Err(why) => {
+                return Ok(not_started(
+                    self.planned,
+                    self.launch.secrets,
+                    &format!("not started: {why}"),
+                ));
+            }
         };
         let finished = self.start(prepared.at);
         let found = self.look_after(&prepared.before)?;
@@ -113,20 +126,23 @@ impl Step<'_> {
     }
 
     /// The first of the gates that speak for the whole of an apply which was closed since it began.
-    fn closed_meanwhile(&self, at: Timestamp) -> Checked<Option<String>> {
+    fn closed_meanwhile(&self, at: Timestamp) -> Option<String> {
         let question = Question {
             at,
             depth: Depth::End,
             ..self.question.clone()
         };
-        let Survey::Planned(planned) = facts::survey(&question)? else {
-            return Ok(Some("another level was decided meanwhile".to_owned()));
+        let planned = match facts::survey(&question) {
+            Ok(Survey::Planned(planned)) => planned,
+            Ok(_) => return Some("the plan is another one now".to_owned()),
+            // What can't be read is closed.
+            Err(finding) => return Some(finding.to_string()),
         };
         let gates = gates::evaluate(&planned.1);
         let closed = gates
             .into_iter()
             .find(|gate| !gate.open && gates::STANDING.contains(&gate.name));
-        Ok(closed.map(|gate| format!("{} is closed: {}", gate.name, gate.detail)))
+        closed.map(|gate| format!("{} is closed: {}", gate.name, gate.detail))
     }
 
     fn kept_in(&self) -> String {
@@ -376,7 +392,7 @@ impl Step<'_> {
             undo_instruction: self.undo_instruction(),
             pre_state,
             post_state,
-            ..not_started(self.planned, &ended)
+            ..not_started(self.planned, self.launch.secrets, &ended)
         }
     }
 }
@@ -408,13 +424,13 @@ fn is_about_files(finding: &Diagnostic) -> bool {
 }
 
 /// The result of an action that was not started.
-pub(super) fn not_started(planned: &PlannedAction, why: &str) -> ActionResult {
+pub(super) fn not_started(planned: &PlannedAction, secrets: &Secrets, why: &str) -> ActionResult {
     ActionResult {
         action: planned.action.clone(),
-        command: planned.command.clone(),
+        command: secrets.redact(&planned.command),
         success: false,
         reversible: planned.reversible,
-        undo_instruction: planned.undo_instruction.clone(),
+        undo_instruction: None,
         stdout: String::new(),
         stderr: String::new(),
         duration: 0.0,

@@ -115,6 +115,7 @@ impl UndoFile {
             files: self.files.clone(),
             present: self.present.clone(),
             missing_directories: self.missing_directories.clone(),
+            stamps: Vec::new(),
         }
     }
 

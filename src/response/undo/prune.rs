@@ -2,7 +2,7 @@
 //!
 //! The record of what was done stays in the journal; what goes is the way back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::TimeDelta;
@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::super::apply::Operator;
 use super::super::settle;
 use super::super::touched::UNDO_DIR;
-use super::Refused;
 use super::file::{self, UndoFile};
+use super::{Refused, response_of};
 use crate::diagnostic::Checked;
 use crate::fs::{Workspace, WriteError, write};
 use crate::record::Records;
@@ -78,14 +78,18 @@ fn remove_old(
     };
     // A response goes whole or not at all: half of one would be undone without the other.
     let mut responses: BTreeMap<String, Vec<UndoFile>> = BTreeMap::new();
+    let mut unreadable = BTreeSet::new();
     for name in file::names(workspace, None) {
-        if let Ok(Some(undo)) = file::load(workspace, &name) {
-            responses
-                .entry(undo.response_id.clone())
-                .or_default()
-                .push(undo);
+        match file::load(workspace, &name) {
+            Ok(None) => {}
+            Ok(Some(undo)) => {
+                let id = undo.response_id.clone();
+                responses.entry(id).or_default().push(undo);
+            }
+            Err(_) => drop(unreadable.insert(response_of(&name))),
         }
     }
+    responses.retain(|id, _| !unreadable.contains(id));
     responses.retain(|_, undos| undos.iter().all(|undo| undo.executed_at < begin));
     for (response_id, undos) in responses {
         if is_open(&standing, &response_id) {

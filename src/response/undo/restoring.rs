@@ -91,7 +91,7 @@ impl Restoring<'_> {
         let directory = format!("{UNDO_DIR}/{}/{ACTION}", self.id);
         self.written(|| write::make_directory(workspace, &directory))?;
         let paths = || steps.iter().map(|step| step.history.path);
-        let kept = touched::keep_all(workspace, paths().map(str::to_owned), &directory)?;
+        let (kept, _) = touched::keep_all(workspace, paths().map(str::to_owned), &directory)?;
         let parents = paths().filter_map(|path| Some(path.rsplit_once('/')?.0));
         Ok(UndoFile {
             response_id: self.id.clone(),
