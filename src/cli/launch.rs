@@ -61,35 +61,8 @@ impl Prepared {
                 .help("start it by its full path"),
             )
         })?;
-        // A relative path would be looked up elsewhere by an action.
-        let absolute = |(name, value): (OsString, OsString)| {
-            let is_path = name == secrets::SECRET_FILE;
-            let value = if is_path {
-                std::path::absolute(&value).map_or(value, PathBuf::into_os_string)
-            } else {
-                value
-            };
-            (name, value)
-        };
-        let environment: Vec<_> = all_variables().map(absolute).collect();
-        let in_file = variable_os(secrets::SECRET_FILE)
-            .map(|path| secrets::from_file(path.as_ref()))
-            .transpose()?;
-        // Whatever a workspace hands to an action by name may be a secret, whatever its name.
-        let handed: Vec<&str> = declared
-            .actions
-            .iter()
-            .flat_map(|action| &action.environment)
-            .map(String::as_str)
-            .collect();
-        let is_handed = |name: &OsString| name.to_str().is_some_and(|name| handed.contains(&name));
-        let values = environment.iter().filter(|(name, _)| is_handed(name));
-        let values = values.map(|(_, value)| value.clone().into_encoded_bytes());
-        let passwords = environment
-            .iter()
-            .filter_map(|(_, value)| in_address(value));
-        let further: Vec<Vec<u8>> = in_file.into_iter().chain(values).chain(passwords).collect();
-        let secrets = Secrets::from_environment(environment.iter().cloned(), further);
+        let environment = environment();
+        let secrets = secrets_in(&environment, declared)?;
         Ok(Self {
             program,
             environment,
@@ -111,4 +84,47 @@ impl Prepared {
             cancelled: &self.cancelled,
         }
     }
+}
+
+/// The variables of this process, as an action may get them.
+fn environment() -> Vec<(OsString, OsString)> {
+    // A relative path would be looked up elsewhere by an action.
+    let absolute = |(name, value): (OsString, OsString)| {
+        let value = if name == secrets::SECRET_FILE {
+            std::path::absolute(&value).map_or(value, PathBuf::into_os_string)
+        } else {
+            value
+        };
+        (name, value)
+    };
+    all_variables().map(absolute).collect()
+}
+
+/// What must not be shown or recorded where these actions are planned.
+pub(super) fn secrets(declared: &Responses) -> Checked<Secrets> {
+    secrets_in(&environment(), declared)
+}
+
+fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Checked<Secrets> {
+    let in_file = variable_os(secrets::SECRET_FILE)
+        .map(|path| secrets::from_file(path.as_ref()))
+        .transpose()?;
+    // Whatever a workspace hands to an action by name may be a secret, whatever its name.
+    let handed: Vec<&str> = declared
+        .actions
+        .iter()
+        .flat_map(|action| &action.environment)
+        .map(String::as_str)
+        .collect();
+    let is_handed = |name: &OsString| name.to_str().is_some_and(|name| handed.contains(&name));
+    let values = environment.iter().filter(|(name, _)| is_handed(name));
+    let values = values.map(|(_, value)| value.clone().into_encoded_bytes());
+    let passwords = environment
+        .iter()
+        .filter_map(|(_, value)| in_address(value));
+    let further: Vec<Vec<u8>> = in_file.into_iter().chain(values).chain(passwords).collect();
+    Ok(Secrets::from_environment(
+        environment.iter().cloned(),
+        further,
+    ))
 }

@@ -195,7 +195,9 @@ fn dry_run(
         ));
     }
     let id = uuid::Uuid::new_v4().to_string();
-    let preview = Preview::new(plan, gates::evaluate(&facts), question.at, id);
+    let secrets = launch::secrets(&declared::load(workspace).unwrap_or_default())?;
+    let preview = Preview::new(plan, gates::evaluate(&facts), question.at, id)
+        .redacted(|text| secrets.redact(text));
     let bytes = preview.to_bytes();
     retry
         .retry(|| write::replace_rarely(workspace, preview::FILE, &bytes))

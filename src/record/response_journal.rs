@@ -13,6 +13,9 @@ use crate::fs::Workspace;
 use crate::ids::Digest;
 use crate::time::Timestamp;
 
+/// Stands for the id of what a broken journal does not tell.
+pub const UNKNOWN: &str = "unknown";
+
 /// How things stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -117,7 +120,7 @@ pub fn standing_of_broken(workspace: &Workspace, recorded: Option<Head>) -> Stan
     let mut standing = found.unwrap_or_default();
     if !known {
         standing.unsettled.push(Unsettled {
-            response_id: "unknown".to_owned(),
+            response_id: UNKNOWN.to_owned(),
             undo_of: None,
             action: "what the broken journal does not tell".to_owned(),
         });

@@ -91,6 +91,16 @@ impl Preview {
         }
     }
 
+    /// The same preview with every command put through `redact`. The digest stays that of the plan.
+    #[must_use]
+    pub fn redacted(mut self, redact: impl Fn(&str) -> String) -> Self {
+        for planned in &mut self.results {
+            planned.command = redact(&planned.command);
+            planned.stdout = redact(&planned.stdout);
+        }
+        self
+    }
+
     /// The level that is responded to.
     pub fn policy(&self) -> Option<&Level> {
         self.policy.as_ref()

@@ -102,7 +102,14 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
         note_end(records, at, user, &under_way.response_id)?;
         return Ok(None);
     };
-    forget_unstarted(records, &under_way)?;
+    // Behind a journal that lost lines, an undo file without an intent may be the way back.
+    let knows_all = !standing
+        .unsettled
+        .iter()
+        .any(|unsettled| unsettled.response_id == response_journal::UNKNOWN);
+    if knows_all {
+        forget_unstarted(records, &under_way)?;
+    }
     let observed = observe(records, &under_way)?;
     let detail = Detail {
         id: &under_way.response_id,

@@ -871,6 +871,34 @@ fn a_reseal_of_the_log_forgets_no_apply() {
 }
 
 #[test]
+fn no_file_holds_a_secret_that_a_command_line_or_a_reason_quotes() {
+    let secret = "hunter2-hunter2";
+    let mut quoted = shell("quoted", "true");
+    quoted["argv"] = json!(["/bin/echo", secret]);
+    quoted["environment"] = json!(["HANDED"]);
+    quoted["changes"] = json!(["x"]);
+    let workspace = with_actions(&json!([shell("fails", "false"), quoted]));
+    // Where the document itself quotes it, that is not ours to mend.
+    let ran = |arguments: &[&str]| -> Ran {
+        let mut command = workspace.command(arguments);
+        command.env("HANDED", secret).env("MY_TOKEN", secret);
+        command.output().unwrap().into()
+    };
+    ran(&["respond"]).exits(0);
+    ran(&["respond", "--apply"]).exits(1);
+    ran(&["brake", "engage", "--reason", secret]).exits(0);
+    ran(&["brake", "reset", "--reason", secret]).exits(0);
+    ran(&["kill", "on", "--reason", secret]).exits(0);
+    for (file, bytes) in workspace.snapshot() {
+        if file.ends_with("responses.json") {
+            continue;
+        }
+        let found = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
+        assert!(!found, "{}", file.display());
+    }
+}
+
+#[test]
 fn what_an_action_is_handed_is_a_secret_and_so_is_a_reason_that_names_it() {
     let mut action = shell("print", "printf '%s' \"$PLAIN_NAME\"");
     action["environment"] = json!(["PLAIN_NAME"]);

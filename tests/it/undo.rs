@@ -635,3 +635,113 @@ fn what_was_kept_is_not_pruned_while_the_kill_switch_is_on() {
         .exits(3);
     assert_eq!(list(&workspace).len(), 1);
 }
+
+const JOURNAL: &str = "state/policy_response_journal.jsonl";
+
+fn reseal(workspace: &Workspace, journal: &str) -> Ran {
+    workspace.program(&["audit", "reseal", "--journal", journal, "--reason", "test"])
+}
+
+/// The reasons of the closed gates.
+fn closed(workspace: &Workspace) -> Vec<String> {
+    let preview = workspace.program(&["respond"]).exits(0).json();
+    let gates = preview["gates"].as_array().unwrap().iter();
+    gates
+        .filter_map(|gate| gate["reason"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_record_that_somebody_put_back_leaves_two_documented_ways_on() {
+    for by_reseal in [true, false] {
+        let workspace = with_action("echo x >> data/a");
+        let files = [
+            JOURNAL,
+            "state/policy_response_log.jsonl",
+            "state/journal_heads.json",
+        ];
+        apply(&workspace);
+        let earlier: Vec<_> = files.iter().map(|file| workspace.bytes(file)).collect();
+        workspace.program(&["run"]).exits(0);
+        apply(&workspace);
+        for (file, bytes) in files.iter().zip(&earlier) {
+            workspace.write(file, bytes);
+        }
+        assert!(closed(&workspace).is_empty() || closed(&workspace) == ["already_applied"]);
+        let ran = workspace.program(&["audit", "verify"]).exits(5);
+        assert!(
+            ran.stderr.contains("remove state/journal_verified.json"),
+            "{}",
+            ran.stderr
+        );
+        workspace.program(&["doctor"]).exits(5);
+        if by_reseal {
+            reseal(&workspace, JOURNAL).exits(0);
+            reseal(&workspace, "state/policy_response_log.jsonl").exits(0);
+        } else {
+            std::fs::remove_file(workspace.file("state/journal_verified.json")).unwrap();
+        }
+        workspace.program(&["audit", "verify"]).exits(0);
+        workspace.program(&["run"]).exits(0);
+        let ran = workspace.program(&["respond", "--apply"]);
+        assert!(!ran.stdout.contains("journal_broken"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_reseal_of_a_journal_that_is_gone_or_cut_forgets_no_unknown_outcome() {
+    for cut in [true, false] {
+        let workspace = with_action("echo half > data/a; echo on > made/out_started; sleep 60");
+        kill_in_the_action(&workspace);
+        wait_until("the action is gone", || {
+            workspace
+                .program(&["status"])
+                .stderr
+                .contains("RESPONSE_INTERRUPTED")
+        });
+        if cut {
+            let first = workspace.read(JOURNAL).lines().next().unwrap().to_owned();
+            workspace.write(JOURNAL, format!("{first}\n"));
+        } else {
+            std::fs::remove_file(workspace.file(JOURNAL)).unwrap();
+        }
+        reseal(&workspace, JOURNAL).exits(0);
+        assert!(closed(&workspace).contains(&"outcome_unknown".to_owned()));
+        workspace
+            .program(&["respond", "--apply", "--again", "--reason", "test"])
+            .exits(3);
+        let status = workspace.program(&["status"]).exits(0);
+        assert!(status.stderr.contains("undo accept"), "{}", status.stderr);
+        for id in ["unknown", &list(&workspace)[0].0] {
+            workspace.program(&["undo", "accept", id, "--reason", "looked"]);
+        }
+        assert!(!closed(&workspace).contains(&"outcome_unknown".to_owned()));
+    }
+}
+
+#[test]
+fn a_response_whose_beginning_is_lost_can_be_let_stand() {
+    let workspace = with_action("echo half > data/a; echo on > made/out_started; sleep 60");
+    kill_in_the_action(&workspace);
+    wait_until("the action is gone", || {
+        workspace
+            .program(&["status"])
+            .stderr
+            .contains("RESPONSE_INTERRUPTED")
+    });
+    let text = workspace
+        .read(JOURNAL)
+        .replacen("response_begun", "response_gone", 1);
+    workspace.write(JOURNAL, text);
+    reseal(&workspace, JOURNAL).exits(0);
+    let (id, _) = list(&workspace).remove(0);
+    workspace
+        .program(&["undo", "accept", &id, "--reason", "looked"])
+        .exits(0);
+    assert!(
+        !closed(&workspace).contains(&"outcome_unknown".to_owned()),
+        "{:?}",
+        closed(&workspace)
+    );
+}
