@@ -43,6 +43,8 @@ pub struct End {
     pub looked_at: usize,
     /// True where the last chained line is the first one.
     pub begins: bool,
+    /// True where lines are signed and there is no key to check them, or to go on, with.
+    pub unchecked: bool,
 }
 
 /// Why somebody looks at the end.
@@ -175,21 +177,22 @@ fn follows(line: &[u8], after: &Successor, place: &mut usize) -> Option<(Head, D
     let begin = *place + members.len();
     let prev = std::str::from_utf8(line.get(begin..begin + 64)?).ok()?;
     let prev = Digest::parse(prev)?;
-    // A line that begins a journal says so right behind these members, or at its very end.
-    let behind = line.get(begin + 64..)?;
-    let end = behind.get(behind.len().saturating_sub(BEGINNING)..)?;
-    let near = behind.get(..BEGINNING.min(behind.len()))?;
-    let says = |part: &[u8], member: &[u8]| memmem::find(part, member).is_some();
-    if says(near, b"\"segment\":") || says(near, b"\"adopted\":") || says(end, b"\"adopted\":") {
+    if begins_a_journal(line.get(begin + 64..)?) {
         return None;
     }
     let sha256 = Digest::of(line);
     (sha256 == after.prev).then_some((Head { seq, sha256 }, prev))
 }
 
-/// How far from these places a member can stand that begins a journal: a number and a signature are
-/// shorter.
-const BEGINNING: usize = 120;
+/// True where what stands behind a line's `prev` says that the line begins a journal: right there, or
+/// as the last member but for a signature.
+fn begins_a_journal(behind: &[u8]) -> bool {
+    let body = signing::without_signature(behind);
+    let last = memchr::memrchr(b',', body).and_then(|comma| body.get(comma..));
+    behind.starts_with(b"\",\"segment\":")
+        || behind.starts_with(b"\",\"adopted\":")
+        || last.is_some_and(|member| member.starts_with(b",\"adopted\":"))
+}
 
 impl Walk<'_> {
     fn back_to(&mut self, input: &InputFile, on_line: &mut dyn FnMut(&[u8])) -> Checked<()> {
@@ -311,8 +314,11 @@ impl Walk<'_> {
             ));
         }
         match signature {
-            Signature::Unchecked if self.question.purpose == Purpose::Append => {
-                self.refusal = Some(findings::secret_missing(self.question.file));
+            Signature::Unchecked => {
+                self.end.unchecked = true;
+                if self.question.purpose == Purpose::Append {
+                    self.refusal = Some(findings::secret_missing(self.question.file));
+                }
             }
             Signature::Wrong => {
                 self.problems

@@ -124,6 +124,22 @@ pub fn problem(
     }
 }
 
+/// What stands in the way of going on with a journal: a problem at its end, or signed lines and no
+/// key. `None` where nothing does.
+pub fn obstacle(
+    workspace: &Workspace,
+    file: &str,
+    recorded: Option<Head>,
+    key: Option<&SigningKey>,
+    purpose: Purpose,
+) -> Checked<Option<Diagnostic>> {
+    Ok(match inspect(workspace, file, recorded, key, purpose)? {
+        Found::Whole(end) if end.unchecked => Some(*findings::secret_missing(file)),
+        Found::Whole(_) => None,
+        Found::Broken(mut problems) => Some(problems.swap_remove(0)),
+    })
+}
+
 /// Hands out the lines of a journal from the last one back, while `each` says true. Where a reseal
 /// began it, the lines of the sealed segment before follow, once they are known to be what it names.
 pub fn back(workspace: &Workspace, file: &str, mut each: impl FnMut(&[u8]) -> bool) -> Checked<()> {

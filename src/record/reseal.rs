@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::journal::{self, Inspection, Purpose};
+use super::journal::{self, Inspection};
 use super::line::{self, Chained, Head, Segment, VERSION};
 use super::response_journal::{self, Standing};
 use super::signing::{self, Signature, SigningKey};
@@ -178,10 +178,7 @@ impl Keeper {
         file: &str,
         key: Option<&SigningKey>,
     ) -> Checked<()> {
-        let look = Purpose::Since {
-            lines: 1,
-            verified: verified::head_of(workspace, file, key),
-        };
+        let look = verified::since(workspace, file, key, 1);
         let broken = match self {
             Self::State(Err(_)) | Self::Heads(Err(_)) => return Ok(()),
             Self::State(Ok(state)) => {

@@ -94,6 +94,14 @@ pub fn check(line: &[u8], key: Option<&SigningKey>) -> Signature {
     }
 }
 
+/// A line, or its end, without its closing brace and the signature's member, where it has one.
+pub fn without_signature(line: &[u8]) -> &[u8] {
+    match split(line) {
+        Some((body, _)) => body,
+        None => line.strip_suffix(b"}").unwrap_or(line),
+    }
+}
+
 /// The signed bytes but for their closing brace, and the signature's digits.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (body, member) = line.split_at_checked(line.len().checked_sub(MEMBER_LENGTH)?)?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::Purpose;
 use super::line;
 use super::signing::{self, Signature};
 use super::{Head, LINE_LIMIT, Records, SigningKey};
@@ -28,6 +29,14 @@ struct Raw {
 /// The head up to which a journal was verified; `None` where nobody knows.
 pub fn head_of(workspace: &Workspace, file: &str, key: Option<&SigningKey>) -> Option<Head> {
     load(workspace, key)?.get(file).copied()
+}
+
+/// A look at the last `lines` of a journal at least, and back to where it was verified before.
+pub fn since(workspace: &Workspace, file: &str, key: Option<&SigningKey>, lines: usize) -> Purpose {
+    Purpose::Since {
+        lines,
+        verified: head_of(workspace, file, key),
+    }
 }
 
 fn load(workspace: &Workspace, key: Option<&SigningKey>) -> Option<BTreeMap<String, Head>> {

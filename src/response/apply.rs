@@ -153,6 +153,13 @@ pub struct Report {
     pub fix_branch: Option<String>,
     /// Every gate, open or closed.
     pub gates: Vec<Gate>,
+    /// For the log: the operator's words, and whether anybody stood by.
+    #[serde(skip)]
+    forced: Word,
+    #[serde(skip)]
+    again: Word,
+    #[serde(skip)]
+    unattended: bool,
 }
 
 /// One apply on its way.
@@ -356,25 +363,6 @@ fn carry_out(
     };
     let mut results: Vec<ActionResult> = Vec::new();
     for (index, planned) in response.plan.actions.iter().enumerate() {
-        if launch.is_cancelled() {
-            results.push(step::not_started(
-                planned,
-                launch.secrets,
-                "not started: a signal asked to end",
-            ));
-            continue;
-        }
-        let failed = results
-            .iter()
-            .any(|result| !result.success && !result.skipped);
-        if failed && planned.changes_files() {
-            results.push(step::not_started(
-                planned,
-                launch.secrets,
-                "an earlier action failed",
-            ));
-            continue;
-        }
         let step = step::Step {
             operator,
             response_id: &response.id,
@@ -384,6 +372,17 @@ fn carry_out(
             lock: &lock,
             question: &question,
         };
+        let failed = results
+            .iter()
+            .any(|result| !result.success && !result.skipped);
+        if launch.is_cancelled() {
+            results.push(step.left_out("not started: a signal asked to end"));
+            continue;
+        }
+        if failed && planned.changes_files() {
+            results.push(step.left_out("an earlier action failed"));
+            continue;
+        }
         match step.run() {
             Ok(result) => results.push(result),
             Err(finding) => {
@@ -392,7 +391,7 @@ fn carry_out(
                     "could not be recorded, so nobody knows: {}",
                     finding.message
                 );
-                results.push(step::not_started(planned, launch.secrets, &why));
+                results.push(step.left_out(&why));
                 findings.push(*finding);
                 break;
             }

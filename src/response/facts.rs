@@ -13,7 +13,8 @@ use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
-    Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, verified,
+    Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
+    verified,
 };
 use crate::safeguard::{brake, kill_switch, trust_guard, unlocks};
 use crate::signals::{Outcome, ReadContext, Reading, Value, responses, trust};
@@ -230,10 +231,7 @@ fn unsettled(question: &Question<'_>, plan: &Plan) -> Fact<Vec<String>> {
 fn purpose(question: &Question<'_>, file: &str) -> Purpose {
     match question.depth {
         Depth::End => Purpose::Look { lines: LOOK_BACK },
-        Depth::SinceVerified => Purpose::Since {
-            lines: LOOK_BACK,
-            verified: verified::head_of(question.workspace, file, question.key),
-        },
+        Depth::SinceVerified => verified::since(question.workspace, file, question.key, LOOK_BACK),
     }
 }
 
@@ -242,19 +240,19 @@ fn journals(
     end: Checked<(JournalTail, Option<StoredState>)>,
 ) -> Fact<String> {
     let Question { workspace, key, .. } = *question;
-    let (tail, state) = end.map_err(said)?;
+    let (tail, _) = end.map_err(said)?;
     // What could not be appended to could not record a response either.
-    journal::inspect(workspace, state.as_ref(), key, Purpose::Append).map_err(said)?;
+    if tail.end.unchecked {
+        return Err(said(findings::secret_missing(STATE_JOURNAL)));
+    }
     for (file, head) in heads::of_all(workspace, None).map_err(said)? {
         if file == STATE_JOURNAL {
             continue;
         }
         let purpose = purpose(question, &file);
-        for purpose in [purpose, Purpose::Append] {
-            let found = ledger::problem(workspace, &file, head, key, purpose).map_err(said)?;
-            if let Some(problem) = found {
-                return Err(said(Box::new(problem)));
-            }
+        let found = ledger::obstacle(workspace, &file, head, key, purpose).map_err(said)?;
+        if let Some(problem) = found {
+            return Err(said(Box::new(problem)));
         }
     }
     Ok(format!(

@@ -125,11 +125,13 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
         user,
     };
     let is_undo = under_way.undo_of.is_some();
+    let told = if is_undo {
+        Told::default()
+    } else {
+        told(records.workspace, &under_way.response_id)?
+    };
     // Where nobody can read any more how it began, it can't get its line: then this event ends it.
-    let begins = is_undo
-        || told(records.workspace, &under_way.response_id)?
-            .begun
-            .is_some();
+    let begins = is_undo || told.begun.is_some();
     // An undo without its file had changed nothing yet.
     let unknown = under_way
         .action
@@ -148,8 +150,8 @@ pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option
             under_way.action = None;
         }
     })?;
-    if !is_undo {
-        write_line(records, at, &under_way)?;
+    if let Some(begun) = told.begun {
+        write_line(records, at, &under_way, &begun, &told.results)?;
     }
     Ok(Some(cut_off))
 }
@@ -260,11 +262,13 @@ struct Line {
 }
 
 /// Writes the line of the log that the response itself could not write any more: it counts.
-fn write_line(records: Records<'_>, at: Timestamp, under_way: &UnderWay) -> Checked<()> {
-    let told = told(records.workspace, &under_way.response_id)?;
-    let Some(begun) = told.begun else {
-        return Ok(());
-    };
+fn write_line(
+    records: Records<'_>,
+    at: Timestamp,
+    under_way: &UnderWay,
+    begun: &Begun,
+    results: &[ActionResult],
+) -> Checked<()> {
     let line = LogLine {
         response_id: &under_way.response_id,
         timestamp: at,
@@ -272,8 +276,8 @@ fn write_line(records: Records<'_>, at: Timestamp, under_way: &UnderWay) -> Chec
         mode: "apply",
         safety_gates_passed: true,
         actions_planned: begun.actions.len(),
-        actions_succeeded: told.results.iter().filter(|result| result.success).count(),
-        results: &told.results,
+        actions_succeeded: results.iter().filter(|result| result.success).count(),
+        results,
         blocked: false,
         reason: None,
         gates: Vec::new(),

@@ -25,7 +25,6 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::copy::fingerprint;
 use crate::fs::{Fingerprint, Workspace};
 use crate::ids::Digest;
-use crate::record::journal::Purpose;
 use crate::record::{LOOK_BACK, RESPONSE_JOURNAL, Records, heads, ledger, verified};
 use crate::time::Timestamp;
 
@@ -188,23 +187,12 @@ fn check_journal(records: Records<'_>) -> Checked<()> {
     let head = heads::load(records.workspace)?
         .get(RESPONSE_JOURNAL)
         .copied();
-    let purpose = Purpose::Since {
-        lines: LOOK_BACK,
-        verified: verified::head_of(records.workspace, RESPONSE_JOURNAL, records.key),
-    };
-    for purpose in [purpose, Purpose::Append] {
-        let found = ledger::problem(
-            records.workspace,
-            RESPONSE_JOURNAL,
-            head,
-            records.key,
-            purpose,
-        )?;
-        if let Some(problem) = found {
-            return Err(Box::new(problem));
-        }
+    let Records { workspace, key, .. } = records;
+    let purpose = verified::since(workspace, RESPONSE_JOURNAL, key, LOOK_BACK);
+    match ledger::obstacle(workspace, RESPONSE_JOURNAL, head, key, purpose)? {
+        Some(problem) => Err(Box::new(problem)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The undo files of a response in the order of its actions, each held against the journal. One of

@@ -68,6 +68,9 @@ fn report(response: Response, results: Vec<ActionResult>, at: Timestamp, user: &
         user: user.to_owned(),
         fix_branch: None,
         gates: response.gates,
+        forced: response.forced,
+        again: response.again,
+        unattended: response.unattended,
     }
 }
 
@@ -80,7 +83,6 @@ pub(super) fn block(
     at: Timestamp,
     findings: &mut Vec<Diagnostic>,
 ) -> Report {
-    let words = Words::of(&response);
     let report = blocked_report(response, at, operator.user);
     let reason = report.reason.clone().unwrap_or_default();
     let text = BlockedReport {
@@ -97,7 +99,7 @@ pub(super) fn block(
     let written = [
         write_report(records, BLOCKED_REPORT, &text),
         set_marker(records, &format!("BLOCKED {at} reason: {reason}")),
-        ledger::append(records, RESPONSE_LOG, &line(&report, &words, None)).map(drop),
+        ledger::append(records, RESPONSE_LOG, &line(&report, None)).map(drop),
     ];
     findings.extend(
         written
@@ -108,24 +110,7 @@ pub(super) fn block(
     report
 }
 
-/// The operator's words, kept apart from the report.
-struct Words {
-    forced: Option<String>,
-    again: Option<String>,
-    unattended: bool,
-}
-
-impl Words {
-    fn of(response: &Response) -> Self {
-        Self {
-            forced: response.forced.clone(),
-            again: response.again.clone(),
-            unattended: response.unattended,
-        }
-    }
-}
-
-fn line<'a>(report: &'a Report, words: &'a Words, failure: Option<Digest>) -> LogLine<'a> {
+fn line(report: &Report, failure: Option<Digest>) -> LogLine<'_> {
     LogLine {
         response_id: &report.response_id,
         timestamp: report.timestamp,
@@ -142,9 +127,9 @@ fn line<'a>(report: &'a Report, words: &'a Words, failure: Option<Digest>) -> Lo
         plan: report.plan,
         decision: report.decision,
         user: &report.user,
-        unattended: words.unattended,
-        forced: words.forced.as_deref(),
-        again: words.again.as_deref(),
+        unattended: report.unattended,
+        forced: report.forced.as_deref(),
+        again: report.again.as_deref(),
         failure,
         branch: report.fix_branch.as_deref(),
     }
@@ -157,7 +142,6 @@ pub(super) fn end(
     results: Vec<ActionResult>,
     findings: &mut Vec<Diagnostic>,
 ) -> Report {
-    let words = Words::of(&response);
     let begun_at = response.begun_at;
     let mut report = report(response, results, begun_at, operator.user);
     let recorded = operator.record(|records, at| {
@@ -166,7 +150,7 @@ pub(super) fn end(
         if let Some(failure) = failure {
             leave_diagnostics(records, &mut report, failure, findings);
         }
-        ledger::append(records, RESPONSE_LOG, &line(&report, &words, failure))?;
+        ledger::append(records, RESPONSE_LOG, &line(&report, failure))?;
         // So that nobody has to look for that line.
         settle::note_end(records, at, operator.user, &report.response_id)?;
         // What was verified when it began, and its own lines.
@@ -210,18 +194,13 @@ fn leave_diagnostics(
     failure: Digest,
     findings: &mut Vec<Diagnostic>,
 ) {
-    let made = ongoing_or_new(records, report, failure);
-    match made {
-        Ok(Some(branch)) => report.fix_branch = Some(branch),
-        Ok(None) => {
-            let written = write_report(records, FAILURE_REPORT, &*report);
-            findings.extend(written.err().map(|finding| *finding));
-        }
-        Err(finding) => {
-            findings.push(*finding);
-            let written = write_report(records, FAILURE_REPORT, &*report);
-            findings.extend(written.err().map(|finding| *finding));
-        }
+    report.fix_branch = ongoing_or_new(records, report, failure).unwrap_or_else(|finding| {
+        findings.push(*finding);
+        None
+    });
+    if report.fix_branch.is_none() {
+        let written = write_report(records, FAILURE_REPORT, &*report);
+        findings.extend(written.err().map(|finding| *finding));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::response::facts::{self, Depth, Question, Survey};
 use crate::response::gates;
 use crate::response::log::{self, ActionResult};
 use crate::response::plan::{PlannedAction, Work};
-use crate::response::process::{self, Ended, Finished, Job, Secrets};
+use crate::response::process::{self, Ended, Finished, Job};
 use crate::response::touched::{self, Before, UNDO_DIR};
 use crate::response::undo::file::{FileChange, Outcome, UndoFile};
 use crate::safeguard::kill_switch;
@@ -75,28 +75,20 @@ impl Step<'_> {
     /// Runs the action; fails where that could not be recorded.
     pub(super) fn run(&self) -> Checked<ActionResult> {
         if let Some(closed) = kill_switch::closed(self.operator.workspace) {
-            return Ok(not_started(
-                self.planned,
-                self.launch.secrets,
-                &closed.message,
-            ));
+            return Ok(self.left_out(&closed.message));
         }
         if let Some(until) = self.cooling_until()? {
             let text = format!("not started: in its cooldown until {}", until.human());
             return Ok(ActionResult {
                 skipped: true,
-                ..not_started(self.planned, self.launch.secrets, &text)
+                ..self.left_out(&text)
             });
         }
         // What is kept may be large: nobody else waits for it.
         let before = match self.look_before() {
             Ok(before) => before,
             Err(finding) if is_about_files(&finding) => {
-                return Ok(not_started(
-                    self.planned,
-                    self.launch.secrets,
-                    &format!("not started: {finding}"),
-                ));
+                return Ok(self.left_out(&format!("not started: {finding}")));
             }
             Err(finding) => return Err(finding),
         };
@@ -111,18 +103,32 @@ impl Step<'_> {
         })?;
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(why) => {
-                return Ok(not_started(
-                    self.planned,
-                    self.launch.secrets,
-                    &format!("not started: {why}"),
-                ));
-            }
+            Err(why) => return Ok(self.left_out(&format!("not started: {why}"))),
         };
         let finished = self.start(prepared.at);
         let found = self.look_after(&prepared.before)?;
         self.operator
             .record(|records, at| self.conclude(records, at, prepared, finished, found))
+    }
+
+    /// The result of the action as one that was not started, and why it was not.
+    pub(super) fn left_out(&self, why: &str) -> ActionResult {
+        ActionResult {
+            action: self.planned.action.clone(),
+            command: self.launch.secrets.redact(&self.planned.command),
+            success: false,
+            reversible: self.planned.reversible,
+            undo_instruction: None,
+            stdout: String::new(),
+            stderr: String::new(),
+            duration: 0.0,
+            class: self.planned.class,
+            started: false,
+            ended: why.to_owned(),
+            skipped: false,
+            pre_state: None,
+            post_state: None,
+        }
     }
 
     /// The first of the gates that speak for the whole of an apply which was closed since it began.
@@ -383,7 +389,6 @@ impl Step<'_> {
         }
         ActionResult {
             // What could not be ended may still be changing things.
-            command: self.launch.secrets.redact(&self.planned.command),
             success: finished.ended == Ended::Exited(0) && !finished.survivors,
             started: !matches!(finished.ended, Ended::NotStarted(_)),
             stdout: finished.stdout,
@@ -392,7 +397,7 @@ impl Step<'_> {
             undo_instruction: self.undo_instruction(),
             pre_state,
             post_state,
-            ..not_started(self.planned, self.launch.secrets, &ended)
+            ..self.left_out(&ended)
         }
     }
 }
@@ -421,24 +426,4 @@ fn is_about_files(finding: &Diagnostic) -> bool {
         finding.code,
         Code::LinkRefused | Code::FileNotRegular | Code::FileUnreadable
     )
-}
-
-/// The result of an action that was not started.
-pub(super) fn not_started(planned: &PlannedAction, secrets: &Secrets, why: &str) -> ActionResult {
-    ActionResult {
-        action: planned.action.clone(),
-        command: secrets.redact(&planned.command),
-        success: false,
-        reversible: planned.reversible,
-        undo_instruction: None,
-        stdout: String::new(),
-        stderr: String::new(),
-        duration: 0.0,
-        class: planned.class,
-        started: false,
-        ended: why.to_owned(),
-        skipped: false,
-        pre_state: None,
-        post_state: None,
-    }
 }
