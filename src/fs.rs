@@ -23,6 +23,15 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 
+/// The form of the small JSON files that the product writes: indented by two blanks, ended by a
+/// newline.
+pub fn pretty<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    // Serialising to memory fails for maps with keys that are no text alone; there are none.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
 /// The directory that holds the files of CONTRACT.md.
 #[derive(Debug, Clone)]
 pub struct Workspace {

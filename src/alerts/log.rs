@@ -72,9 +72,7 @@ pub fn append(
     tail: &Tail,
     retry: &RetryDelays,
 ) -> Checked<()> {
-    retry
-        .retry(|| write::make_directory(workspace, DIRECTORY))
-        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    retry.retry(|| write::make_directory(workspace, DIRECTORY))?;
     chain::move_torn_aside(workspace, FILE, &tail.end, retry)?;
     // Serialising to memory fails for maps with keys that are no text alone; there are none.
     let lines: Vec<String> = events
@@ -91,5 +89,5 @@ pub fn append(
         &tail.end,
         retry,
     )
-    .map_err(|error| Box::new(error.into_diagnostic()))
+    .map_err(Into::into)
 }

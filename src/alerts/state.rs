@@ -130,8 +130,7 @@ pub fn store(workspace: &Workspace, state: &AlertState) -> Result<(), WriteError
         ..state.clone()
     };
     // Serialising to memory fails for maps with keys that are no text alone; there are none.
-    let mut bytes = serde_json::to_vec_pretty(&state).unwrap_or_default();
-    bytes.push(b'\n');
+    let bytes = crate::fs::pretty(&state);
     write::replace_rarely(workspace, FILE, &bytes)
 }
 

@@ -169,7 +169,7 @@ impl Telling<'_> {
         }
         self.retry
             .retry(|| state::store(self.workspace, &state))
-            .map_err(|error| Box::new(error.into_diagnostic()))
+            .map_err(Into::into)
     }
 }
 

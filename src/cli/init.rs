@@ -129,8 +129,7 @@ fn write_starters(
             .replace("{{TIME}}", &at.to_string())
             .replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
             .replace("{{COMMIT}}", env!("POLICY_ORCHESTRATOR_COMMIT"));
-        let made = write::create_new(workspace, file, text.as_bytes())
-            .map_err(|error| Box::new(error.into_diagnostic()))?;
+        let made = write::create_new(workspace, file, text.as_bytes())?;
         if made {
             done.written.push(file);
         } else {

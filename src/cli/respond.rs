@@ -201,7 +201,7 @@ fn dry_run(
     let bytes = preview.to_bytes();
     retry
         .retry(|| write::replace_rarely(workspace, preview::FILE, &bytes))
-        .map_err(|error| Box::new(error.into_diagnostic()))?;
+        .map_err(Box::<Diagnostic>::from)?;
     match context.format() {
         Format::Json => context.output.result_bytes(&bytes)?,
         Format::Human => context.output.result(&human_preview(context, &preview))?,

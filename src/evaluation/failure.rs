@@ -201,9 +201,7 @@ impl Failure {
             reasons: decision.map_or(&[], |decision| &decision.reasons),
             errors: &self.errors,
         };
-        let mut bytes = serde_json::to_vec_pretty(&report).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+        crate::fs::pretty(&report)
     }
 }
 
@@ -252,7 +250,7 @@ pub(super) fn undecided(workspace: &Workspace, finding: Diagnostic, at: Timestam
 fn write_report(workspace: &Workspace, report: &[u8]) -> Checked<()> {
     let written = write::make_directory(workspace, "reports")
         .and_then(|()| write::replace_rarely(workspace, FAILURE_FILE, report));
-    written.map_err(|error| Box::new(error.into_diagnostic()))
+    written.map_err(Into::into)
 }
 
 /// A digest of what failed that stays the same while the failure goes on: which findings, and

@@ -7,7 +7,7 @@ use super::failure::{self, Earlier, Failure};
 use super::{Ending, Evaluated, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::read::read_own;
-use crate::fs::{RetryDelays, Workspace, WriteError, write};
+use crate::fs::{RetryDelays, Workspace, write};
 use crate::ids::Digest;
 use crate::policy::Policy;
 use crate::record::journal::{self, JournalTail};
@@ -123,7 +123,7 @@ fn write(
         failure: mark.as_ref(),
     };
     let line = line::to_bytes(entry, link, ground.options.key.as_ref());
-    journal::append(workspace, &line, tail, retry).map_err(shown)?;
+    journal::append(workspace, &line, tail, retry)?;
     let head = Head {
         seq: link.seq,
         sha256: Digest::of(&line),
@@ -149,9 +149,7 @@ fn write(
 /// The state file, and then the marker.
 fn publish(ground: &Ground<'_>, state: &[u8], marker: &Marker) -> Checked<()> {
     let retry = &ground.options.retry;
-    retry
-        .retry(|| write::replace(ground.workspace, state::FILE, state))
-        .map_err(shown)?;
+    retry.retry(|| write::replace(ground.workspace, state::FILE, state))?;
     marker::publish(ground.workspace, marker, retry)
 }
 
@@ -161,10 +159,6 @@ fn marker(ground: &Ground<'_>, ending: Ending) -> Marker {
         Ending::Done => Marker::updated(at, &ground.decision.level),
         _ => Marker::failed(at),
     }
-}
-
-fn shown(error: WriteError) -> Box<Diagnostic> {
-    Box::new(error.into_diagnostic())
 }
 
 /// A write failed for good. Nothing older is lost; the diagnostics go where they can.
@@ -209,7 +203,7 @@ fn remove_left_over(workspace: &Workspace) -> Checked<()> {
     RARE_TEMPORARIES
         .into_iter()
         .try_for_each(|temporary| write::remove_temporary(workspace, temporary))
-        .map_err(shown)
+        .map_err(Into::into)
 }
 
 /// Keeps the policy document under its digest before a line names it.
@@ -223,5 +217,5 @@ fn keep_policy(workspace: &Workspace, policy: &Policy, retry: &RetryDelays) -> C
         write::make_directory(workspace, POLICIES_DIR)?;
         write::replace_by_way_of(workspace, &name, POLICY_TEMPORARY, policy.document())
     };
-    retry.retry(keep).map_err(shown)
+    retry.retry(keep).map_err(Into::into)
 }

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::read::InputFile;
 use super::write::Copying;
-use super::{Opened, Workspace, WriteError};
+use super::{Opened, Workspace};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::ids::Digest;
 
@@ -148,10 +148,9 @@ fn transfer(
     temporary: &str,
     (mode, owner): (u32, Option<[u32; 2]>),
 ) -> Checked<Digest> {
-    let failed = |error: WriteError| Box::new(error.into_diagnostic());
-    let mut copying = Copying::begin(workspace, to, temporary).map_err(failed)?;
+    let mut copying = Copying::begin(workspace, to, temporary)?;
     let sha256 = pass(input, &mut |part| copying.file().write_all(part))?;
-    copying.finish(mode, owner).map_err(failed)?;
+    copying.finish(mode, owner)?;
     Ok(sha256)
 }
 

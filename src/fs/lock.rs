@@ -63,7 +63,7 @@ impl WorkspaceLock {
         retry: &RetryDelays,
     ) -> Checked<Self> {
         let opened = retry.retry(|| open(workspace, LOCK_FILE));
-        let mut file = opened.map_err(|error| Box::new(error.into_diagnostic()))?;
+        let mut file = opened?;
         let begin = Instant::now();
         let mut told = false;
         loop {
@@ -112,7 +112,7 @@ impl ApplyLock {
         retry: &RetryDelays,
     ) -> Checked<Result<Self, String>> {
         let opened = retry.retry(|| open(workspace, APPLY_LOCK_FILE));
-        let mut file = opened.map_err(|error| Box::new(error.into_diagnostic()))?;
+        let mut file = opened?;
         let begin = Instant::now();
         loop {
             match file.try_lock() {

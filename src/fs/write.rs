@@ -40,6 +40,13 @@ pub struct WriteError {
     pub not_durable: bool,
 }
 
+/// What a caller that shows findings makes of it.
+impl From<WriteError> for Box<Diagnostic> {
+    fn from(error: WriteError) -> Self {
+        Self::new(error.into_diagnostic())
+    }
+}
+
 impl WriteError {
     pub(super) fn new(file: &str, step: &'static str, source: io::Error) -> Self {
         Self {

@@ -516,7 +516,7 @@ pub fn move_torn_aside(
         write::append(workspace, &aside, &bytes, length)
     });
     let moved = moved.and_then(|()| retry.retry(|| write::cut(workspace, file, torn)));
-    moved.map_err(|error| Box::new(error.into_diagnostic()))
+    moved.map_err(Into::into)
 }
 
 /// Where an unfinished last line of `file` is moved.

@@ -55,12 +55,11 @@ pub fn load(workspace: &Workspace) -> Checked<BTreeMap<String, Head>> {
 pub fn store(records: Records<'_>, file: &str, head: Head) -> Checked<()> {
     let mut all = load(records.workspace)?;
     all.insert(file.to_owned(), head);
-    let mut bytes = serde_json::to_vec_pretty(&all).unwrap_or_default();
-    bytes.push(b'\n');
+    let bytes = crate::fs::pretty(&all);
     records
         .retry
         .retry(|| write::replace_rarely(records.workspace, HEADS_FILE, &bytes))
-        .map_err(|error| Box::new(error.into_diagnostic()))
+        .map_err(Into::into)
 }
 
 /// Every journal that can be in the workspace, with its recorded head: the known ones, and then what

@@ -75,8 +75,7 @@ pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Chec
     if bytes.len() as u64 >= LINE_LIMIT {
         return Err(findings::too_much(file, bytes.len()));
     }
-    chain::append(workspace, file, &bytes, &end, retry)
-        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    chain::append(workspace, file, &bytes, &end, retry)?;
     let head = Head {
         seq,
         sha256: Digest::of(&bytes),

@@ -224,7 +224,7 @@ pub fn publish(workspace: &Workspace, marker: &Marker, retry: &RetryDelays) -> C
         attempt(workspace, marker)
             .map_or_else(|finding| Ok(Err(finding)), |written| written.map(Ok))
     });
-    attempted.map_err(|error| Box::new(error.into_diagnostic()))?
+    attempted?
 }
 
 /// One attempt: the outer error is a file that can't be read, the inner one a write that may be

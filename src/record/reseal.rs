@@ -17,7 +17,7 @@ use super::{
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::write;
-use crate::fs::{InputFile, Opened, Workspace, WriteError};
+use crate::fs::{InputFile, Opened, Workspace};
 use crate::ids::Digest;
 use crate::time::Timestamp;
 
@@ -82,7 +82,6 @@ pub fn reseal(records: Records<'_>, request: Request<'_>) -> Checked<Resealed> {
         unsigned,
     } = request;
     let Records { workspace, key, .. } = records;
-    let written = |error: WriteError| Box::new(error.into_diagnostic());
     let keeper = Keeper::load(workspace, file);
     let signed = is_signed(workspace, file)?;
     if key.is_none() && signed && !unsigned {
@@ -116,11 +115,11 @@ pub fn reseal(records: Records<'_>, request: Request<'_>) -> Checked<Resealed> {
         sha256: Digest::of(&bytes),
     };
     bytes.push(b'\n');
-    write::replace_rarely(workspace, file, &bytes).map_err(written)?;
+    write::replace_rarely(workspace, file, &bytes)?;
     let state_moved = keeper.is_useless();
     if state_moved {
         let name = keeper.file();
-        write::rename(workspace, name, &format!("{name}.unreadable")).map_err(written)?;
+        write::rename(workspace, name, &format!("{name}.unreadable"))?;
     }
     if file != STATE_JOURNAL {
         heads::store(records, file, head)?;
@@ -275,8 +274,7 @@ fn seal(
             });
         }
     };
-    write::make_directory(workspace, SEGMENTS_DIR)
-        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    write::make_directory(workspace, SEGMENTS_DIR)?;
     let name = journal.rsplit('/').next().unwrap_or(journal);
     let stem = name.strip_suffix(".jsonl").unwrap_or(name);
     for count in 0..SEGMENTS_A_SECOND {
@@ -296,7 +294,7 @@ fn seal(
             Some(_) => write::link(workspace, journal, &file),
             None => write::rename(workspace, journal, &file),
         };
-        kept.map_err(|error| Box::new(error.into_diagnostic()))?;
+        kept?;
         return Ok(Segment {
             file: sha256.map(|_| file),
             sha256: sha256.unwrap_or_else(|| Digest::of(b"")),

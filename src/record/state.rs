@@ -167,9 +167,7 @@ pub fn to_bytes(content: Content<'_>) -> Vec<u8> {
         fix_branch: content.fix_branch,
         journal: content.journal,
     };
-    let mut bytes = serde_json::to_vec_pretty(&raw).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    crate::fs::pretty(&raw)
 }
 
 /// What a run needs of the state file before it: also that of the predecessor, which knows no

@@ -72,5 +72,5 @@ pub fn store(
     records
         .retry
         .retry(|| write::replace_rarely(records.workspace, FILE, &bytes))
-        .map_err(|error| Box::new(error.into_diagnostic()))
+        .map_err(Into::into)
 }

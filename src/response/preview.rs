@@ -125,8 +125,6 @@ impl Preview {
 
     /// The bytes of the file: JSON indented by two blanks, ended by a newline.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+        crate::fs::pretty(self)
     }
 }

@@ -90,8 +90,7 @@ struct Detail<'a> {
 /// The outcome first, then the line of the log: cut off between the two, this is done again for the
 /// line alone.
 pub fn settle(records: Records<'_>, at: Timestamp, user: &str) -> Checked<Option<Interrupted>> {
-    write::remove_temporary(records.workspace, touched::TEMPORARY)
-        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    write::remove_temporary(records.workspace, touched::TEMPORARY)?;
     let standing = response_journal::standing(records.workspace)?;
     let cut_off = interrupted(records.workspace, &standing)?;
     let Some(under_way) = standing.under_way else {
@@ -189,8 +188,7 @@ fn forget_unstarted(records: Records<'_>, under_way: &UnderWay) -> Checked<()> {
         if begun || undo.outcome != Outcome::Pending {
             continue;
         }
-        write::remove(records.workspace, &name)
-            .map_err(|error| Box::new(error.into_diagnostic()))?;
+        write::remove(records.workspace, &name)?;
     }
     Ok(())
 }

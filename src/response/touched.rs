@@ -40,9 +40,7 @@ pub fn keep(
     directory: &str,
     retry: &RetryDelays,
 ) -> Checked<Before> {
-    retry
-        .retry(|| write::make_directory(workspace, directory))
-        .map_err(|error| Box::new(error.into_diagnostic()))?;
+    retry.retry(|| write::make_directory(workspace, directory))?;
     let paths = listed(workspace, changes)?;
     let (files, stamps) = keep_all(workspace, paths.into_iter(), directory)?;
     Ok(Before {

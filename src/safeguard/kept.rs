@@ -43,9 +43,7 @@ impl KeptObject {
     /// The bytes of a file: JSON indented by two blanks, ended by a newline.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         // Serialising to memory fails for maps with keys that are no text alone; there are none.
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+        crate::fs::pretty(self)
     }
 }
 

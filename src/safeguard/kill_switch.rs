@@ -7,7 +7,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::state_file::shown;
 use super::{Ground, Request};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::lock::STATE_DIR;
@@ -190,7 +189,7 @@ fn set(request: &Request<'_>, bytes: &[u8], findings: &mut Vec<Diagnostic>) -> C
     let Err(error) = written else { return Ok(()) };
     // Half of a file is a switch that is on, too.
     if read(workspace) == Switch::Off {
-        return Err(shown(error));
+        return Err(error.into());
     }
     findings.push(error.into_diagnostic());
     Ok(())
@@ -218,7 +217,7 @@ pub fn turn_off(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
             .map_err(|finding| Box::new(finding.help(format!("the switch stays on; look at what stands there, remove it by hand (`rm -r {FILE}`), and turn the switch off again"))))?;
         outcome.head = Some(record(ground, "kill_off", reason, true)?);
         let removed = request.retry.retry(|| write::remove(workspace, FILE));
-        removed.map_err(shown)?;
+        removed?;
         Ok(outcome)
     })
 }

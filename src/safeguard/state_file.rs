@@ -5,7 +5,7 @@
 use super::kept::KeptObject;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
-use crate::fs::{RetryDelays, Workspace, WriteError, write};
+use crate::fs::{RetryDelays, Workspace, write};
 use crate::signals::json::Document;
 
 /// A file of the safeguards larger than this is none.
@@ -50,7 +50,7 @@ pub(super) fn keep_aside(workspace: &Workspace, file: &str, retry: &RetryDelays)
         write::remove(workspace, &second)?;
         write::link(workspace, file, &second)
     };
-    retry.retry(keep).map_err(shown)
+    retry.retry(keep).map_err(Into::into)
 }
 
 /// The warning for a file that was moved aside.
@@ -79,12 +79,7 @@ pub(super) fn replace(
         }
         write::replace_alike(workspace, file, bytes)
     };
-    retry.retry(replace).map_err(shown)
-}
-
-/// The finding for a write that failed.
-pub(super) fn shown(error: WriteError) -> Box<Diagnostic> {
-    Box::new(error.into_diagnostic())
+    retry.retry(replace).map_err(Into::into)
 }
 
 /// True for the finding of a write that failed.

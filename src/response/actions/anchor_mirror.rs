@@ -9,7 +9,7 @@ use super::anchor_chain::{self, Entry, chain_hash};
 use super::{Found, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
-use crate::fs::{WorkspaceLock, WriteError, write};
+use crate::fs::{WorkspaceLock, write};
 use crate::ids::Digest;
 
 /// What is mirrored, relative to the workspace.
@@ -62,20 +62,18 @@ pub(super) fn mirror(ground: Ground<'_>, _lock: &WorkspaceLock) -> Checked<Found
     ));
     let name = format!("mirrors/{}", entry.file);
     entries.push(entry);
-    let mut chain = serde_json::to_vec_pretty(&entries).unwrap_or_default();
-    chain.push(b'\n');
-    let written = |error: WriteError| Box::new(error.into_diagnostic());
+    let chain = crate::fs::pretty(&entries);
     let replace = |name: &str, bytes: &[u8]| {
         ground
             .retry
             .retry(|| write::replace(ground.workspace, name, bytes))
-            .map_err(written)
+            .map_err(Box::<Diagnostic>::from)
     };
-    write::make_directory(ground.workspace, "mirrors").map_err(written)?;
+    write::make_directory(ground.workspace, "mirrors")?;
     // The first mirror is undone to a chain without an entry.
     replace(BACKUP, former.as_deref().unwrap_or(b"[]\n"))?;
     let copy = || write::replace_by_way_of(ground.workspace, &name, TEMPORARY, &anchor);
-    ground.retry.retry(copy).map_err(written)?;
+    ground.retry.retry(copy)?;
     replace(anchor_chain::FILE, &chain)?;
     found.note(format!("the chain as it was is in {BACKUP}"));
     Ok(found)

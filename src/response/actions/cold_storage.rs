@@ -180,8 +180,5 @@ pub(super) fn log(ground: Ground<'_>, _lock: &WorkspaceLock, outcome: &Outcome) 
             std::fs::symlink_metadata(ground.workspace.path(LOG)).map_or(0, |status| status.len());
         write::append(ground.workspace, LOG, &bytes, length)
     };
-    ground
-        .retry
-        .retry(append)
-        .map_err(|error| Box::new(error.into_diagnostic()))
+    ground.retry.retry(append).map_err(Into::into)
 }

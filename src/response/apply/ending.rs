@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Operator, Report, Response};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::{WriteError, write};
+use crate::fs::write;
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::fix_branch::{CommittedFile, FixBranches, RESPONSE_PREFIX};
@@ -231,19 +231,16 @@ fn set_marker(records: Records<'_>, text: &str) -> Checked<()> {
 }
 
 fn pretty<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    crate::fs::pretty(value)
 }
 
 fn write_report<T: Serialize>(records: Records<'_>, name: &str, value: &T) -> Checked<()> {
     let bytes = pretty(value);
-    let written = |error: WriteError| Box::new(error.into_diagnostic());
     let write = || {
         write::make_directory(records.workspace, "reports")?;
         write::replace_rarely(records.workspace, name, &bytes)
     };
-    records.retry.retry(write).map_err(written)
+    records.retry.retry(write).map_err(Into::into)
 }
 
 /// The finding for actions that did not end well.

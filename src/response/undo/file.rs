@@ -162,11 +162,10 @@ impl UndoFile {
 
     /// Writes it.
     pub fn store(&self, workspace: &Workspace, retry: &RetryDelays) -> Checked<()> {
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
-        bytes.push(b'\n');
+        let bytes = crate::fs::pretty(self);
         retry
             .retry(|| write::replace_rarely(workspace, &self.name(), &bytes))
-            .map_err(|error| Box::new(error.into_diagnostic()))
+            .map_err(Into::into)
     }
 }
 

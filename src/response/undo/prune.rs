@@ -14,7 +14,7 @@ use super::super::touched::UNDO_DIR;
 use super::file::{self, UndoFile};
 use super::{Refused, response_of};
 use crate::diagnostic::Checked;
-use crate::fs::{Workspace, WriteError, write};
+use crate::fs::{Workspace, write};
 use crate::record::Records;
 use crate::record::response_journal::{self, Event, Standing};
 use crate::safeguard::kill_switch;
@@ -112,13 +112,12 @@ fn remove_old(
         };
         response_journal::append(records, event, &detail, |_| {})?;
     }
-    let written = |error: WriteError| Box::new(error.into_diagnostic());
     for name in &pruned.removed {
-        write::remove(workspace, name).map_err(written)?;
+        write::remove(workspace, name)?;
     }
     let orphans = orphans(workspace, begin);
     for response in pruned.responses.iter().chain(&orphans) {
-        write::remove_tree(workspace, &format!("{UNDO_DIR}/{response}")).map_err(written)?;
+        write::remove_tree(workspace, &format!("{UNDO_DIR}/{response}"))?;
     }
     Ok(pruned)
 }

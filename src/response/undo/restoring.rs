@@ -139,10 +139,7 @@ impl Restoring<'_> {
     }
 
     fn written(&self, mut work: impl FnMut() -> Result<(), WriteError>) -> Checked<()> {
-        self.records
-            .retry
-            .retry(&mut work)
-            .map_err(|error| Box::new(error.into_diagnostic()))
+        self.records.retry.retry(&mut work).map_err(Into::into)
     }
 
     fn event(
