@@ -5,9 +5,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use policy_orchestrator::response::process::Ended;
-use rustix::process::Pid;
 
-use super::{A_SECOND, Action, LEAVE_CGROUP, STUBBORN, has_python, wait_until};
+use super::{A_SECOND, Action, LEAVE_CGROUP, STUBBORN, has_python, session_of, wait_until};
 
 #[test]
 fn nothing_of_a_stubborn_action_survives_its_timeout() {
@@ -110,12 +109,9 @@ impl Drop for Neighbour {
 fn what_is_not_of_the_action_is_left_alone() {
     // One of ours, and one that looks like a daemon of the action, but was there before.
     let mut neighbours = ["exec sleep 1000", "exec setsid sleep 1000"].map(Neighbour::start);
-    let leads_session = |number: u32| {
-        let pid = Pid::from_raw(number.cast_signed());
-        rustix::process::getsid(pid).ok() == pid
-    };
+    let second = neighbours[1].0.id().cast_signed();
     wait_until("the second leads a session", || {
-        leads_session(neighbours[1].0.id())
+        session_of(second) == Some(second)
     });
     let finished = Action::sh("kill -KILL $PPID; sleep 1000").run();
     assert_eq!(finished.ended, Ended::Lost);

@@ -9,10 +9,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::MutexGuard;
 
 use policy_orchestrator::response::process::{self, Job, Secrets};
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
 use super::{
-    A_SECOND, Action, LEAVE_CGROUP, LONG, MARK, STUBBORN, SUPERVISOR, alone, kill, wait_until,
+    A_SECOND, Action, LEAVE_CGROUP, LONG, MARK, STUBBORN, SUPERVISOR, alone, kill, session_of,
+    wait_until,
 };
 
 /// A process that runs an action and may be killed.
@@ -155,10 +156,7 @@ fn where_the_supervisor_is_killed_too_the_last_process_holds_the_lock() {
 
 /// The parent of the action, which leads a session that the action is in.
 fn supervisor_of(action: &Action) -> i32 {
-    let mut sessions = action.alive().into_iter().filter_map(|number| {
-        let session = rustix::process::getsid(Pid::from_raw(number)).ok()?;
-        Some(session.as_raw_nonzero().get())
-    });
+    let mut sessions = action.alive().into_iter().filter_map(session_of);
     let name = |number: &i32| {
         let command = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&command).contains("supervise")
