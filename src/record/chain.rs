@@ -168,20 +168,38 @@ struct Successor {
 /// look, and the line need not be parsed. `None` says nothing. `place` is where the members stood in
 /// the line looked at before: in most journals, where they stand in this one.
 fn follows(line: &[u8], after: &Successor, place: &mut usize) -> Option<(Head, Digest)> {
-    let seq = after.seq.checked_sub(1)?;
-    let members = format!("\"v\":{VERSION},\"seq\":{seq},\"prev\":\"");
-    let members = members.as_bytes();
-    if !line.get(*place..)?.starts_with(members) {
-        *place = memmem::find(line, members)?;
+    if !line.get(*place..)?.starts_with(MEMBERS) {
+        *place = memmem::find(line, MEMBERS)?;
     }
-    let begin = *place + members.len();
-    let prev = std::str::from_utf8(line.get(begin..begin + 64)?).ok()?;
-    let prev = Digest::parse(prev)?;
-    if begins_a_journal(line.get(begin + 64..)?) {
+    let (seq, behind) = leading_number(line.get(*place + MEMBERS.len()..)?)?;
+    if Some(seq) != after.seq.checked_sub(1) {
+        return None;
+    }
+    let (prev, behind) = behind.strip_prefix(b",\"prev\":\"")?.split_at_checked(64)?;
+    let prev = Digest::parse_bytes(prev)?;
+    if begins_a_journal(behind) {
         return None;
     }
     let sha256 = Digest::of(line);
     (sha256 == after.prev).then_some((Head { seq, sha256 }, prev))
+}
+
+/// The chain's members as this version begins them.
+const MEMBERS: &[u8] = b"\"v\":1,\"seq\":";
+const _: () = assert!(VERSION == 1, "MEMBERS names the version");
+
+/// The number at the front, as JSON writes one (without a zero before it), and what follows.
+fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, behind) = text.split_at_checked(length)?;
+    if digits.first().is_none_or(|first| *first == b'0') {
+        return None;
+    }
+    let number = digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = u64::from(digit - b'0');
+        number.checked_mul(10)?.checked_add(digit)
+    });
+    Some((number?, behind))
 }
 
 /// True where what stands behind a line's `prev` says that the line begins a journal: right there, or
