@@ -54,6 +54,7 @@ codes! {
     Error LinkRefused = "LINK_REFUSED": "A symbolic link stands where the product would write.",
     Error NotUtf8 = "NOT_UTF8": "The bytes are no UTF-8 text.",
     Error JsonSyntax = "JSON_SYNTAX": "The text is no well-formed JSON.",
+    Error YamlSyntax = "YAML_SYNTAX": "The text is no YAML that can be read.",
     Error KeyMissing = "KEY_MISSING": "A JSON object lacks the key that carries the value.",
     Error KeyDuplicate = "KEY_DUPLICATE": "A JSON object names the same key twice.",
     Error KeyUnknown = "KEY_UNKNOWN": "A policy document has a key that means nothing.",

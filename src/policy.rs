@@ -5,6 +5,7 @@
 
 pub mod document;
 pub mod level;
+pub mod source;
 pub mod trigger;
 
 pub use level::Level;

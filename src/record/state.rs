@@ -394,10 +394,12 @@ impl StoredState {
 
 fn same_value(shown: &serde_json::Value, value: Value) -> bool {
     match value {
-        Value::Flag(flag) => shown.as_bool() == Some(flag),
+        Value::Flag(flag) | Value::Truth(flag) => shown.as_bool() == Some(flag),
         Value::Percent(percent) => shown.as_f64() == Some(percent.get()),
-        Value::Count(count) => shown.as_u64() == Some(count),
+        Value::Number(number) => shown.as_f64() == Some(number.get()),
+        Value::Count(count) | Value::Age(count) => shown.as_u64() == Some(count),
         Value::Risk(risk) => shown.as_str() == Some(risk.as_str()),
+        Value::Word(word) => shown.as_str() == Some(word.as_str()),
     }
 }
 
