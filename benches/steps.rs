@@ -14,9 +14,10 @@ use policy_orchestrator::decision::{JournalHealth, Situation, evaluate};
 use policy_orchestrator::evaluation::{self, Options};
 use policy_orchestrator::fs::{LockTimeout, RetryDelays, Workspace};
 use policy_orchestrator::policy::document;
+use policy_orchestrator::policy::readings;
 use policy_orchestrator::record::verify::{Against, verify};
 use policy_orchestrator::record::{STATE_JOURNAL, journal};
-use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext, load_all};
+use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext};
 use policy_orchestrator::time::{Clock, Timestamp};
 
 fn main() {
@@ -66,7 +67,8 @@ fn read_six_signals(bencher: Bencher<'_, '_>) {
         at: at(),
         limit: DEFAULT_LIMIT,
     };
-    bencher.bench_local(|| load_all(context));
+    let policy = document::reference();
+    bencher.bench_local(|| readings::load(context, &policy));
 }
 
 /// A history of which only the end matters.
@@ -87,16 +89,18 @@ fn read_a_history(bencher: Bencher<'_, '_>, lines: usize) {
 #[divan::bench]
 fn decide(bencher: Bencher<'_, '_>) {
     let (_directory, workspace) = sample();
-    let readings = load_all(ReadContext {
+    let policy = document::reference();
+    let context = ReadContext {
         workspace: &workspace,
         at: at(),
         limit: DEFAULT_LIMIT,
-    });
-    let policy = document::reference();
+    };
+    let readings = readings::load(context, &policy);
     let situation = Situation {
         policy: &policy,
         readings: &readings,
         before: None,
+        history: &[],
         at: at(),
         journal: JournalHealth::Whole,
     };

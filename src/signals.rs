@@ -257,13 +257,3 @@ pub fn load(signal: &SignalName, context: ReadContext<'_>) -> Option<Reading> {
         _ => None,
     }
 }
-
-/// Reads all built-in signals. Nothing is written.
-pub fn load_all(context: ReadContext<'_>) -> Readings {
-    Readings::new(
-        Readings::BUILT_IN
-            .iter()
-            .filter_map(|signal| load(signal, context))
-            .collect(),
-    )
-}

@@ -133,15 +133,18 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
     let since = state
         .filter(|state| state.evaluated_at == line.at)
         .and_then(|state| state.since);
+    let past = journal::past(workspace, Some(line.seq), policy.looks_back(), line.at)?;
     let before = line.before.clone().map(|level| Before {
         level,
         at: line.at,
         since: since.unwrap_or(line.at),
+        held: past.held,
     });
     let decision = evaluate(Situation {
         policy: &policy,
         readings: &line.readings,
         before: before.as_ref(),
+        history: &past.history,
         at: line.at,
         journal: JournalHealth::Whole,
     });
@@ -197,7 +200,7 @@ fn kept_policy(workspace: &Workspace, line: &RecordedLine) -> Checked<Policy> {
 
 fn check_same(line: &RecordedLine, decision: &Decision) -> Checked<()> {
     let codes = distinct(decision.reasons.iter().map(|reason| &reason.code));
-    if decision.level == line.level && codes.into_iter().eq(&line.reasons) {
+    if decision.level.name() == line.level.name() && codes.into_iter().eq(&line.reasons) {
         return Ok(());
     }
     Err(Box::new(
@@ -260,6 +263,7 @@ fn of_inputs(
         policy: &loaded.policy,
         readings: &readings,
         before: None,
+        history: &[],
         at,
         journal: JournalHealth::Whole,
     };

@@ -9,7 +9,7 @@ use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
 use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, state};
-use crate::decision::Before;
+use crate::decision::{Before, Earlier, Held};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
@@ -206,6 +206,57 @@ pub fn find(workspace: &Workspace, seq: Option<u64>) -> Checked<Option<RecordedL
         }
     }
     Ok(None)
+}
+
+/// What was recorded before a decision, for one that is made, or made again, from it.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Where the decision before held its level although less was demanded.
+    pub held: Option<Held>,
+    /// The decisions before, the newest first, as far as was asked.
+    pub history: Vec<Earlier>,
+}
+
+/// How many decisions a run looks back on at most: its cost must not grow with the history.
+pub const LONGEST_LOOK: usize = 1_000;
+
+/// What was recorded before the decision `seq`, or before the next one. `span` is how far a policy
+/// looks back ([`crate::policy::Policy::looks_back`]): so many decisions, and all within a time
+/// before `at`, at most [`LONGEST_LOOK`].
+pub fn past(
+    workspace: &Workspace,
+    seq: Option<u64>,
+    span: Option<(usize, TimeDelta)>,
+    at: Timestamp,
+) -> Checked<Past> {
+    let mut past = Past::default();
+    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
+        return Ok(past);
+    };
+    let (count, time) = span.unwrap_or((0, TimeDelta::zero()));
+    let begin = at.minus(time);
+    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
+    let mut is_first = true;
+    while let Some(line) = reverse.next_line()? {
+        let Some(recorded) = RecordedLine::parse(line.bytes).filter(|_| line.ended) else {
+            continue;
+        };
+        if seq.is_some_and(|seq| recorded.seq >= seq) {
+            continue;
+        }
+        if std::mem::take(&mut is_first) {
+            past.held.clone_from(&recorded.held);
+        }
+        let looked = past.history.len();
+        if looked >= LONGEST_LOOK || looked >= count && recorded.at < begin {
+            break;
+        }
+        if looked >= count && span.is_none() {
+            break;
+        }
+        past.history.push(recorded.into_earlier());
+    }
+    Ok(past)
 }
 
 /// True where `at` is so long after the last on-time decision that the schedule is late.
