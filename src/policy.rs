@@ -4,6 +4,7 @@
 //! evaluated is right by construction. How it is evaluated is said in [`crate::decision`].
 
 pub mod document;
+pub mod expression;
 pub mod level;
 pub mod trigger;
 
