@@ -8,6 +8,7 @@ mod exceptions;
 mod shape;
 mod signals;
 mod triggers;
+mod values;
 
 use super::source::collect::{self, Field, did_you_mean};
 use super::source::{self, Spot};
