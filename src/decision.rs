@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::{ReasonCode, SignalName};
-use crate::policy::{Hysteresis, Level, Policy, Waiver};
+use crate::policy::{Condition, Hysteresis, Level, Policy, Trigger, Waiver};
 use crate::signals::{Reading, Readings, Status, Value};
 use crate::time::Timestamp;
 use judging::{Fired, Judged};
@@ -97,6 +97,9 @@ pub struct Reason {
     /// How far the value lies on the healthy side of the line; negative where it lies on the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// The condition in words, where value, line and code do not tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A decision, complete.
@@ -305,6 +308,7 @@ fn bare(code: ReasonCode, level: Level, signal: Option<SignalName>) -> Reason {
         value: None,
         threshold: None,
         margin: None,
+        note: None,
     }
 }
 
@@ -319,6 +323,20 @@ fn judged_reason(fired: &Fired<'_>) -> Reason {
         margin: fired
             .value
             .and_then(|value| trigger.condition.margin(value)),
+        note: note(trigger),
+    }
+}
+
+/// The conditions of the reference policy need no note: each has one way to fire.
+fn note(trigger: &Trigger) -> Option<String> {
+    let is_usual = |built_in: &[SignalName]| {
+        let signal = trigger.signal.as_ref();
+        signal.is_some_and(|signal| built_in.contains(signal))
+    };
+    match &trigger.condition {
+        Condition::Below(Value::Percent(_)) if is_usual(&Readings::BUILT_IN) => None,
+        Condition::AtLeast(Value::Count(_)) if is_usual(&[SignalName::RESPONSES]) => None,
+        condition => condition.in_words(),
     }
 }
 

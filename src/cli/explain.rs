@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::decision::{
-    Before, Decision, Inputs, JournalHealth, Needs, Reason, Situation, evaluate, inputs,
+    Before, Decision, Held, Inputs, JournalHealth, Needs, Reason, Situation, Waived, evaluate,
+    inputs,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -61,6 +62,14 @@ struct Explanation<'a> {
     reasons: &'a [Reason],
     near: &'a [Reason],
     needs: &'a [Needs],
+    #[serde(skip_serializing_if = "<[Waived]>::is_empty")]
+    waived: &'a [Waived],
+    /// The level without the waivers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a Level>,
+    /// Where the level is held although less is demanded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
     before: Option<&'a Level>,
     since: Timestamp,
     document: &'a Identity,
@@ -99,6 +108,9 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
             reasons: &decision.reasons,
             near: &decision.near,
             needs: &decision.needs,
+            waived: &decision.waived,
+            shadow: decision.shadow.as_ref(),
+            held: decision.held.as_ref(),
             before: decision.before.as_ref(),
             since: decision.since,
             document: policy.identity(),

@@ -12,7 +12,7 @@ use super::{Held, JournalHealth, Situation};
 use crate::ids::SignalName;
 use crate::policy::{Condition, Floor, Hysteresis, Level, SignalRule, Trigger};
 use crate::signals::declared::Kind;
-use crate::signals::{Reading, Risk, Status, Value, number};
+use crate::signals::{Reading, Risk, Status, Value, Word, number};
 use crate::time;
 
 /// Everything that has to change to reach a level.
@@ -226,7 +226,7 @@ impl Wanted {
         let Some(number) = line.as_number() else {
             return;
         };
-        let is_further = |old: Bound| number > old.number || number == old.number && open;
+        let is_further = |old: Bound| number > old.number || number >= old.number && open;
         if self.lowest.is_none_or(is_further) {
             self.lowest = Some(Bound { line, number, open });
         }
@@ -236,7 +236,7 @@ impl Wanted {
         let Some(number) = line.as_number() else {
             return;
         };
-        let is_further = |old: Bound| number < old.number || number == old.number && open;
+        let is_further = |old: Bound| number < old.number || number <= old.number && open;
         if self.highest.is_none_or(is_further) {
             self.highest = Some(Bound { line, number, open });
         }
@@ -282,7 +282,7 @@ impl Wanted {
                 let allowed = words
                     .iter()
                     .filter(|word| !self.others_than.contains(&Value::Word(**word)));
-                let allowed: Vec<&str> = allowed.map(|word| word.as_str()).collect();
+                let allowed: Vec<&str> = allowed.map(Word::as_str).collect();
                 Some(allowed.join(" or "))
             }
             _ => {

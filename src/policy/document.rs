@@ -77,8 +77,8 @@ pub fn load(workspace: &Workspace) -> Loaded {
 
 /// Parses and checks a document of either form. `file` is named in the findings.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
-    let is_yaml = file.ends_with(".yaml") || file.ends_with(".yml");
-    if is_yaml || is_large_form(bytes) {
+    let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if matches!(extension, "yaml" | "yml") || is_large_form(bytes) {
         orchestration::parse(file, bytes)
     } else {
         thresholds::parse(file, bytes)

@@ -11,8 +11,8 @@ use chrono::TimeDelta;
 use super::expression::Expression;
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::Level;
-use crate::signals::Value;
-use crate::time::Timestamp;
+use crate::signals::{Value, number};
+use crate::time::{Timestamp, in_words};
 
 /// When a trigger fires. The line of a comparison is of its signal's kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,6 +156,21 @@ impl Condition {
         }
     }
 
+    /// The condition as what follows the value in a sentence: `is below 80.0`. `None` where the value
+    /// itself says it.
+    pub fn in_words(&self) -> Option<String> {
+        match self {
+            Self::Below(line) => Some(format!("is below {line}")),
+            Self::AtMost(line) => Some(format!("is at most {line}")),
+            Self::Above(line) => Some(format!("is above {line}")),
+            Self::AtLeast(line) => Some(format!("is at least {line}")),
+            Self::Is(_) | Self::OneOf(_) => None,
+            Self::Changed(changed) => Some(changed.in_words()),
+            Self::Median(median) => Some(median.in_words()),
+            Self::Expression(expression) => Some(format!("`{}` holds", expression.source())),
+        }
+    }
+
     /// How far the value lies on the healthy side of the line, in the signal's unit: percentage
     /// points, a number of responses, seconds. Negative where the trigger fires (a value at a line
     /// that fires from there on has the margin 0). `None` for what has no distance.
@@ -211,6 +226,16 @@ fn equal(value: Value, wanted: Value) -> bool {
 }
 
 impl Changed {
+    fn in_words(&self) -> String {
+        let way = match self.way {
+            Way::Falls => "fell",
+            Way::Rises => "rose",
+            Way::Changes => "changed",
+        };
+        let by = number::shown(self.more_than);
+        format!("{way} by more than {by} within {}", in_words(self.within))
+    }
+
     fn holds(&self, seen: Seen<'_>) -> bool {
         let Some(now) = seen.value.as_number() else {
             return true;
@@ -230,6 +255,18 @@ impl Changed {
 }
 
 impl Median {
+    fn in_words(&self) -> String {
+        let side = match self.side {
+            Side::Below => "below",
+            Side::Above => "above",
+        };
+        let ratio = number::shown(self.ratio);
+        format!(
+            "is {side} {ratio} x the median of the last {} values",
+            self.last
+        )
+    }
+
     fn holds(&self, seen: Seen<'_>) -> bool {
         let Some(now) = seen.value.as_number() else {
             return true;

@@ -177,7 +177,7 @@ impl Draft<'_> {
     }
 
     fn refuse_file_keys(&mut self, signal: &shape::Signal) {
-        let keys: [(&str, bool, Spot, &str); 11] = [
+        let keys: [There<'_>; 11] = [
             there("file", &signal.file),
             there("format", &signal.format),
             there("pointer", &signal.pointer),
@@ -292,7 +292,7 @@ impl Draft<'_> {
 
     fn refuse_foreign_keys(&mut self, signal: &shape::Signal, kind: shape::Kind) {
         use shape::Kind as Of;
-        let keys: [((&str, bool, Spot, &str), bool, &str); 5] = [
+        let keys: [(There<'_>, bool, &str); 5] = [
             (
                 there("unit", &signal.unit),
                 kind == Of::Number,
@@ -582,6 +582,9 @@ impl Draft<'_> {
     }
 }
 
-fn there<'f, T>(key: &'f str, field: &'f Field<T>) -> (&'f str, bool, Spot, &'f str) {
+/// A key, whether it is there, where, and its path.
+type There<'f> = (&'f str, bool, Spot, &'f str);
+
+fn there<'f, T>(key: &'f str, field: &'f Field<T>) -> There<'f> {
     (key, field.is_there(), field.spot, &field.path)
 }
