@@ -5,6 +5,7 @@
 //! evaluation time: no file, no clock, no environment. Everything that is shown later is computed
 //! here once. How it is stored is said in [`crate::record`], how it is shown in [`crate::report`].
 
+pub mod cases;
 pub mod counterfactual;
 mod judging;
 

@@ -10,6 +10,8 @@ mod signals;
 mod triggers;
 mod values;
 
+pub(super) use values::of_signal;
+
 use super::source::collect::{self, Field, did_you_mean};
 use super::source::{self, Spot};
 use super::{Identity, Level, Parts, Policy};

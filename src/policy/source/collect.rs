@@ -294,10 +294,10 @@ impl<'n> Reader<'n> {
 
     /// The entries that a shape knows; what is wrong with the keys is written down.
     fn known(&self, entries: &'n [Entry], keys: &'static [&'static str]) -> Vec<&'n Entry> {
-        let mut known: Vec<&Entry> = Vec::new();
-        for entry in entries {
-            let path = format!("{}.{}", self.path, entry.key);
-            if !keys.contains(&entry.key.as_str()) {
+        let is_known = |entry: &&Entry| {
+            let is_known = keys.contains(&entry.key.as_str());
+            if !is_known {
+                let path = format!("{}.{}", self.path, entry.key);
                 self.sink.add(entry.spot, &path, |place| {
                     let help = did_you_mean(&entry.key, keys)
                         .unwrap_or_else(|| "remove the key".to_owned());
@@ -310,22 +310,33 @@ impl<'n> Reader<'n> {
                     .expected(format!("one of {}", keys.join(", ")))
                     .help(help)
                 });
-            } else if known.iter().any(|other| other.key == entry.key) {
-                self.sink.add(entry.spot, &path, |place| {
-                    Diagnostic::new(
-                        Code::KeyDuplicate,
-                        place,
-                        format!("the key `{}` stands there twice", entry.key),
-                    )
-                    .found(format!("`{}` twice", entry.key))
-                    .expected("every key once: which of two values counts is anybody's guess")
-                    .help("remove one of the two")
-                });
-            } else {
-                known.push(entry);
             }
+            is_known
+        };
+        self.distinct(entries.iter().filter(is_known))
+    }
+
+    /// The entries without those whose key stands there before; they are written down.
+    fn distinct(&self, entries: impl IntoIterator<Item = &'n Entry>) -> Vec<&'n Entry> {
+        let mut distinct: Vec<&Entry> = Vec::new();
+        for entry in entries {
+            if distinct.iter().all(|other| other.key != entry.key) {
+                distinct.push(entry);
+                continue;
+            }
+            let path = format!("{}.{}", self.path, entry.key);
+            self.sink.add(entry.spot, &path, |place| {
+                Diagnostic::new(
+                    Code::KeyDuplicate,
+                    place,
+                    format!("the key `{}` stands there twice", entry.key),
+                )
+                .found(format!("`{}` twice", entry.key))
+                .expected("every key once: which of two values counts is anybody's guess")
+                .help("remove one of the two")
+            });
         }
-        known
+        distinct
     }
 }
 
@@ -388,6 +399,21 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         })
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Kind::Map(entries) = &self.node.kind else {
+            return Err(de::Error::invalid_type(
+                self.unexpected(),
+                &"keys and values",
+            ));
+        };
+        let entries = self.distinct(entries).into_iter();
+        visitor.visit_map(Members {
+            reader: &self,
+            entries,
+            value: None,
+        })
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -405,7 +431,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier ignored_any
+        unit_struct seq tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -526,6 +552,32 @@ impl<'de> VariantAccess<'de> for Word<'_> {
         _visitor: V,
     ) -> Result<V::Value, Fault> {
         Err(de::Error::custom("a word can carry no value"))
+    }
+}
+
+/// Keys that the document chooses itself, in their order, each with its value.
+#[derive(Debug, Clone)]
+pub struct Entries<T>(pub Vec<(String, Field<T>)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("keys and values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(InOrder(PhantomData))
     }
 }
 
