@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod findings;
+pub mod fixed;
 pub mod fix_branch;
 pub mod heads;
 pub mod journal;
@@ -21,6 +22,7 @@ pub mod verified;
 pub mod verify;
 
 pub use journal::{Inspection, JournalTail};
+pub use fixed::FixedLine;
 pub use ledger::Records;
 pub use line::{Head, RecordedLine};
 pub use signing::SigningKey;
