@@ -5,7 +5,9 @@
 //! evaluation time: no file, no clock, no environment. Everything that is shown later is computed
 //! here once. How it is stored is said in [`crate::record`], how it is shown in [`crate::report`].
 
+pub mod backtest;
 pub mod counterfactual;
+pub mod judge;
 
 pub use counterfactual::{Change, Needs};
 

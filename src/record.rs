@@ -7,8 +7,8 @@
 
 pub mod chain;
 pub mod findings;
-pub mod fixed;
 pub mod fix_branch;
+pub mod fixed;
 pub mod heads;
 pub mod journal;
 pub mod ledger;
@@ -21,8 +21,8 @@ pub mod state;
 pub mod verified;
 pub mod verify;
 
-pub use journal::{Inspection, JournalTail};
 pub use fixed::FixedLine;
+pub use journal::{Inspection, JournalTail};
 pub use ledger::Records;
 pub use line::{Head, RecordedLine};
 pub use signing::SigningKey;

@@ -29,6 +29,9 @@ pub struct FixedLine<'a> {
     pub given_clock: bool,
     /// The line's number.
     pub seq: u64,
+    /// How many bytes of a plain log it adopts.
+    pub adopted: Option<u64>,
+    prev: &'a [u8],
     doc: &'a [u8],
     /// What stands between the brackets: codes in quotes, with commas between.
     reasons: &'a [u8],
@@ -91,19 +94,26 @@ impl<'a> FixedLine<'a> {
         rest.skip(MEMBERS)?;
         let seq = rest.count()?;
         rest.skip(b",\"prev\":\"")?;
-        rest.digest()?;
+        let prev = rest.digest()?;
         rest.skip(b",\"doc\":\"")?;
         let doc = rest.digest()?;
         rest.skip(b",\"before\":")?;
-        let before = rest.before()?;
+        let before = match rest.skip(b"null") {
+            Some(()) => None,
+            None => Some(rest.before()?),
+        };
         rest.skip(b",\"reasons\":[")?;
         let reasons = rest.reasons()?;
         let status = rest.status()?;
         let given_clock = rest.skip(b",\"clock\":\"given\"").is_some();
-        let failure = rest.failure()?;
-        if rest.skip(b",\"adopted\":").is_some() {
-            rest.count()?;
-        }
+        let failure = match rest.skip(b",\"failure\":\"") {
+            Some(()) => Some(rest.failure()?),
+            None => None,
+        };
+        let adopted = match rest.skip(b",\"adopted\":") {
+            Some(()) => Some(rest.count()?),
+            None => None,
+        };
         if rest.skip(b",\"hmac\":\"").is_some() {
             rest.digest()?;
         }
@@ -122,6 +132,8 @@ impl<'a> FixedLine<'a> {
             },
             given_clock,
             seq,
+            adopted,
+            prev,
             doc,
             reasons,
             failure,
@@ -131,6 +143,11 @@ impl<'a> FixedLine<'a> {
     /// The digest of the policy document.
     pub fn policy(&self) -> Option<Digest> {
         Digest::parse_bytes(self.doc)
+    }
+
+    /// The digest of what stands before the line.
+    pub fn prev(&self) -> Option<Digest> {
+        Digest::parse_bytes(self.prev)
     }
 
     /// The line as [`RecordedLine::parse`] gives it.
@@ -283,12 +300,9 @@ impl<'a> Rest<'a> {
         Some(digits)
     }
 
-    fn before(&mut self) -> Option<Option<Level>> {
-        if self.skip(b"null").is_some() {
-            return Some(None);
-        }
+    fn before(&mut self) -> Option<Level> {
         self.skip(b"\"")?;
-        self.one_of(&LEVELS).map(Some)
+        self.one_of(&LEVELS)
     }
 
     /// Codes in quotes, and the bracket behind them.
@@ -336,18 +350,16 @@ impl<'a> Rest<'a> {
         Some(statuses)
     }
 
-    fn failure(&mut self) -> Option<Option<(&'a [u8], Option<&'a str>)>> {
-        if self.skip(b",\"failure\":\"").is_none() {
-            return Some(None);
-        }
+    /// A digest, and a fix branch where one follows.
+    fn failure(&mut self) -> Option<(&'a [u8], Option<&'a str>)> {
         let failure = self.digest()?;
         if self.skip(b",\"branch\":\"").is_none() {
-            return Some(Some((failure, None)));
+            return Some((failure, None));
         }
         let length = memchr::memchr(b'"', self.0)?;
         let branch = std::str::from_utf8(self.take(length)?).ok()?;
         self.skip(b"\"")?;
-        is_fix_branch(branch).then_some(Some((failure, Some(branch))))
+        is_fix_branch(branch).then_some((failure, Some(branch)))
     }
 }
 
@@ -446,7 +458,14 @@ mod tests {
     }
 
     fn ending() -> BoxedStrategy<String> {
-        let clock = mostly("", &[",\"clock\":\"given\"", ",\"clock\":\"other\"", ",\"clock\":null"]);
+        let clock = mostly(
+            "",
+            &[
+                ",\"clock\":\"given\"",
+                ",\"clock\":\"other\"",
+                ",\"clock\":null",
+            ],
+        );
         let failure = prop_oneof![
             5 => Just(String::new()),
             1 => HEX.prop_map(|failure| format!(",\"failure\":\"{failure}\"")),
@@ -464,8 +483,21 @@ mod tests {
     }
 
     fn line() -> impl Strategy<Value = String> {
-        let level = mostly("YELLOW", &["GREEN", "RED", "ORANGE", "green", "", "GREE\\u004e"]);
-        let before = mostly("null", &["\"GREEN\"", "\"YELLOW\"", "\"RED\"", "\"ORANGE\"", "\"\"", "1"]);
+        let level = mostly(
+            "YELLOW",
+            &["GREEN", "RED", "ORANGE", "green", "", "GREE\\u004e"],
+        );
+        let before = mostly(
+            "null",
+            &[
+                "\"GREEN\"",
+                "\"YELLOW\"",
+                "\"RED\"",
+                "\"ORANGE\"",
+                "\"\"",
+                "1",
+            ],
+        );
         let locked = mostly("false", &["true", "null", "0"]);
         let forecast = mostly("low", &["medium", "high", "High", "", "critical"]);
         let count = prop_oneof![6 => "[0-9]", 3 => "[0-9]{1,21}", 1 => "-?[0-9]{1,3}(\\.[0-9])?"];
@@ -492,7 +524,9 @@ mod tests {
         prop_assert!(fast.is_some());
         prop_assert_eq!(&fast, &RecordedLine::parse(line));
         // Equal floats can differ in their bits only by the sign of zero; compare those too.
-        let bits = |line: &Option<RecordedLine>| format!("{:?}", line.as_ref().map(|line| line.readings.clone()));
+        let bits = |line: &Option<RecordedLine>| {
+            format!("{:?}", line.as_ref().map(|line| line.readings.clone()))
+        };
         prop_assert_eq!(bits(&fast), bits(&RecordedLine::parse(line)));
         Ok(true)
     }
@@ -537,8 +571,11 @@ mod tests {
         for line in WRITTEN {
             assert!(agree(line.as_bytes()).unwrap(), "{line}");
         }
-        let journal = include_str!("../../tests/fixtures/journal_0_1_0/state/policy_state_log.jsonl");
-        let taken = journal.lines().filter(|line| agree(line.as_bytes()).unwrap());
+        let journal =
+            include_str!("../../tests/fixtures/journal_0_1_0/state/policy_state_log.jsonl");
+        let taken = journal
+            .lines()
+            .filter(|line| agree(line.as_bytes()).unwrap());
         assert_eq!(taken.count(), 42, "all but two lines of a plain log");
     }
 }
