@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::ids::{Digest, ReasonCode, SignalName};
 use crate::signals::{Percent, Readings, Risk, Value};
+use crate::time::Timestamp;
 use thresholds::Numbers;
 use trigger::LookBack;
 
@@ -79,6 +80,9 @@ impl Thresholds {
         }
     }
 }
+
+/// How many decisions a policy looks back on at most: a run's cost must not grow with the history.
+pub const LONGEST_LOOK: usize = 1_000;
 
 /// Which document a policy came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -216,6 +220,25 @@ impl Policy {
         known.unwrap_or(recorded).clone()
     }
 
+    /// The part of what was recorded, the oldest first, that a decision at `at` looks back on: the
+    /// newest without a gap, so many of them or within a time ([`Self::looks_back`]), and at most
+    /// [`LONGEST_LOOK`]. `time` tells when an entry was recorded.
+    pub fn look_back<'h, T>(
+        &self,
+        history: &'h [T],
+        at: Timestamp,
+        time: impl Fn(&T) -> Timestamp,
+    ) -> &'h [T] {
+        let Some(span) = self.looks_back() else {
+            return &[];
+        };
+        let newest_first = history.iter().rev().enumerate();
+        let seen = newest_first
+            .take_while(|(index, entry)| is_looked_at(span, at, *index, time(entry)))
+            .count();
+        history.get(history.len() - seen..).unwrap_or_default()
+    }
+
     /// How far the triggers look back on what was recorded: how many decisions, and over which
     /// time. `None` where none does.
     pub fn looks_back(&self) -> Option<(usize, TimeDelta)> {
@@ -231,6 +254,17 @@ impl Policy {
             })
         })
     }
+}
+
+/// True where a look back over `span` reaches the entry that `newer` entries follow.
+pub fn is_looked_at(
+    span: (usize, TimeDelta),
+    at: Timestamp,
+    newer: usize,
+    recorded: Timestamp,
+) -> bool {
+    let (count, time) = span;
+    newer < LONGEST_LOOK && (newer < count || recorded >= at.minus(time))
 }
 
 /// The ten triggers of CONTRACT.md section 3.

@@ -15,6 +15,7 @@ pub mod members;
 pub mod number;
 pub mod reputation;
 pub mod responses;
+pub mod six;
 pub mod trust;
 pub mod value;
 

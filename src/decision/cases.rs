@@ -26,7 +26,7 @@ pub struct Case {
     pub ground: Ground,
     /// The decision before.
     pub before: Option<Before>,
-    /// What was recorded before, the newest first.
+    /// What was recorded before, the oldest first.
     pub history: Vec<Earlier>,
     /// What has to come of it.
     pub expected: Expected,

@@ -327,6 +327,18 @@ impl InputFile {
     }
 }
 
+/// Opens a file that a person named on the command line, wherever it is.
+pub fn open_named(path: &Path) -> Checked<InputFile> {
+    let name = path.display().to_string();
+    let flags = READ.difference(OFlags::NOFOLLOW);
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map(File::from);
+    let file = file.map_err(|error| unreadable(&name, path, &error.into()))?;
+    match regular(&name, file)? {
+        Opened::File(file) => Ok(file),
+        Opened::Absent => Err(unreadable(&name, path, &io::ErrorKind::NotFound.into())),
+    }
+}
+
 /// Reads a file that the product itself wrote: `None` where it is absent.
 pub fn read_own(workspace: &Workspace, name: &str, limit: u64) -> Checked<Option<Vec<u8>>> {
     match workspace.open_input(name)? {

@@ -31,6 +31,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "history",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "decision",
+            "record",
+            "history",
+        ],
+    ),
+    (
         "evaluation",
         &[
             "ids",
@@ -98,6 +112,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "decision",
             "record",
+            "history",
             "report",
         ],
     ),
@@ -112,6 +127,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "policy",
             "decision",
             "record",
+            "history",
             "evaluation",
             "safeguard",
             "response",

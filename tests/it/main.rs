@@ -24,6 +24,7 @@ mod alert_record;
 mod alerts;
 mod apply;
 mod architecture;
+mod backtest;
 mod bad_inputs;
 mod brake;
 mod commands;
@@ -36,6 +37,7 @@ mod kill;
 mod orchestrator;
 #[cfg(target_os = "linux")]
 mod processes;
+mod replay;
 mod response;
 mod runbook;
 mod shared_inputs;

@@ -333,7 +333,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The newest first, as a decision looks back.
+    /// The oldest first.
     fn history(&mut self, file: &File, raw: &Raw) -> Vec<Earlier> {
         let fields = raw.history.get().map(Vec::as_slice).unwrap_or_default();
         let mut history: Vec<Earlier> = Vec::new();
@@ -346,7 +346,7 @@ impl Reader<'_> {
                 history.push(Earlier { at, readings });
             }
         }
-        history.sort_by_key(|earlier| std::cmp::Reverse(earlier.at));
+        history.sort_by_key(|earlier| earlier.at);
         history
     }
 
