@@ -30,8 +30,6 @@ mod problems;
 mod program;
 #[cfg(feature = "cel")]
 mod syntax;
-#[cfg(all(test, feature = "cel"))]
-mod tests;
 #[cfg(feature = "cel")]
 mod tokens;
 
@@ -141,3 +139,7 @@ impl PartialEq for Expression {
 }
 
 impl Eq for Expression {}
+
+#[cfg(test)]
+#[cfg(feature = "cel")]
+mod tests;

@@ -155,6 +155,16 @@ const PURE_FILES: &[&str] = &[
     "alerts/conditions/safeguards.rs",
     "alerts/report.rs",
     "alerts/tracking.rs",
+    "policy/expression.rs",
+    "policy/expression/absent.rs",
+    "policy/expression/check.rs",
+    "policy/expression/comparisons.rs",
+    "policy/expression/functions.rs",
+    "policy/expression/pattern.rs",
+    "policy/expression/problems.rs",
+    "policy/expression/program.rs",
+    "policy/expression/syntax.rs",
+    "policy/expression/tokens.rs",
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
