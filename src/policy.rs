@@ -4,9 +4,11 @@
 //! evaluated is right by construction. How it is evaluated is said in [`crate::decision`].
 
 pub mod document;
+pub mod freeze;
 pub mod level;
 pub mod trigger;
 
+pub use freeze::Calendar;
 pub use level::Level;
 pub use trigger::{Condition, Trigger};
 
@@ -53,6 +55,7 @@ pub struct Policy {
     document: Vec<u8>,
     thresholds: Thresholds,
     triggers: Vec<Trigger>,
+    freeze: Calendar,
     refused: bool,
 }
 
@@ -63,6 +66,7 @@ impl Policy {
             document,
             thresholds,
             triggers: reference_triggers(&thresholds),
+            freeze: Calendar::default(),
             refused: false,
         }
     }
@@ -73,6 +77,12 @@ impl Policy {
             refused: true,
             ..Self::new(identity, document, thresholds)
         }
+    }
+
+    /// The same policy with these freeze windows.
+    #[must_use]
+    pub fn with_freeze(self, freeze: Calendar) -> Self {
+        Self { freeze, ..self }
     }
 
     /// Which document this is.
@@ -93,6 +103,11 @@ impl Policy {
     /// Every trigger, gravest level first.
     pub fn triggers(&self) -> &[Trigger] {
         &self.triggers
+    }
+
+    /// When nothing is to be applied. Empty for the reference policy and for the small form.
+    pub fn freeze(&self) -> &Calendar {
+        &self.freeze
     }
 
     /// True where the document was refused, so that the level is RED whatever the signals say.
