@@ -417,7 +417,7 @@ fn freeze(facts: &Facts) -> Gate {
     };
     let end = match until {
         Some(_) => "",
-        None => "; nothing opens within a year",
+        None => "; no end was found within a year",
     };
     Gate {
         opens_at: *until,

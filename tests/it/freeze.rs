@@ -113,7 +113,7 @@ fn nothing_is_applied_in_a_window_and_all_else_goes_on() {
         (&found["detail"], &found.get("opens_at")),
         (
             &json!(
-                "policy `ours`, version 3: in the window `holidays`: nobody is there; nothing opens within a year"
+                "policy `ours`, version 3: in the window `holidays`: nobody is there; no end was found within a year"
             ),
             &None
         )

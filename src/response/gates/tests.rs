@@ -413,7 +413,7 @@ fn a_freeze_names_its_window_its_reason_and_when_it_ends() {
         (
             frozen(Mode::Deny, None),
             "frozen",
-            "policy `ours`, version 3: in the window `weekend`: nobody is there; nothing opens within a year",
+            "policy `ours`, version 3: in the window `weekend`: nobody is there; no end was found within a year",
         ),
         (
             frozen(Mode::Allow, Some(monday)),
