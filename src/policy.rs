@@ -6,6 +6,7 @@
 pub mod document;
 pub mod duration;
 pub mod expression;
+pub mod freeze;
 pub mod level;
 mod orchestration;
 pub mod readings;
@@ -14,6 +15,7 @@ pub mod source;
 mod thresholds;
 pub mod trigger;
 
+pub use freeze::Calendar;
 pub use level::Level;
 pub use rules::{Floor, Hysteresis, SignalRule, Waiver};
 pub use trigger::{Condition, Trigger};
@@ -106,6 +108,7 @@ pub struct Policy {
     triggers: Vec<Trigger>,
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
+    freeze: Calendar,
     refused: bool,
 }
 
@@ -118,6 +121,7 @@ struct Parts {
     triggers: Vec<Trigger>,
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
+    freeze: Calendar,
 }
 
 impl Policy {
@@ -131,6 +135,7 @@ impl Policy {
             triggers: parts.triggers,
             hysteresis: parts.hysteresis,
             waivers: parts.waivers,
+            freeze: parts.freeze,
             refused: false,
         }
     }
@@ -146,6 +151,7 @@ impl Policy {
             triggers: reference_triggers(&numbers),
             hysteresis: None,
             waivers: Vec::new(),
+            freeze: Calendar::default(),
         })
     }
 
@@ -195,6 +201,11 @@ impl Policy {
     /// The triggers that do not count for a while, expired ones included.
     pub fn waivers(&self) -> &[Waiver] {
         &self.waivers
+    }
+
+    /// When nothing is to be applied. Empty for the reference policy and for the small form.
+    pub fn freeze(&self) -> &Calendar {
+        &self.freeze
     }
 
     /// True where the document was refused, so that the level is RED whatever the signals say.

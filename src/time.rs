@@ -94,6 +94,11 @@ impl Timestamp {
         self.0.timestamp_micros()
     }
 
+    /// The time so many seconds after 1970-01-01T00:00:00Z; `None` outside the years 1 to 9999.
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).and_then(Self::checked)
+    }
+
     /// How long `self` lies after `earlier`; negative where it lies before.
     pub fn since(self, earlier: Self) -> TimeDelta {
         self.0 - earlier.0

@@ -83,6 +83,7 @@ impl Draft<'_> {
             document: bytes.to_vec(),
             signals: rules.into_iter().map(|known| known.rule).collect(),
             hysteresis: self.hysteresis(&spec.hysteresis),
+            freeze: self.windows(&spec.freeze),
             between,
             triggers,
             waivers,

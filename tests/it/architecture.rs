@@ -145,6 +145,10 @@ const PURE: &[&str] = &["decision", "report", "ids", "diagnostic"];
 
 /// The same of single files.
 const PURE_FILES: &[&str] = &[
+    "policy/freeze.rs",
+    "policy/freeze/opening.rs",
+    "policy/freeze/schedule.rs",
+    "policy/freeze/window.rs",
     "response/plan.rs",
     "response/gates.rs",
     "response/preview.rs",

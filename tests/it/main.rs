@@ -32,6 +32,7 @@ mod decision_oracle;
 mod documents;
 mod fix_branch;
 mod forgery;
+mod freeze;
 mod journal;
 mod kill;
 mod orchestrator;
