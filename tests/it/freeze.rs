@@ -14,6 +14,13 @@ metadata:
   name: ours
   version: "3"
 spec:
+  signals:
+    - name: integrity
+  triggers:
+    - code: INTEGRITY_BELOW_RED
+      signal: integrity
+      level: RED
+      below: 90
   freeze:
 "#;
 
