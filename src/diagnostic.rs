@@ -337,6 +337,28 @@ pub fn readable(text: &str, length: usize) -> String {
     shown
 }
 
+/// The help that names the nearest of the words that are known, where one is near.
+pub fn suggestion<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    /// The work grows with both lengths, and the word may come from a file.
+    const LONGEST: usize = 64;
+    const MOST: usize = 1000;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let (far, nearest) = known
+        .into_iter()
+        .take(MOST)
+        .filter(|candidate| candidate.len() <= LONGEST)
+        .map(|candidate| {
+            let far = strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
+            (far, candidate)
+        })
+        .min_by_key(|(far, _)| *far)?;
+    let near = far <= (word.chars().count() / 3).clamp(1, 3);
+    near.then(|| format!("did you mean `{}`?", readable(nearest, SHOWN)))
+}
+
 fn visible(character: char) -> Vec<char> {
     // A file's content must not be able to steer a terminal or end a workflow's log line, nor to
     // reorder what a person reads (Unicode's bidirectional controls).
@@ -372,6 +394,27 @@ mod tests {
         assert!(found.starts_with("\\u{1b}[2J"));
         assert!(found.ends_with('…'));
         assert!(found.chars().count() < 120);
+    }
+
+    #[test]
+    fn a_misspelt_word_names_its_neighbour() {
+        let cases = [
+            ("Yellow_integrty", Some("yellow_integrity")),
+            ("nme", Some("name")),
+            ("orange", None),
+            ("x", None),
+            ("", None),
+        ];
+        for (word, neighbour) in cases {
+            let help = neighbour.map(|neighbour| format!("did you mean `{neighbour}`?"));
+            assert_eq!(
+                suggestion(word, ["yellow_integrity", "name"]),
+                help,
+                "{word}"
+            );
+        }
+        let long = "x".repeat(1 << 20);
+        assert_eq!(suggestion(&long, [long.as_str()]), None);
     }
 
     #[test]

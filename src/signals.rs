@@ -9,6 +9,7 @@ pub mod consensus;
 pub mod csv_tail;
 pub mod declared;
 pub mod forecast;
+pub mod history;
 pub mod integrity;
 pub mod json;
 pub mod members;
@@ -16,6 +17,7 @@ pub mod number;
 pub mod reputation;
 pub mod responses;
 pub mod six;
+pub mod table;
 pub mod trust;
 pub mod value;
 

@@ -79,6 +79,12 @@ impl Timestamp {
         DateTime::from_timestamp_micros(time.timestamp_micros()).map(Self)
     }
 
+    /// The time so many seconds after 1970-01-01T00:00:00Z, before it where they are negative;
+    /// `None` outside the years 1 to 9999.
+    pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
+        DateTime::from_timestamp(seconds, nanos).and_then(Self::checked)
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z, fractions cut off downwards.
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
