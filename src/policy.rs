@@ -5,6 +5,7 @@
 
 pub mod document;
 pub mod level;
+pub mod quantity;
 pub mod trigger;
 
 pub use level::Level;
