@@ -13,11 +13,13 @@ mod completions;
 mod doctor;
 mod exit;
 mod explain;
+mod given;
 mod init;
 mod kill;
 mod launch;
 mod output;
 mod perform;
+mod policy;
 mod recording;
 mod respond;
 mod run;
@@ -150,6 +152,9 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// Policy documents: what one is, what it says, and what of it is enforced here
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -263,6 +268,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Policy(command) => policy::policy(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -3,6 +3,7 @@
 //! A [`Policy`] exists only as the product of [`document`]'s parsing and checking, so that what is
 //! evaluated is right by construction. How it is evaluated is said in [`crate::decision`].
 
+pub mod catalogue;
 pub mod document;
 pub mod level;
 pub mod quantity;

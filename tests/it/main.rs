@@ -34,6 +34,7 @@ mod forgery;
 mod journal;
 mod kill;
 mod orchestrator;
+mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;
 mod response;

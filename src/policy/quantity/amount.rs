@@ -11,7 +11,10 @@ pub struct Cpu {
 impl Cpu {
     /// What is expected where a share is written.
     pub const EXPECTED: &'static str =
-        "a number of processors above 0, or thousandths of one with `m`: 0.5, 100m say";
+        "a number of processors above 0, or whole thousandths of one with `m`";
+
+    /// How it may be written.
+    pub const EXAMPLE: &'static str = "0.5 or 100m";
 
     /// Reads a number of processors, or of thousandths with `m` behind it.
     pub fn parse(text: &str) -> Option<Self> {
@@ -66,7 +69,10 @@ const SUFFIXES: [(&str, u64); 12] = [
 
 impl Bytes {
     /// What is expected where a number of bytes is written.
-    pub const EXPECTED: &'static str = "a number of bytes above 0, with Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024) or k, M, G, T, P, E (powers of 1000) where wanted: 128Mi say";
+    pub const EXPECTED: &'static str = "a number of bytes above 0, with Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024) or k, M, G, T, P, E (powers of 1000) where wanted";
+
+    /// How it may be written.
+    pub const EXAMPLE: &'static str = "128Mi";
 
     /// Reads a number with a suffix or without one. What is no whole number of bytes is none.
     pub fn parse(text: &str) -> Option<Self> {

@@ -174,7 +174,8 @@ mod tests {
             let bound = decimal(&text);
             prop_assert!(bound.compared_to(part, whole).is_eq());
             prop_assert!(bound.compared_to(part + 1, whole).is_gt());
-            prop_assert_eq!(bound.to_f64(), text.parse::<f64>().unwrap());
+            let parsed: f64 = text.parse().unwrap();
+            prop_assert_eq!(bound.to_f64().to_bits(), parsed.to_bits());
         }
     }
 

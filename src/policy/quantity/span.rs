@@ -41,8 +41,10 @@ const LONGEST: u64 = 1000;
 
 impl Span {
     /// What is expected where a length of time is written.
-    pub const EXPECTED: &'static str =
-        "a whole number from 1 on and a unit, up to 1000 years: 72h, 7_days, 7_years say";
+    pub const EXPECTED: &'static str = "a whole number from 1 on and a unit, at most 1000 years";
+
+    /// How it may be written.
+    pub const EXAMPLE: &'static str = "72h, 7_days or 7_years";
 
     /// Reads a whole number and a unit, with `_`, a blank or nothing between them.
     pub fn parse(text: &str) -> Option<Self> {

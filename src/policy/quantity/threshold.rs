@@ -92,7 +92,11 @@ pub struct Threshold {
 
 impl Threshold {
     /// What is expected where a threshold is written.
-    pub const EXPECTED: &'static str = "a metric, one of > >= < <=, and a fraction or a percentage (of a rate at most 1 or 100%): `violation_rate > 0.01`, `violation_rate > 5%` say";
+    pub const EXPECTED: &'static str =
+        "a metric, one of > >= < <=, and a fraction or a percentage (of a rate at most 1 or 100%)";
+
+    /// How it may be written.
+    pub const EXAMPLE: &'static str = "violation_rate > 0.01 or violation_rate > 5%";
 
     /// Reads `METRIC OPERATOR NUMBER`, the number a fraction or with `%`.
     pub fn parse(text: &str) -> Option<Self> {
