@@ -3,12 +3,14 @@
 //! A [`Policy`] exists only as the product of [`document`]'s parsing and checking, so that what is
 //! evaluated is right by construction. How it is evaluated is said in [`crate::decision`].
 
+pub mod catalogue;
 pub mod document;
 pub mod duration;
 pub mod expression;
 pub mod freeze;
 pub mod level;
 mod orchestration;
+pub mod quantity;
 pub mod readings;
 pub mod rules;
 pub mod source;

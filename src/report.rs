@@ -3,8 +3,10 @@
 //! Everything here turns values into text and writes nothing; where the text goes is the business
 //! of [`crate::cli`].
 
+pub mod account;
 pub mod backtest;
 pub mod codes;
+pub mod documents;
 pub mod findings;
 pub mod github;
 pub mod human;

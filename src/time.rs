@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time in UTC with a resolution of one microsecond, in the years 1 to 9999.
@@ -126,6 +126,14 @@ impl Timestamp {
             .and_then(|delta| self.0.checked_add_signed(delta))
             .and_then(Self::checked)
             .unwrap_or(self)
+    }
+
+    /// The same time of the day so many months later, on the last day of a month that is shorter.
+    /// `None` where that leaves the range.
+    pub fn plus_months(self, months: u32) -> Option<Self> {
+        self.0
+            .checked_add_months(Months::new(months))
+            .and_then(Self::checked)
     }
 
     /// The first moment of its day, in UTC.

@@ -14,6 +14,9 @@ pub use super::thresholds::reference;
 /// The reference policy as a document of the large form, with comments for whoever starts from it.
 pub const TEMPLATE: &str = include_str!("reference.yaml");
 
+/// Where a document of the small form stands, relative to the workspace.
+pub const SMALL_FORM: &str = thresholds::FILE;
+
 /// Where a document may stand, relative to the workspace; the first is where one is written.
 pub const FILES: [&str; 4] = [
     "policy/policy.yaml",

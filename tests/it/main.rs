@@ -36,6 +36,7 @@ mod freeze;
 mod journal;
 mod kill;
 mod orchestrator;
+mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;
