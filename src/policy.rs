@@ -4,6 +4,7 @@
 //! evaluated is right by construction. How it is evaluated is said in [`crate::decision`].
 
 pub mod catalogue;
+pub mod difference;
 pub mod document;
 pub mod duration;
 pub mod expression;

@@ -10,6 +10,7 @@ pub mod documents;
 pub mod findings;
 pub mod github;
 pub mod human;
+pub mod junit;
 pub mod paint;
 pub mod replay;
 
