@@ -225,13 +225,16 @@ fn usual(text: &[u8]) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
-/// The number that a few decimal digits spell.
+/// The number that at most nine decimal digits spell.
+#[inline]
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| number * 10 + u32::from(digit - b'0'))
-    })
+    let (mut number, mut wrong) = (0_u32, false);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        wrong |= digit > 9;
+        number = number.wrapping_mul(10).wrapping_add(u32::from(digit));
+    }
+    (!wrong).then_some(number)
 }
 
 impl fmt::Display for Timestamp {

@@ -176,17 +176,20 @@ impl Judge {
     /// Judges the six.
     pub fn judge(&self, six: &Six) -> Judged {
         let (mut level, mut statuses) = (0, 0_u32);
-        if six.status != [Status::Valid; 6] {
+        let all_valid = six.status == [Status::Valid; 6];
+        if !all_valid {
             (level, statuses) = self.by_status(six);
         }
-        let mut fired = 0;
-        for (index, (test, of_trigger)) in self.tests.iter().enumerate() {
-            if test.fires(six) {
-                fired |= 1 << index;
+        let (mut fired, mut bit) = (0, 1_u64);
+        for (test, of_trigger) in &self.tests {
+            let (signal, holds) = test.holds(six);
+            if holds && (all_valid || six.status.get(signal) == Some(&Status::Valid)) {
+                fired |= bit;
                 if *of_trigger > level {
                     (level, statuses) = (*of_trigger, 0);
                 }
             }
+            bit = bit.wrapping_shl(1);
         }
         let level = usize::from(level);
         let gravest = fired & self.demand.get(level).copied().unwrap_or(0);
@@ -217,16 +220,16 @@ impl Judge {
 }
 
 impl Test {
+    /// The place of the signal, and whether its value is one that fires.
     #[inline]
-    fn fires(self, six: &Six) -> bool {
-        let (signal, holds) = match self {
+    fn holds(self, six: &Six) -> (usize, bool) {
+        match self {
             Self::Locked => (0, six.trust_locked),
             Self::Integrity(line) => (1, six.integrity < line),
             Self::Consensus(line) => (2, six.consensus < line),
             Self::Reputation(line) => (3, six.reputation < line),
             Self::Forecast(risk) => (4, six.forecast == risk),
             Self::Responses(line) => (5, six.responses >= line),
-        };
-        holds && six.status.get(signal) == Some(&Status::Valid)
+        }
     }
 }

@@ -236,51 +236,49 @@ impl<'a> Rest<'a> {
         self.skip(b"true").map(|()| true)
     }
 
-    /// How many digits stand in front.
-    #[inline]
-    fn digits(&self) -> usize {
-        self.0
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count()
-    }
-
-    /// A whole number as JSON writes one, without a zero before it.
+    /// A whole number as JSON writes one, without a zero before it, of at most 19 digits.
     #[inline]
     fn count(&mut self) -> Option<u64> {
-        let length = self.digits();
-        if length > 19 {
-            return None;
+        let (mut number, mut length) = (0_u64, 0);
+        for byte in self.0 {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+            length += 1;
         }
         let digits = self.take(length)?;
         let leads_with_zero = length > 1 && digits.first() == Some(&b'0');
-        (length > 0 && !leads_with_zero).then(|| value_of(digits))
+        ((1..=19).contains(&length) && !leads_with_zero).then_some(number)
     }
 
     /// A number from 0 to 100 as JSON writes one, without an exponent.
     #[inline]
     fn percent(&mut self) -> Option<Percent> {
-        let all = self.0;
-        let whole_length = self.digits();
-        let whole = self.take(whole_length)?;
-        let leads_with_zero = whole_length > 1 && whole.first() == Some(&b'0');
-        if whole_length == 0 || leads_with_zero {
-            return None;
-        }
-        let mut fraction: &[u8] = &[];
-        if self.skip(b".").is_some() {
-            let length = self.digits();
-            fraction = self.take(length).filter(|digits| !digits.is_empty())?;
-        }
-        if self.0.first() != Some(&b',') {
-            return None;
-        }
-        let number = match exact(whole, fraction) {
-            Some(number) => number,
-            None => {
-                let length = all.len() - self.0.len();
-                std::str::from_utf8(all.get(..length)?).ok()?.parse().ok()?
+        let (mut mantissa, mut length, mut point) = (0_u64, 0, None);
+        for byte in self.0 {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+            } else if *byte == b'.' && point.is_none() {
+                point = Some(length);
+            } else {
+                break;
             }
+            length += 1;
+        }
+        let text = self.take(length)?;
+        let whole = point.unwrap_or(length);
+        let fraction = point.map(|point| length - point - 1);
+        let leads_with_zero = whole > 1 && text.first() == Some(&b'0');
+        if whole == 0 || leads_with_zero || fraction == Some(0) || !self.0.starts_with(b",") {
+            return None;
+        }
+        let fraction = fraction.unwrap_or(0);
+        let number = match exact(mantissa, whole + fraction, fraction) {
+            Some(number) => number,
+            None => std::str::from_utf8(text).ok()?.parse().ok()?,
         };
         Percent::new(number)
     }
@@ -366,42 +364,27 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// The number that at most 19 digits spell.
-#[inline]
-fn value_of(digits: &[u8]) -> u64 {
-    let add = |number: u64, digit: &u8| number * 10 + u64::from(digit - b'0');
-    digits.iter().fold(0, add)
-}
-
-/// The nearest float to a decimal, where one division gives it: up to 15 digits are a whole number
-/// that a float holds exactly, so is a power of ten up to 22, and a division of two exact numbers is
-/// rounded correctly (IEEE 754), which is what every correct parser gives.
+/// The nearest float to a decimal of so many digits, some of them behind the point, where one
+/// division gives it: a whole number up to 2^53 is a float exactly, so is a power of ten up to 22,
+/// and a division of two exact numbers is rounded correctly (IEEE 754), which is what every correct
+/// parser gives. More than 19 digits may not have fitted into `mantissa`.
 #[inline]
 #[expect(
     clippy::cast_precision_loss,
-    reason = "at most 15 digits are below 2^53, so nothing is lost"
+    reason = "a number up to 2^53 loses nothing"
 )]
-fn exact(whole: &[u8], fraction: &[u8]) -> Option<f64> {
-    if whole.len() + fraction.len() > 15 {
+fn exact(mantissa: u64, digits: usize, fraction: usize) -> Option<f64> {
+    if digits > 19 || mantissa > 1 << 53 {
         return None;
     }
-    let scale = POWERS.get(fraction.len())?;
-    let shifted = value_of(whole) * scale + value_of(fraction);
-    Some(shifted as f64 / *scale as f64)
+    POWERS.get(fraction).map(|power| mantissa as f64 / power)
 }
 
-/// Powers of ten.
-const POWERS: [u64; 16] = {
-    let mut powers = [1; 16];
-    let mut rest: &mut [u64] = &mut powers;
-    let mut power = 1;
-    while let Some((first, others)) = rest.split_first_mut() {
-        *first = power;
-        power *= 10;
-        rest = others;
-    }
-    powers
-};
+/// The powers of ten that a float holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
 
 #[cfg(test)]
 mod tests {
@@ -553,8 +536,9 @@ mod tests {
         }
 
         #[test]
-        fn one_division_gives_the_nearest_float(whole in "[1-9][0-9]{0,7}|0", fraction in "[0-9]{1,15}") {
-            if let Some(number) = exact(whole.as_bytes(), fraction.as_bytes()) {
+        fn one_division_gives_the_nearest_float(whole in "[1-9][0-9]{0,7}|0", fraction in "[0-9]{1,18}") {
+            let mantissa = format!("{whole}{fraction}").parse().unwrap_or(u64::MAX);
+            if let Some(number) = exact(mantissa, whole.len() + fraction.len(), fraction.len()) {
                 let text = format!("{whole}.{fraction}");
                 prop_assert_eq!(number.to_bits(), text.parse::<f64>().unwrap().to_bits());
                 prop_assert_eq!(number.to_bits(), serde_json::from_str::<f64>(&text).unwrap().to_bits());

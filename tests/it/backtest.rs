@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use policy_orchestrator::decision::backtest::{Backtest, Outcome, Past, Said};
-use policy_orchestrator::decision::{JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{Decision, JournalHealth, Situation, evaluate};
 use policy_orchestrator::history::Selection;
 use policy_orchestrator::history::backtest::of_journal;
 use policy_orchestrator::history::walk::Source;
@@ -111,12 +111,30 @@ fn naive(journal: &str, policy: &Policy) -> Naive {
             *count += u64::from(is);
         }
     }
+    naive.triggers = of_triggers(&decided, policy);
+    let recorded: Vec<_> = decided
+        .iter()
+        .map(|(line, _)| (micros(line), line.level.clone()))
+        .collect();
+    let candidate: Vec<_> = decided
+        .iter()
+        .map(|(line, decision)| (micros(line), decision.level.clone()))
+        .collect();
+    naive.level_flaps = [flaps(&changes(&recorded)), flaps(&changes(&candidate))];
+    naive
+}
+
+fn of_triggers(
+    decided: &[(&RecordedLine, Decision)],
+    policy: &Policy,
+) -> BTreeMap<String, [u64; 4]> {
+    let mut triggers = BTreeMap::new();
     for trigger in policy.triggers() {
         let fires: Vec<(i64, bool)> = decided
             .iter()
             .map(|(line, decision)| {
                 (
-                    micros(line),
+                    line.at.unix_micros(),
                     decision
                         .reasons
                         .iter()
@@ -139,18 +157,9 @@ fn naive(journal: &str, policy: &Policy) -> Naive {
             changes.len() as u64,
             flaps(&changes),
         ];
-        naive.triggers.insert(trigger.code.to_string(), counts);
+        triggers.insert(trigger.code.to_string(), counts);
     }
-    let recorded: Vec<_> = decided
-        .iter()
-        .map(|(line, _)| (micros(line), line.level.clone()))
-        .collect();
-    let candidate: Vec<_> = decided
-        .iter()
-        .map(|(line, decision)| (micros(line), decision.level.clone()))
-        .collect();
-    naive.level_flaps = [flaps(&changes(&recorded)), flaps(&changes(&candidate))];
-    naive
+    triggers
 }
 
 /// What the product says, in the naive form; days left out.
