@@ -4,7 +4,7 @@
 //! zone, and stays open for a duration of elapsed time. In a window that denies, nothing is applied;
 //! where a window that allows is declared, nothing is applied outside of all of those either. What
 //! denies comes before what allows. How a window is written is said in [`window`], when it opens in
-//! [`opening`], and what a cron expression means in [`schedule`].
+//! [`opening`], what a cron expression means in [`schedule`], and what clocks show in [`zone`].
 //!
 //! A freeze is about applies: safeguards, dry runs and undos don't ask a [`Calendar`]. No file and
 //! no clock is known here.
@@ -12,6 +12,7 @@
 mod opening;
 mod schedule;
 mod window;
+mod zone;
 
 pub use window::{Field, Mode, Window, WindowProblem};
 

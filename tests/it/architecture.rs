@@ -149,6 +149,7 @@ const PURE_FILES: &[&str] = &[
     "policy/freeze/opening.rs",
     "policy/freeze/schedule.rs",
     "policy/freeze/window.rs",
+    "policy/freeze/zone.rs",
     "response/plan.rs",
     "response/gates.rs",
     "response/preview.rs",

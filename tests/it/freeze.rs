@@ -2,6 +2,11 @@
 //!
 //! What a window means is tested beside its code; here is what a user sees of it.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
 use serde_json::{Value, json};
 
 use crate::workspace::{Ran, Workspace};
@@ -37,6 +42,64 @@ const WEEKEND: &str = r#"    - name: weekend
       duration: 62h
       timezone: Europe/Berlin
 "#;
+
+const ZONES: &str = "src/policy/freeze/zones.txt";
+
+fn minutes_from_utc(zone: Tz, at: DateTime<Utc>) -> i32 {
+    let offset = zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    assert_eq!(offset.local_minus_utc() % 60, 0, "{zone} at {at}");
+    offset.local_minus_utc() / 60
+}
+
+/// The offset at the beginning of 2000, and for each change up to 2100 the minutes since the one
+/// before and the new offset.
+fn offsets(zone: Tz) -> String {
+    // No zone changed its clock twice within so few days since 2000, or is known to.
+    let stride = TimeDelta::days(4);
+    let begin = Utc.with_ymd_and_hms(2000, 1, 1, 0, 0, 0).unwrap();
+    let end = Utc.with_ymd_and_hms(2101, 1, 1, 0, 0, 0).unwrap();
+    let mut known = minutes_from_utc(zone, begin);
+    let mut text = known.to_string();
+    let (mut last, mut time) = (begin, begin);
+    while time < end {
+        let next = time + stride;
+        let offset = minutes_from_utc(zone, next);
+        if offset != known {
+            let (mut before, mut after) = (time, next);
+            while after - before > TimeDelta::minutes(1) {
+                let middle = before + TimeDelta::minutes((after - before).num_minutes() / 2);
+                if minutes_from_utc(zone, middle) == known {
+                    before = middle;
+                } else {
+                    after = middle;
+                }
+            }
+            text += &format!(" {} {offset}", (after - last).num_minutes());
+            (last, known) = (after, offset);
+        }
+        time = next;
+    }
+    text
+}
+
+#[test]
+fn the_table_of_zones_is_that_of_the_time_zone_database() {
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for zone in TZ_VARIANTS {
+        alike.entry(offsets(zone)).or_default().push(zone.name());
+    }
+    let mut lines: Vec<String> = alike
+        .into_iter()
+        .map(|(offsets, names)| format!("{}\t{offsets}\n", names.join(",")))
+        .collect();
+    lines.sort();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(ZONES);
+    if std::env::var_os("POLICY_REGENERATE").is_some() {
+        std::fs::write(&path, lines.concat()).unwrap();
+    }
+    let table = std::fs::read_to_string(path).unwrap();
+    assert!(table == lines.concat(), "run scripts/regenerate");
+}
 
 /// A workspace whose last decision is RED and fresh, with one action that leaves a file.
 fn red() -> Workspace {

@@ -7,19 +7,22 @@
 //! it opens, and closed at the one at which it closes.
 //!
 //! So the order of minutes on the wall clock is the order of the instants at which they come, and
-//! the last opening before a time is found by walking back from it. Times here are seconds since
-//! 1970-01-01T00:00:00Z.
+//! the last opening before a time is found by walking back from it. What a zone's clock shows is said in
+//! [`super::zone`]; times are seconds as there.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
-use chrono_tz::{GapInfo, Tz};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime};
 
 use super::schedule::Schedule;
+use super::zone::Zone;
+
+/// A day, in seconds.
+const DAY: i64 = 86_400;
 
 /// A window's times.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Openings<'a> {
     pub(super) schedule: &'a Schedule,
-    pub(super) zone: Tz,
+    pub(super) zone: &'a Zone,
     /// How long each lasts, in seconds.
     pub(super) duration: i64,
 }
@@ -28,16 +31,16 @@ impl Openings<'_> {
     /// When the opening that `at` lies in closes; `None` where the window is not open then. Of
     /// openings that overlap it is the last one.
     pub(super) fn closes(&self, at: i64) -> Option<i64> {
-        let last = last_wall(self.zone, at)?;
-        let mut date = last.date();
+        let last = self.zone.furthest(at);
+        let mut date = date(last)?;
         // Offsets from UTC differ by up to a day between two times: one day more at either end.
         for _ in 0..=self.duration / DAY + 3 {
             if self.schedule.matches(date) {
                 let walls = self.schedule.minutes().iter().rev();
-                let walls = walls.filter_map(|minute| wall(date, *minute));
                 let opened = walls
+                    .map(|minute| wall(date, *minute))
                     .filter(|wall| *wall <= last)
-                    .filter_map(|wall| instant(self.zone, &wall))
+                    .map(|wall| self.zone.first_shows(wall))
                     .find(|opens| *opens <= at);
                 if let Some(opened) = opened {
                     let closes = opened.saturating_add(self.duration);
@@ -62,12 +65,12 @@ impl Openings<'_> {
             return None;
         }
         let (first, last) = self.schedule.first_and_last()?;
+        let by_the_clock = i64::from(last - first) * 60;
         let mut end = closes;
-        let mut date = first_wall(self.zone, closes)?.date();
+        let mut date = date(self.zone.shown(closes))?;
         while end <= horizon && self.schedule.matches(date) {
-            let opens = instant(self.zone, &wall(date, first)?)?;
-            let last = instant(self.zone, &wall(date, last)?)?;
-            let by_the_clock = i64::from(self.schedule.span()) * 60;
+            let opens = self.zone.first_shows(wall(date, first));
+            let last = self.zone.first_shows(wall(date, last));
             // Where the clock is changed in between, a pause may be longer.
             if opens > end || last - opens != by_the_clock {
                 break;
@@ -80,17 +83,16 @@ impl Openings<'_> {
 
     /// When the window opens the next time behind `after`, at the latest at `horizon`.
     pub(super) fn next(&self, after: i64, horizon: i64) -> Option<i64> {
-        let first = first_wall(self.zone, after)?;
-        let last = first_wall(self.zone, horizon)?.date();
-        let last = last.checked_add_days(Days::new(1))?;
-        let days = first.date().iter_days();
+        let first = self.zone.shown(after);
+        let last = date(self.zone.shown(horizon))?.checked_add_days(Days::new(1))?;
+        let days = date(first)?.iter_days();
         let days = days.take_while(|date| *date <= last);
         for date in days.filter(|date| self.schedule.matches(*date)) {
             let minutes = self.schedule.minutes().iter();
-            let walls = minutes.filter_map(|minute| wall(date, *minute));
-            let opens = walls
+            let opens = minutes
+                .map(|minute| wall(date, *minute))
                 .filter(|wall| *wall >= first)
-                .filter_map(|wall| instant(self.zone, &wall))
+                .map(|wall| self.zone.first_shows(wall))
                 .find(|opens| *opens > after);
             if let Some(opens) = opens {
                 return (opens <= horizon).then_some(opens);
@@ -100,40 +102,13 @@ impl Openings<'_> {
     }
 }
 
-/// A day, in seconds.
-const DAY: i64 = 86_400;
-
-fn wall(date: NaiveDate, minute: u16) -> Option<NaiveDateTime> {
-    date.and_hms_opt(u32::from(minute / 60), u32::from(minute % 60), 0)
+/// The day that a wall clock shows.
+fn date(wall: i64) -> Option<NaiveDate> {
+    DateTime::from_timestamp(wall, 0).map(|time| time.date_naive())
 }
 
-/// What the wall clock shows at a time.
-fn first_wall(zone: Tz, at: i64) -> Option<NaiveDateTime> {
-    let utc = DateTime::from_timestamp(at, 0)?.naive_utc();
-    let offset = zone.offset_from_utc_datetime(&utc).fix();
-    utc.checked_add_offset(offset)
-}
-
-/// The furthest that the wall clock can have shown until a time: more than it shows, where it was
-/// set back a moment ago.
-fn last_wall(zone: Tz, at: i64) -> Option<NaiveDateTime> {
-    let shown = first_wall(zone, at)?;
-    match zone.from_local_datetime(&shown) {
-        chrono::LocalResult::Ambiguous(first, second) if second.timestamp() <= at => {
-            let set_back = TimeDelta::seconds(second.timestamp() - first.timestamp());
-            shown.checked_add_signed(set_back)
-        }
-        _ => Some(shown),
-    }
-}
-
-/// When the wall clock shows this for the first time, or, where it skips it, the first instant
-/// behind.
-fn instant(zone: Tz, wall: &NaiveDateTime) -> Option<i64> {
-    match zone.from_local_datetime(wall) {
-        chrono::LocalResult::Single(time) | chrono::LocalResult::Ambiguous(time, _) => {
-            Some(time.timestamp())
-        }
-        chrono::LocalResult::None => GapInfo::new(wall, &zone)?.end.map(|end| end.timestamp()),
-    }
+/// What a wall clock shows in this minute of this day.
+fn wall(date: NaiveDate, minute: u16) -> i64 {
+    let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp();
+    midnight + i64::from(minute) * 60
 }

@@ -136,12 +136,6 @@ impl Schedule {
         Some((*self.minutes.first()?, *self.minutes.last()?))
     }
 
-    /// The minutes between the first and the last of a day.
-    pub(super) fn span(&self) -> u16 {
-        self.first_and_last()
-            .map_or(0, |(first, last)| last - first)
-    }
-
     /// The most minutes between two that follow each other within a day.
     pub(super) fn longest_pause(&self) -> u16 {
         let following = self.minutes.iter().zip(self.minutes.iter().skip(1));

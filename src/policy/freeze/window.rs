@@ -4,10 +4,9 @@
 //! by a real cron expression in a real time zone. Where in a document the text stands is the
 //! business of who reads the document.
 
-use chrono_tz::{TZ_VARIANTS, Tz};
-
 use super::opening::Openings;
 use super::schedule::{Refused, Schedule};
+use super::zone::{self, Zone};
 use crate::diagnostic::readable;
 
 /// The longest name, in characters.
@@ -107,7 +106,7 @@ pub struct Window {
     reason: String,
     schedule: Schedule,
     duration: Duration,
-    zone: Tz,
+    zone: Zone,
     mode: Mode,
 }
 
@@ -195,7 +194,7 @@ impl Window {
     pub(super) fn openings(&self) -> Openings<'_> {
         Openings {
             schedule: &self.schedule,
-            zone: self.zone,
+            zone: &self.zone,
             duration: self.duration.seconds,
         }
     }
@@ -292,8 +291,8 @@ fn duration(text: &str) -> Result<Duration, WindowProblem> {
     })
 }
 
-fn zone(text: &str) -> Result<Tz, WindowProblem> {
-    text.parse().map_err(|_| WindowProblem {
+fn zone(text: &str) -> Result<Zone, WindowProblem> {
+    Zone::named(text).ok_or_else(|| WindowProblem {
         field: Field::Timezone,
         message: "the time zone of the freeze window is not known".to_owned(),
         found: quoted(text),
@@ -312,12 +311,11 @@ fn nearest_zone(text: &str) -> Option<&'static str> {
     if wanted.is_empty() || wanted.len() > NAME_LENGTH {
         return None;
     }
-    let names = || TZ_VARIANTS.iter().map(|zone| zone.name());
     let city = |name: &'static str| name.rsplit('/').next().unwrap_or_default();
     let same = |part: &str| part.eq_ignore_ascii_case(&wanted);
-    if let Some(zone) = names()
+    if let Some(zone) = zone::names()
         .find(|name| same(name))
-        .or_else(|| names().find(|name| same(city(name))))
+        .or_else(|| zone::names().find(|name| same(city(name))))
     {
         return Some(zone);
     }
@@ -331,7 +329,7 @@ fn nearest_zone(text: &str) -> Option<&'static str> {
     let far = |name| strsim::damerau_levenshtein(&comparable(name).to_ascii_lowercase(), &wanted);
     // Short words, abbreviations among them, are near to everything.
     let limit = (wanted.len() / 5).min(3);
-    let nearest = names().map(|name| (far(name), name)).min();
+    let nearest = zone::names().map(|name| (far(name), name)).min();
     nearest
         .filter(|(far, _)| *far <= limit)
         .map(|(_, name)| name)

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 use proptest::prelude::*;
 
 use super::*;
@@ -201,6 +201,27 @@ fn opened(walk: &[(DateTime<Utc>, NaiveDateTime)], cron: &Cron, duration: i64) -
         left -= 1;
     }
     open
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn clocks_show_what_the_time_zone_database_says(
+        zone in prop::sample::select(&TZ_VARIANTS[..]),
+        at in 946_684_800_i64..4_133_980_800,
+    ) {
+        let table = zone::Zone::named(zone.name()).unwrap();
+        let utc = DateTime::from_timestamp(at, 0).unwrap();
+        let shown = zone.from_utc_datetime(&utc.naive_utc()).naive_local();
+        let shown = shown.and_utc().timestamp();
+        prop_assert_eq!(table.shown(at), shown);
+        // Whatever a clock shows it showed for the first time then or before.
+        let first = table.first_shows(shown);
+        prop_assert!(first <= at && table.shown(first) >= shown);
+        prop_assert!(table.shown(first - 1) < shown || table.shown(first) > shown);
+        prop_assert!(table.furthest(at) >= shown);
+    }
 }
 
 proptest! {
