@@ -601,9 +601,10 @@ mod page {
 
     #[test]
     fn the_limits_are_those_of_the_code() {
-        use super::super::{MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS};
+        use super::super::{MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_TEXT};
         assert_eq!((MAX_BYTES, MAX_DEPTH), (2_000, 32));
-        assert_eq!((MAX_ELEMENTS, MAX_PATTERNS), (100, 8));
-        assert!(PAGE.contains("at most 2,000 bytes, 32 brackets, signs, calls and choices in each other, 100 elements in a list, and 8 patterns of 256 KB each"));
+        assert_eq!((MAX_ELEMENTS, MAX_PATTERNS, MAX_TEXT), (100, 4, 4_096));
+        assert!(PAGE.contains("a text has more than 4,096 bytes"));
+        assert!(PAGE.contains("at most 2,000 bytes, 32 brackets, signs, calls and choices in each other, 100 elements in a list, and 4 patterns of 256 KB each"));
     }
 }
