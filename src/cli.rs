@@ -21,6 +21,7 @@ mod output;
 mod perform;
 mod policy;
 mod recording;
+mod replay;
 mod respond;
 mod run;
 mod secrets;
@@ -58,6 +59,8 @@ Examples:
   policy-orchestrator kill on --reason TEXT   stop everything that changes files
   policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
+  policy-orchestrator replay                  do the recorded decisions still come out the same?
+  policy-orchestrator policy backtest FILE    what would another policy have decided?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -89,7 +92,7 @@ struct Global {
 
     /// How to write the result [default: human on a terminal, json into a pipe]
     #[arg(long, global = true, value_enum)]
-    format: Option<Format>,
+    format: Option<FormatChoice>,
 
     /// Whether to use colour; NO_COLOR is honoured
     #[arg(
@@ -106,12 +109,23 @@ struct Global {
     verbose: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// The formats that most commands have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Human,
+    Json,
+}
+
+/// What `--format` can name. Each command but those that say so has the first two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatChoice {
     /// Text for a person
     Human,
     /// JSON for a program
     Json,
+    /// Markdown for a pull request (`policy backtest`)
+    #[value(hide = true)]
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -136,6 +150,11 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
+    /// Policy documents: write, check, test, compare and try them before they decide anything
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Make every recorded decision again: is it reproduced, byte for byte?
+    Replay(replay::ReplayArgs),
     /// What somebody should look at: raised once, told again after a day, resolved
     Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
@@ -152,9 +171,6 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
-    /// Policy documents: what one is, what it says, and what of it is enforced here
-    #[command(subcommand)]
-    Policy(policy::PolicyCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -183,11 +199,12 @@ impl Context {
 
     /// The format of a result: what the user said, else what standard output is.
     fn format(&self) -> Format {
-        self.global.format.unwrap_or(if self.output.on_terminal() {
-            Format::Human
-        } else {
-            Format::Json
-        })
+        match self.global.format {
+            Some(FormatChoice::Json) => Format::Json,
+            None if !self.output.on_terminal() => Format::Json,
+            // A command that does not have the others never comes here with one of them.
+            None | Some(FormatChoice::Human | FormatChoice::Markdown) => Format::Human,
+        }
     }
 }
 
@@ -254,7 +271,24 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     }
 }
 
+impl Command {
+    /// True where the command can write its result in that format.
+    fn has_format(&self, format: FormatChoice) -> bool {
+        match format {
+            FormatChoice::Human | FormatChoice::Json => true,
+            FormatChoice::Markdown => {
+                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+            }
+        }
+    }
+}
+
 fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    let format = context.global.format;
+    if !format.is_none_or(|format| command.has_format(format)) {
+        let text = "this command has no such format: give `human` or `json` to `--format`";
+        return Ok(usage_error(context, text));
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -264,11 +298,12 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
+        Command::Policy(command) => policy::policy(context, &command),
+        Command::Replay(arguments) => replay::replay(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
-        Command::Policy(command) => policy::policy(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -343,6 +378,7 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::HeadDiffers
             | Code::StateDiffers
             | Code::DecisionDiffers
+            | Code::RecordDiffers
             | Code::SignatureWrong
             | Code::SignatureMissing
             | Code::SegmentChanged

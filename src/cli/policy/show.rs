@@ -95,10 +95,16 @@ const PERCENTAGES: [&str; 5] = [
 fn decides(account: Account, policy: &Policy) -> Account {
     let identity = policy.identity();
     let triggers = policy.triggers().iter().map(|trigger| {
+        let condition = match (trigger.condition.in_words(), trigger.condition.threshold()) {
+            (Some(words), _) => words,
+            (None, Some(value)) => format!("is {value}"),
+            (None, None) => "is one of several".to_owned(),
+        };
         Shown::map([
             ("code", Shown::text(trigger.code.as_str())),
-            ("signal", Shown::text(trigger.signal.as_str())),
+            ("signal", Shown::of(&trigger.signal)),
             ("level", Shown::of(&trigger.level)),
+            ("condition", Shown::text(&condition)),
         ])
     });
     PERCENTAGES

@@ -35,7 +35,7 @@ const SECTIONS: [(&str, Kind); 6] = [
 
 /// Documents that a path makes what they are.
 const PATHS: [(&str, Kind); 4] = [
-    (crate::policy::document::FILE, Kind::Thresholds),
+    (crate::policy::document::SMALL_FORM, Kind::Thresholds),
     ("policy/responses.json", Kind::Responses),
     ("policy/alerts.json", Kind::Alerts),
     (scalpel::FILE, Kind::EditingPolicy),
