@@ -8,7 +8,6 @@ use super::{Findings, LeftOut, Selection};
 use crate::decision::backtest::{Backtest, Outcome, Past, Said};
 use crate::diagnostic::Checked;
 use crate::policy::Policy;
-use crate::time::Timestamp;
 
 /// What a backtest came to, and what it was made on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,7 +36,7 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
     }
     source.each(&mut |line| match &line.entry {
         Entry::Fixed(fixed) => {
-            if counts(selection, &mut left_out, fixed.at, fixed.given_clock) {
+            if selection.counts(&mut left_out, fixed.at, fixed.given_clock) {
                 backtest.take(Past {
                     at: fixed.at,
                     level: &fixed.level,
@@ -46,7 +45,7 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
             }
         }
         Entry::Other(recorded) => {
-            if counts(selection, &mut left_out, recorded.at, recorded.given_clock) {
+            if selection.counts(&mut left_out, recorded.at, recorded.given_clock) {
                 backtest.take(Past {
                     at: recorded.at,
                     level: &recorded.level,
@@ -69,18 +68,6 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
     })
 }
 
-fn counts(selection: Selection, left_out: &mut LeftOut, at: Timestamp, given: bool) -> bool {
-    if !selection.is_within(at) {
-        left_out.outside += 1;
-        return false;
-    }
-    if given && !selection.include_given {
-        left_out.given += 1;
-        return false;
-    }
-    true
-}
-
 /// Decides a folder of recorded inputs again. `in_force` decides what a file doesn't tell the level
 /// of.
 pub fn of_records(
@@ -92,7 +79,7 @@ pub fn of_records(
     let mut backtest = Backtest::new(policy);
     let mut left_out = LeftOut::default();
     for record in &records.records {
-        if !counts(selection, &mut left_out, record.at, record.given_clock) {
+        if !selection.counts(&mut left_out, record.at, record.given_clock) {
             continue;
         }
         let level = record.level(in_force);

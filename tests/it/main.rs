@@ -33,6 +33,7 @@ mod documents;
 mod fix_branch;
 mod forgery;
 mod freeze;
+mod history;
 mod journal;
 mod kill;
 mod orchestrator;
