@@ -50,9 +50,8 @@ pub fn load(workspace: &Workspace) -> Loaded {
         };
         found.push((file, bytes));
     }
-    if let [(one, bytes), (other, _), ..] = found.as_slice() {
-        let bytes = bytes.clone().unwrap_or_default();
-        return refuse(one, bytes, vec![ambiguous(one, other)]);
+    if let [(one, _), (other, _), ..] = found.as_slice() {
+        return refuse_unread(one, ambiguous(one, other));
     }
     let Some((file, bytes)) = found.pop() else {
         return Loaded {
@@ -70,11 +69,7 @@ pub fn load(workspace: &Workspace) -> Loaded {
             },
             Err(problems) => refuse(file, bytes, problems),
         },
-        Err(error) => {
-            // There are no bytes to keep; what stands in for them says why.
-            let document = format!("{}\n", *error);
-            refuse(file, document.into_bytes(), vec![*error])
-        }
+        Err(error) => refuse_unread(file, *error),
     }
 }
 
@@ -121,6 +116,12 @@ fn refuse(file: &'static str, document: Vec<u8>, problems: Vec<Diagnostic>) -> L
         file: Some(file),
         problems,
     }
+}
+
+/// There are no bytes that alone are to blame: what is kept in their place says why, and is no
+/// document that could decide again to another end.
+fn refuse_unread(file: &'static str, problem: Diagnostic) -> Loaded {
+    refuse(file, format!("{problem}\n").into_bytes(), vec![problem])
 }
 
 fn ambiguous(one: &str, other: &str) -> Diagnostic {

@@ -36,6 +36,8 @@ mod freeze;
 mod journal;
 mod kill;
 mod orchestrator;
+mod policies;
+mod policy_commands;
 mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;
