@@ -25,6 +25,9 @@ pub const FILES: [&str; 4] = [
     thresholds::FILE,
 ];
 
+/// The directory that all of them are in.
+const DIRECTORY: &str = "policy";
+
 /// A document larger than this is none.
 pub const LIMIT: u64 = 256 * 1024;
 
@@ -41,6 +44,9 @@ pub struct Loaded {
 
 /// Reads the policy of a workspace: its document, or the reference policy where there is none.
 pub fn load(workspace: &Workspace) -> Loaded {
+    if workspace.lacks(DIRECTORY) {
+        return built_in();
+    }
     let mut found: Vec<(&'static str, Checked<Vec<u8>>)> = Vec::new();
     for file in FILES {
         let bytes = match workspace.open_input(file) {
@@ -54,11 +60,7 @@ pub fn load(workspace: &Workspace) -> Loaded {
         return refuse_unread(one, ambiguous(one, other));
     }
     let Some((file, bytes)) = found.pop() else {
-        return Loaded {
-            policy: reference(),
-            file: None,
-            problems: Vec::new(),
-        };
+        return built_in();
     };
     match bytes {
         Ok(bytes) => match parse(file, &bytes) {
@@ -70,6 +72,14 @@ pub fn load(workspace: &Workspace) -> Loaded {
             Err(problems) => refuse(file, bytes, problems),
         },
         Err(error) => refuse_unread(file, *error),
+    }
+}
+
+fn built_in() -> Loaded {
+    Loaded {
+        policy: reference(),
+        file: None,
+        problems: Vec::new(),
     }
 }
 
