@@ -45,9 +45,11 @@ const SECTIONS: [(&str, Kind); 6] = [
 ];
 
 /// Documents that a path makes what they are.
-const PATHS: [(&str, Kind); 5] = [
+const PATHS: [(&str, Kind); 7] = [
     ("policy/policy.yaml", Kind::OrchestrationPolicy),
     (crate::policy::document::SMALL_FORM, Kind::Thresholds),
+    ("policy/policy.yml", Kind::OrchestrationPolicy),
+    ("policy/policy.json", Kind::OrchestrationPolicy),
     ("policy/responses.json", Kind::Responses),
     ("policy/alerts.json", Kind::Alerts),
     (scalpel::FILE, Kind::EditingPolicy),
