@@ -24,8 +24,11 @@ const WEEKS: [(&str, &str); 9] = [
     ("UTC", "2026-12-31"),
 ];
 
+/// Minutes, with what the wall clock shows at each.
+type Walk = Vec<(DateTime<Utc>, NaiveDateTime)>;
+
 /// What [`minutes`] gives for each of them.
-static WALKS: [OnceLock<Vec<(DateTime<Utc>, NaiveDateTime)>>; 9] = [const { OnceLock::new() }; 9];
+static WALKS: [OnceLock<Walk>; 9] = [const { OnceLock::new() }; 9];
 
 /// The days before and behind such a day that are walked through, the first of them only for what
 /// opened in them.
@@ -169,7 +172,7 @@ fn mode() -> impl Strategy<Value = Mode> {
 }
 
 /// The minutes that are walked through, with what the wall clock shows at each.
-fn minutes(zone: Tz, around: &str) -> Vec<(DateTime<Utc>, NaiveDateTime)> {
+fn minutes(zone: Tz, around: &str) -> Walk {
     let middle: NaiveDateTime = format!("{around}T00:00:00").parse().unwrap();
     let begin = middle.and_utc() - TimeDelta::days(BEFORE);
     let count = (BEFORE + BEHIND) * 1_440;
