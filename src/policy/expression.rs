@@ -49,7 +49,7 @@ pub const MAX_ELEMENTS: usize = 100;
 /// An expression may use this many patterns.
 pub const MAX_PATTERNS: usize = 4;
 /// A text may have this many bytes to be looked at. With the size of patterns it bounds what the
-/// worst of expressions costs: about a second.
+/// worst of expressions costs: one or two seconds.
 pub const MAX_TEXT: usize = 4_096;
 
 /// What a name in an expression is.

@@ -108,6 +108,14 @@ fn closed_brackets_are_refused_beyond_the_limit_only() {
 }
 
 #[test]
+fn calls_on_calls_are_depth() {
+    let of = |times: usize| format!("branch{} > 1", ".size()".repeat(times));
+    let deep = |times| refused(&of(times))[0].message.clone();
+    assert_eq!(deep(2), "`size` counts the characters of a text");
+    assert_eq!(deep(MAX_DEPTH), "the expression is nested too deeply");
+}
+
+#[test]
 fn long_chains_are_no_depth() {
     let joined =
         |part: &str, by: &str| vec![part; (MAX_BYTES - 30) / (part.len() + by.len())].join(by);
