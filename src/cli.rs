@@ -13,11 +13,13 @@ mod completions;
 mod doctor;
 mod exit;
 mod explain;
+mod given;
 mod init;
 mod kill;
 mod launch;
 mod output;
 mod perform;
+mod policy;
 mod recording;
 mod respond;
 mod run;
@@ -56,6 +58,7 @@ Examples:
   policy-orchestrator kill on --reason TEXT   stop everything that changes files
   policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
+  policy-orchestrator policy check            is anything wrong with the policy document?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -87,7 +90,7 @@ struct Global {
 
     /// How to write the result [default: human on a terminal, json into a pipe]
     #[arg(long, global = true, value_enum)]
-    format: Option<Format>,
+    format: Option<FormatChoice>,
 
     /// Whether to use colour; NO_COLOR is honoured
     #[arg(
@@ -104,12 +107,26 @@ struct Global {
     verbose: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// The formats that most commands have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Human,
+    Json,
+}
+
+/// What `--format` can name. Each command but those that say so has the first two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatChoice {
     /// Text for a person
     Human,
     /// JSON for a program
     Json,
+    /// SARIF 2.1.0 for code scanning (`policy check`)
+    #[value(hide = true)]
+    Sarif,
+    /// Annotations of GitHub Actions (`policy check`)
+    #[value(hide = true)]
+    Github,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -134,6 +151,9 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
+    /// What can be done with policy documents
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// What somebody should look at: raised once, told again after a day, resolved
     Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
@@ -178,11 +198,14 @@ impl Context {
 
     /// The format of a result: what the user said, else what standard output is.
     fn format(&self) -> Format {
-        self.global.format.unwrap_or(if self.output.on_terminal() {
-            Format::Human
-        } else {
-            Format::Json
-        })
+        match self.global.format {
+            Some(FormatChoice::Json) => Format::Json,
+            None if !self.output.on_terminal() => Format::Json,
+            // A command that does not have the others never comes here with one of them.
+            None | Some(FormatChoice::Human | FormatChoice::Sarif | FormatChoice::Github) => {
+                Format::Human
+            }
+        }
     }
 }
 
@@ -249,7 +272,24 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     }
 }
 
+impl Command {
+    /// True where the command can write its result in that format.
+    fn has_format(&self, format: FormatChoice) -> bool {
+        match format {
+            FormatChoice::Human | FormatChoice::Json => true,
+            FormatChoice::Sarif | FormatChoice::Github => {
+                matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))
+            }
+        }
+    }
+}
+
 fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    let format = context.global.format;
+    if !format.is_none_or(|format| command.has_format(format)) {
+        let text = "this command has no such format: give `human` or `json` to `--format`";
+        return Ok(usage_error(context, text));
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -259,6 +299,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
+        Command::Policy(command) => policy::policy(context, &command),
         Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),

@@ -3,11 +3,13 @@
 //! Everything here turns values into text and writes nothing; where the text goes is the business
 //! of [`crate::cli`].
 
+pub mod check;
 pub mod codes;
 pub mod findings;
 pub mod github;
 pub mod human;
 pub mod paint;
+pub mod sarif;
 
 pub use paint::Paint;
 

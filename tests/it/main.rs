@@ -34,6 +34,7 @@ mod forgery;
 mod journal;
 mod kill;
 mod orchestrator;
+mod policy_check;
 #[cfg(target_os = "linux")]
 mod processes;
 mod response;
@@ -45,3 +46,4 @@ mod undo;
 mod workflows;
 mod workspace;
 mod writes;
+mod wrong_policies;
