@@ -62,6 +62,7 @@ Examples:
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator replay                  do the recorded decisions still come out the same?
   policy-orchestrator policy backtest FILE    what would another policy have decided?
+  policy-orchestrator policy check            is anything wrong with the policy document?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -127,6 +128,12 @@ enum FormatChoice {
     /// Markdown for a pull request (`policy backtest`)
     #[value(hide = true)]
     Markdown,
+    /// SARIF 2.1.0 for code scanning (`policy check`)
+    #[value(hide = true)]
+    Sarif,
+    /// Annotations of GitHub Actions (`policy check`)
+    #[value(hide = true)]
+    Github,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -206,7 +213,13 @@ impl Context {
             Some(FormatChoice::Json) => Format::Json,
             None if !self.output.on_terminal() => Format::Json,
             // A command that does not have the others never comes here with one of them.
-            None | Some(FormatChoice::Human | FormatChoice::Markdown) => Format::Human,
+            None
+            | Some(
+                FormatChoice::Human
+                | FormatChoice::Markdown
+                | FormatChoice::Sarif
+                | FormatChoice::Github,
+            ) => Format::Human,
         }
     }
 }
@@ -281,6 +294,9 @@ impl Command {
             FormatChoice::Human | FormatChoice::Json => true,
             FormatChoice::Markdown => {
                 matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+            }
+            FormatChoice::Sarif | FormatChoice::Github => {
+                matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))
             }
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod backtest;
+pub mod check;
 pub mod codes;
 pub mod documents;
 pub mod findings;
@@ -13,6 +14,7 @@ pub mod human;
 pub mod junit;
 pub mod paint;
 pub mod replay;
+pub mod sarif;
 
 pub use paint::Paint;
 

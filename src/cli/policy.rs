@@ -1,6 +1,7 @@
 //! `policy`: documents that decide, or are to decide. One file for each of its commands.
 
 mod backtest;
+mod check;
 mod diff;
 mod init;
 mod named;
@@ -26,6 +27,8 @@ pub(super) enum PolicyCommand {
     Show(show::ShowArgs),
     /// The JSON Schema of a policy document, for editors
     Schema(schema::SchemaArgs),
+    /// What is wrong with a document, and what is unwise in it, each with its place
+    Check(check::CheckArgs),
 }
 
 pub(super) fn policy(context: &Context, command: &PolicyCommand) -> anyhow::Result<Exit> {
@@ -36,5 +39,6 @@ pub(super) fn policy(context: &Context, command: &PolicyCommand) -> anyhow::Resu
         PolicyCommand::Test(arguments) => test::test(context, arguments),
         PolicyCommand::Diff(arguments) => diff::diff(context, arguments),
         PolicyCommand::Schema(_) => schema::schema(context),
+        PolicyCommand::Check(arguments) => check::check(context, arguments),
     }
 }

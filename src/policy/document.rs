@@ -5,6 +5,7 @@
 //! one stands there, nobody can say which one was meant: the policy is refused. A refused document
 //! yields a policy that calls nothing healthy.
 
+use super::outline::Outline;
 use super::{Policy, orchestration, thresholds};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{Opened, Workspace};
@@ -42,24 +43,47 @@ pub struct Loaded {
     pub problems: Vec<Diagnostic>,
 }
 
-/// Reads the policy of a workspace: its document, or the reference policy where there is none.
-pub fn load(workspace: &Workspace) -> Loaded {
+/// A document that stands in a workspace, with its bytes where they can be read.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Where, one of [`FILES`].
+    pub file: &'static str,
+    /// Its bytes.
+    pub bytes: Checked<Vec<u8>>,
+}
+
+/// The documents of a workspace; more than one are too many.
+pub fn find(workspace: &Workspace) -> Vec<Standing> {
+    let mut found = Vec::new();
     if workspace.lacks(DIRECTORY) {
-        return built_in();
+        return found;
     }
-    let mut found: Vec<(&'static str, Checked<Vec<u8>>)> = Vec::new();
     for file in FILES {
         let bytes = match workspace.open_input(file) {
             Ok(Opened::Absent) => continue,
             Ok(Opened::File(open)) => open.read_whole(LIMIT),
             Err(error) => Err(error),
         };
-        found.push((file, bytes));
+        found.push(Standing { file, bytes });
     }
-    if let [(one, _), (other, _), ..] = found.as_slice() {
-        return refuse_unread(one, ambiguous(one, other));
+    found
+}
+
+/// What is to be said where more than one document stands there.
+pub fn ambiguity(found: &[Standing]) -> Option<Diagnostic> {
+    match found {
+        [one, other, ..] => Some(ambiguous(one.file, other.file)),
+        _ => None,
     }
-    let Some((file, bytes)) = found.pop() else {
+}
+
+/// Reads the policy of a workspace: its document, or the reference policy where there is none.
+pub fn load(workspace: &Workspace) -> Loaded {
+    let mut found = find(workspace);
+    if let (Some(ambiguous), Some(one)) = (ambiguity(&found), found.first()) {
+        return refuse_unread(one.file, ambiguous);
+    }
+    let Some(Standing { file, bytes }) = found.pop() else {
         return built_in();
     };
     match bytes {
@@ -85,8 +109,18 @@ fn built_in() -> Loaded {
 
 /// Parses and checks a document of either form. `file` is named in the findings.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
+    parse_with_places(file, bytes).map(|(policy, _)| policy)
+}
+
+/// As [`parse`], with the places at which the document says what.
+pub fn parse_with_places(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if matches!(extension, "yaml" | "yml") || is_large_form(bytes) {
+    let is_yaml = match extension {
+        "yaml" | "yml" => true,
+        "json" => false,
+        _ => !looks_like_json(bytes),
+    };
+    if is_yaml || is_large_form(bytes) {
         orchestration::parse(file, bytes)
     } else {
         thresholds::parse(file, bytes)
@@ -104,7 +138,10 @@ pub fn from_kept(bytes: &[u8]) -> Policy {
     } else {
         orchestration::parse(FILES[0], bytes)
     };
-    parsed.unwrap_or_else(|_| thresholds::refused(bytes.to_vec()))
+    parsed.map_or_else(
+        |_| thresholds::refused(bytes.to_vec()),
+        |(policy, _)| policy,
+    )
 }
 
 fn looks_like_json(bytes: &[u8]) -> bool {
@@ -114,7 +151,7 @@ fn looks_like_json(bytes: &[u8]) -> bool {
 
 /// True for a JSON document that says of itself which kind it is; the small form never does.
 fn is_large_form(bytes: &[u8]) -> bool {
-    let names = [b"\"apiVersion\"".as_slice(), b"\"kind\"", b"\"spec\""];
+    let names = [b"apiVersion".as_slice(), b"\"kind\"", b"\"spec\""];
     names
         .iter()
         .any(|name| memchr::memmem::find(bytes, name).is_some())

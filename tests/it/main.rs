@@ -38,6 +38,7 @@ mod journal;
 mod kill;
 mod orchestrator;
 mod policies;
+mod policy_check;
 mod policy_commands;
 mod policy_show;
 #[cfg(target_os = "linux")]
@@ -52,3 +53,4 @@ mod undo;
 mod workflows;
 mod workspace;
 mod writes;
+mod wrong_policies;

@@ -77,7 +77,8 @@ const STATUSES: [&str; 3] = ["missing", "stale", "invalid"];
 
 /// Reads a file of cases against a policy. `file` is named in the findings; all of them at once.
 pub fn parse(file: &str, bytes: &[u8], policy: &Policy) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    let root = match source::parse(file, bytes) {
+    let text = source::text(file, bytes).map_err(|error| vec![*error])?;
+    let root = match source::parse(file, text) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),

@@ -1,11 +1,12 @@
 //! What a policy document leaves out for a while: waivers, and how long a level stays.
 
-use super::Draft;
 use super::shape;
+use super::{Draft, items, one_of};
 use crate::diagnostic::Code;
 use crate::ids::ReasonCode;
 use crate::policy::Trigger;
 use crate::policy::freeze::{self, Calendar, Mode, Window};
+use crate::policy::outline::Part;
 use crate::policy::rules::{Hysteresis, Waiver};
 use crate::policy::source::collect::{Field, did_you_mean};
 use crate::time::Timestamp;
@@ -17,6 +18,7 @@ impl Draft<'_> {
     pub(super) fn waivers(
         &mut self,
         list: &shape::List<shape::Waiver>,
+        spec: &shape::Spec,
         triggers: &[Trigger],
     ) -> Vec<Waiver> {
         let fields = list.get().map(Vec::as_slice).unwrap_or_default();
@@ -36,7 +38,7 @@ impl Draft<'_> {
         let mut waivers: Vec<Waiver> = Vec::new();
         for field in fields.iter().take(MOST) {
             let Some(waiver) = field.get() else { continue };
-            let trigger = self.waived(waiver, field, triggers);
+            let trigger = self.waived(waiver, field, spec, triggers);
             let reason = self.required_text(&waiver.reason, "reason", field.spot);
             let by = self.required_text(&waiver.by, "by", field.spot);
             let ticket = self.required_text(&waiver.ticket, "ticket", field.spot);
@@ -60,6 +62,8 @@ impl Draft<'_> {
                 );
                 continue;
             }
+            self.mark(Part::Waiver(trigger.clone()), field);
+            self.mark(Part::Expiry(trigger.clone()), &waiver.expires);
             waivers.push(Waiver {
                 trigger,
                 reason,
@@ -75,18 +79,23 @@ impl Draft<'_> {
         &mut self,
         waiver: &shape::Waiver,
         field: &Field<shape::Waiver>,
+        spec: &shape::Spec,
         triggers: &[Trigger],
     ) -> Option<ReasonCode> {
         let text = self.required(&waiver.trigger, "trigger", field.spot)?;
         let known = triggers
             .iter()
             .find(|trigger| trigger.code.as_str() == text);
-        if known.is_none() {
+        // A trigger that is wrong itself was told of already.
+        let stands_there = items(&spec.triggers)
+            .filter_map(|trigger| trigger.code.get())
+            .any(|code| code == text);
+        if known.is_none() && !stands_there {
             self.refuse(&waiver.trigger, Code::ValueUnknown, "this waiver names no trigger", |finding| {
                 let codes: Vec<&str> = triggers.iter().map(|trigger| trigger.code.as_str()).collect();
                 finding
                     .found(format!("`{text}`"))
-                    .expected(format!("one of {}", codes.join(", ")))
+                    .expected(one_of(&codes, "the code of a trigger"))
                     .help(did_you_mean(text, &codes).unwrap_or_else(|| {
                         "remove the waiver; what a missing or unreadable signal demands is said at the signal".to_owned()
                     }))

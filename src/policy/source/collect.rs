@@ -208,14 +208,16 @@ impl de::Error for Fault {
             "a sequence" => "a list".to_owned(),
             other => other.to_owned(),
         };
-        let plain = matches!(
-            unexpected,
-            de::Unexpected::Float(_) | de::Unexpected::Bool(_)
-        );
-        let help = if expected == "text" && plain {
-            "put it in quotes"
-        } else {
-            "write a value of that kind"
+        let help = match (expected.as_str(), unexpected) {
+            ("text", de::Unexpected::Float(_)) => {
+                "put it in quotes; a duration needs its unit, `26h` say"
+            }
+            ("text", de::Unexpected::Bool(_)) => "put it in quotes",
+            ("a number", de::Unexpected::Str(text)) if text.parse::<f64>().is_ok() => {
+                "write it without quotes, in plain digits"
+            }
+            ("a list", _) => "put it in square brackets, or write `- ` before every item",
+            _ => "write a value of that kind",
         };
         Self {
             code: Code::ValueType,
@@ -260,11 +262,17 @@ fn in_words(unexpected: de::Unexpected<'_>) -> String {
 
 /// The help that names the nearest of the words that are known, where one is near.
 pub fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
+    nearest(word, known).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// The nearest of the words that are known, where one is near.
+fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let lower = word.to_lowercase();
     let far = |candidate: &str| strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
     let nearest = known.iter().min_by_key(|candidate| far(candidate))?;
-    let near = far(nearest) <= (word.chars().count() / 3).clamp(1, 3);
-    near.then(|| format!("did you mean `{nearest}`?"))
+    // Of a short word everything is near: most of it has to be right.
+    let near = far(nearest) <= (word.chars().count() / 3).clamp(1, 3) && word.chars().count() > 1;
+    near.then_some(*nearest)
 }
 
 #[derive(Clone)]
@@ -294,36 +302,53 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// The entries that a shape knows; what is wrong with the keys is written down.
-    fn known(&self, entries: &'n [Entry], keys: &'static [&'static str]) -> Vec<&'n Entry> {
-        let is_known = |entry: &&Entry| {
-            let is_known = keys.contains(&entry.key.as_str());
-            if !is_known {
-                let path = format!("{}.{}", self.path, entry.key);
-                self.sink.add(entry.spot, &path, |place| {
-                    let help = did_you_mean(&entry.key, keys)
-                        .unwrap_or_else(|| "remove the key".to_owned());
+    /// The entries that a shape knows, each with its key; what is wrong with the keys is written
+    /// down. One that is nearly a key that is not there is taken for it, so that its value is
+    /// looked at and nobody is told that the key is missing.
+    fn known(
+        &self,
+        entries: &'n [Entry],
+        keys: &'static [&'static str],
+    ) -> Vec<(&'n str, &'n Entry)> {
+        let mut known: Vec<(&str, &Entry)> = Vec::new();
+        for (key, entry) in self.distinct(entries) {
+            if keys.contains(&key) {
+                known.push((key, entry));
+                continue;
+            }
+            let near = nearest(key, keys);
+            self.sink
+                .add(entry.spot, &format!("{}.{key}", self.path), |place| {
+                    let help = near.map_or_else(
+                        || "remove the key".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    );
                     Diagnostic::new(
                         Code::KeyUnknown,
                         place,
-                        format!("the key `{}` means nothing here", entry.key),
+                        format!("the key `{key}` means nothing here"),
                     )
-                    .found(format!("`{}`", entry.key))
+                    .found(format!("`{key}`"))
                     .expected(format!("one of {}", keys.join(", ")))
                     .help(help)
                 });
+            let is_there = |key: &str| {
+                let stands = entries.iter().any(|entry| entry.key == key);
+                stands || known.iter().any(|(other, _)| *other == key)
+            };
+            if let Some(near) = near.filter(|near| !is_there(near)) {
+                known.push((near, entry));
             }
-            is_known
-        };
-        self.distinct(entries.iter().filter(is_known))
+        }
+        known
     }
 
     /// The entries without those whose key stands there before; they are written down.
-    fn distinct(&self, entries: impl IntoIterator<Item = &'n Entry>) -> Vec<&'n Entry> {
-        let mut distinct: Vec<&Entry> = Vec::new();
+    fn distinct(&self, entries: &'n [Entry]) -> Vec<(&'n str, &'n Entry)> {
+        let mut distinct: Vec<(&str, &Entry)> = Vec::new();
         for entry in entries {
-            if distinct.iter().all(|other| other.key != entry.key) {
-                distinct.push(entry);
+            if distinct.iter().all(|(other, _)| *other != entry.key) {
+                distinct.push((&entry.key, entry));
                 continue;
             }
             let path = format!("{}.{}", self.path, entry.key);
@@ -497,19 +522,18 @@ struct Members<'r, 'n, I> {
     value: Option<Reader<'n>>,
 }
 
-impl<'de, 'n, I: Iterator<Item = &'n Entry>> MapAccess<'de> for Members<'_, 'n, I> {
+impl<'de, 'n, I: Iterator<Item = (&'n str, &'n Entry)>> MapAccess<'de> for Members<'_, 'n, I> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
-        let Some(entry) = self.entries.next() else {
+        let Some((key, entry)) = self.entries.next() else {
             return Ok(None);
         };
         self.value = Some(self.reader.child(&entry.value, &format!(".{}", entry.key)));
-        seed.deserialize(entry.key.as_str().into_deserializer())
-            .map(Some)
+        seed.deserialize(key.into_deserializer()).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
@@ -615,7 +639,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once_with_its_place() {
         let text =
             "nam: x\nname: 7\nsize: big\nsize: 3\nparts:\n  - kind: smal\n  - kind: big\n  - 4\n";
-        let root = parse("d.yaml", text.as_bytes()).unwrap().unwrap();
+        let root = parse("d.yaml", text).unwrap().unwrap();
         let mut problems = Vec::new();
         let shape: Field<Shape> = read("d.yaml", &root, &mut problems);
         problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
