@@ -14,9 +14,10 @@ use policy_orchestrator::decision::{JournalHealth, Situation, evaluate};
 use policy_orchestrator::evaluation::{self, Options};
 use policy_orchestrator::fs::{LockTimeout, RetryDelays, Workspace};
 use policy_orchestrator::policy::document;
+use policy_orchestrator::policy::readings;
 use policy_orchestrator::record::verify::{Against, verify};
 use policy_orchestrator::record::{STATE_JOURNAL, journal};
-use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext, load_all};
+use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext};
 use policy_orchestrator::time::{Clock, Timestamp};
 
 fn main() {
@@ -66,7 +67,8 @@ fn read_six_signals(bencher: Bencher<'_, '_>) {
         at: at(),
         limit: DEFAULT_LIMIT,
     };
-    bencher.bench_local(|| load_all(context));
+    let policy = document::reference();
+    bencher.bench_local(|| readings::load(context, &policy));
 }
 
 /// A history of which only the end matters.
@@ -87,16 +89,18 @@ fn read_a_history(bencher: Bencher<'_, '_>, lines: usize) {
 #[divan::bench]
 fn decide(bencher: Bencher<'_, '_>) {
     let (_directory, workspace) = sample();
-    let readings = load_all(ReadContext {
+    let policy = document::reference();
+    let context = ReadContext {
         workspace: &workspace,
         at: at(),
         limit: DEFAULT_LIMIT,
-    });
-    let policy = document::reference();
+    };
+    let readings = readings::load(context, &policy);
     let situation = Situation {
         policy: &policy,
         readings: &readings,
         before: None,
+        history: &[],
         at: at(),
         journal: JournalHealth::Whole,
     };
@@ -136,4 +140,43 @@ fn verify_a_journal(bencher: Bencher<'_, '_>, lines: usize) {
 fn find_the_last_decision(bencher: Bencher<'_, '_>, lines: usize) {
     let (_directory, workspace) = recorded(lines);
     bencher.bench_local(|| journal::find(&workspace, None));
+}
+
+#[cfg(feature = "cel")]
+mod expressions {
+    use divan::Bencher;
+    use policy_orchestrator::policy::expression::{Expression, Kind, Operand};
+
+    /// A condition of the kind that documents have, and the names that it may use.
+    const CONDITION: &str =
+        "coverage < 80 && (vulnerabilities > 3 || risk in ['medium', 'high']) ? !signed : false";
+
+    fn names() -> Vec<(String, Kind)> {
+        let risks = ["low", "medium", "high"].map(str::to_owned).to_vec();
+        let kinds = [
+            ("coverage", Kind::Number),
+            ("vulnerabilities", Kind::Number),
+            ("risk", Kind::Text(Some(risks))),
+            ("signed", Kind::Boolean),
+        ];
+        kinds.map(|(name, kind)| (name.to_owned(), kind)).to_vec()
+    }
+
+    #[divan::bench]
+    fn cel_parse(bencher: Bencher<'_, '_>) {
+        let names = names();
+        bencher.bench_local(|| Expression::parse(CONDITION, &names));
+    }
+
+    #[divan::bench]
+    fn cel_holds(bencher: Bencher<'_, '_>) {
+        let expression = Expression::parse(CONDITION, &names()).unwrap();
+        let value = |name: &str| match name {
+            "coverage" => Operand::Number(72.5),
+            "vulnerabilities" => Operand::Number(2.0),
+            "risk" => Operand::Text("high"),
+            _ => Operand::Boolean(false),
+        };
+        bencher.bench_local(|| expression.holds(&value));
+    }
 }

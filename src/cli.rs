@@ -13,6 +13,7 @@ mod completions;
 mod doctor;
 mod exit;
 mod explain;
+mod given;
 mod init;
 mod kill;
 mod launch;
@@ -149,7 +150,7 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
-    /// Try a policy document before it decides anything
+    /// Policy documents: write, check, test, compare and try them before they decide anything
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Make every recorded decision again: is it reproduced, byte for byte?

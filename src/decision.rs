@@ -6,8 +6,10 @@
 //! here once. How it is stored is said in [`crate::record`], how it is shown in [`crate::report`].
 
 pub mod backtest;
+pub mod cases;
 pub mod counterfactual;
 pub mod judge;
+mod judging;
 
 pub use counterfactual::{Change, Needs};
 
@@ -15,9 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::{ReasonCode, SignalName};
-use crate::policy::{Level, Policy};
+use crate::policy::{Condition, Hysteresis, Level, Policy, Trigger, Waiver};
 use crate::signals::{Reading, Readings, Status, Value};
 use crate::time::Timestamp;
+use judging::{Fired, Judged};
 
 /// The decision before this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,28 @@ pub struct Before {
     pub at: Timestamp,
     /// Since when that level holds without a break.
     pub since: Timestamp,
+    /// Where that level was held although less was demanded.
+    pub held: Option<Held>,
+}
+
+/// A level that is held although less is demanded (the policy's `hysteresis`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when every evaluation demanded less.
+    pub since: Timestamp,
+    /// How many of them there were.
+    pub times: u32,
+    /// The most that they demanded: the level that it falls to.
+    pub peak: Level,
+}
+
+/// A recorded decision's readings, for conditions that look back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Earlier {
+    /// When it was made.
+    pub at: Timestamp,
+    /// What the signals said.
+    pub readings: Readings,
 }
 
 /// Whether the journal is what the last decision left behind.
@@ -48,6 +73,8 @@ pub struct Situation<'a> {
     pub readings: &'a Readings,
     /// The decision before, where there is one.
     pub before: Option<&'a Before>,
+    /// What was recorded before, the oldest first, at least as far as [`Policy::looks_back`] asks.
+    pub history: &'a [Earlier],
     /// The evaluation time.
     pub at: Timestamp,
     /// Whether the record can be trusted.
@@ -73,6 +100,9 @@ pub struct Reason {
     /// How far the value lies on the healthy side of the line; negative where it lies on the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// The condition in words, where value, line and code do not tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A decision, complete.
@@ -92,8 +122,24 @@ pub struct Decision {
     pub before: Option<Level>,
     /// Since when this level holds without a break.
     pub since: Timestamp,
-    /// What was odd about the time.
+    /// Triggers that fired and are waived.
+    pub waived: Vec<Waived>,
+    /// The level without the waivers, where a waived trigger fired.
+    pub shadow: Option<Level>,
+    /// Where the level is held although less is demanded.
+    pub held: Option<Held>,
+    /// What was odd about the time or a waiver.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// A trigger that fired and does not count.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Waived {
+    /// What would have been demanded.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// Why it is not.
+    pub waiver: Waiver,
 }
 
 impl Decision {
@@ -155,36 +201,84 @@ pub fn inputs(readings: &Readings) -> Inputs<Value> {
 /// Decides. Every trigger is evaluated, never only the first that fires.
 pub fn evaluate(situation: Situation<'_>) -> Decision {
     let Situation {
-        policy,
-        readings,
-        before,
-        at,
-        ..
+        policy, before, at, ..
     } = situation;
-    let reasons = reasons(situation);
-    let level = reasons
+    let situation = Situation {
+        history: policy.look_back(situation.history, at, |earlier| earlier.at),
+        ..situation
+    };
+    let judged = Judged::of(situation);
+    let mut reasons = reasons(situation, &judged);
+    let demanded = highest(&reasons);
+    let waived: Vec<Waived> = judged
+        .waived
         .iter()
-        .map(|reason| reason.level.clone())
-        .max()
-        .unwrap_or(Level::GREEN);
-    let unbroken = before.filter(|before| before.level == level);
+        .map(|(fired, waiver)| waive(fired, waiver))
+        .collect();
+    let shadow = waived
+        .iter()
+        .map(|waived| waived.reason.level.clone())
+        .max();
+    let shadow = shadow.map(|level| level.max(demanded.clone()));
+    let (level, held) = settle(situation, demanded);
+    if held.is_some() {
+        reasons.insert(0, bare(ReasonCode::LEVEL_HELD, level.clone(), None));
+    }
+    let unbroken = before.filter(|before| before.level.name() == level.name());
     Decision {
-        needs: counterfactual::needs(policy, readings, situation.journal, &level),
-        near: near(policy, readings),
-        before: before.map(|before| before.level.clone()),
+        needs: counterfactual::needs(situation, &judged, held.as_ref(), &level),
+        near: judged.near.iter().map(judged_reason).collect(),
+        before: before.map(|before| policy.resolve(&before.level)),
         since: unbroken.map_or(at, |before| before.since),
-        warnings: before
-            .filter(|before| at < before.at)
-            .map(|before| backwards(before, at))
-            .into_iter()
-            .collect(),
+        warnings: warnings(situation, &judged),
         level,
         at,
         reasons,
+        waived,
+        shadow,
+        held,
     }
 }
 
-fn reasons(situation: Situation<'_>) -> Vec<Reason> {
+fn highest(reasons: &[Reason]) -> Level {
+    let levels = reasons.iter().map(|reason| reason.level.clone());
+    levels.max().unwrap_or(Level::GREEN)
+}
+
+/// The level that stands: the one demanded, or a graver one that has not been left for long enough.
+fn settle(situation: Situation<'_>, demanded: Level) -> (Level, Option<Held>) {
+    let Situation { policy, at, .. } = situation;
+    let Some((hysteresis, before)) = policy.hysteresis().zip(situation.before) else {
+        return (demanded, None);
+    };
+    let stood = policy.resolve(&before.level);
+    if demanded >= stood {
+        return (demanded, None);
+    }
+    let held = match &before.held {
+        Some(held) => Held {
+            since: held.since,
+            times: held.times.saturating_add(1),
+            peak: policy.resolve(&held.peak).max(demanded),
+        },
+        None => Held {
+            since: at,
+            times: 1,
+            peak: demanded,
+        },
+    };
+    let falls = match hysteresis {
+        Hysteresis::Evaluations(needed) => held.times >= needed,
+        Hysteresis::Time(needed) => at.since(held.since) >= needed,
+    };
+    if falls {
+        (held.peak, None)
+    } else {
+        (stood, Some(held))
+    }
+}
+
+fn reasons(situation: Situation<'_>, judged: &Judged<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if situation.journal == JournalHealth::Broken {
         reasons.push(bare(ReasonCode::JOURNAL_BROKEN, Level::RED, None));
@@ -195,29 +289,22 @@ fn reasons(situation: Situation<'_>) -> Vec<Reason> {
     for reading in situation.readings {
         reasons.extend(of_status(situation.policy, reading));
     }
-    for trigger in situation.policy.triggers() {
-        let value = situation
-            .readings
-            .get(&trigger.signal)
-            .and_then(Reading::value);
-        let Some(value) = value.filter(|value| trigger.condition.holds(*value)) else {
-            continue;
-        };
-        reasons.push(judged(trigger, value));
-    }
+    reasons.extend(judged.fired.iter().map(judged_reason));
     // Stable: within a level the order of the policy stays.
     reasons.sort_by(|one, other| other.level.cmp(&one.level));
     reasons
 }
 
 fn of_status(policy: &Policy, reading: &Reading) -> Option<Reason> {
+    // A signal that the policy does not list demands nothing.
+    let rule = policy.signal(&reading.signal)?;
     let (code, level) = match reading.status() {
         Status::Valid => return None,
-        Status::Missing => (ReasonCode::INPUT_MISSING, policy.on_missing()),
-        Status::Stale => (ReasonCode::INPUT_STALE, policy.on_stale()),
-        Status::Invalid => (ReasonCode::INPUT_INVALID, Level::RED),
+        Status::Missing => (ReasonCode::INPUT_MISSING, rule.on_missing.level()?),
+        Status::Stale => (ReasonCode::INPUT_STALE, rule.on_stale.level()?),
+        Status::Invalid => (ReasonCode::INPUT_INVALID, &rule.on_invalid),
     };
-    Some(bare(code, level, Some(reading.signal.clone())))
+    Some(bare(code, level.clone(), Some(reading.signal.clone())))
 }
 
 fn bare(code: ReasonCode, level: Level, signal: Option<SignalName>) -> Reason {
@@ -228,33 +315,80 @@ fn bare(code: ReasonCode, level: Level, signal: Option<SignalName>) -> Reason {
         value: None,
         threshold: None,
         margin: None,
+        note: None,
     }
 }
 
-fn judged(trigger: &crate::policy::Trigger, value: Value) -> Reason {
+fn judged_reason(fired: &Fired<'_>) -> Reason {
+    let trigger = fired.trigger;
     Reason {
         code: trigger.code.clone(),
         level: trigger.level.clone(),
-        signal: Some(trigger.signal.clone()),
-        value: Some(value),
-        threshold: Some(trigger.condition.threshold()),
-        margin: trigger.condition.margin(value),
+        signal: trigger.signal.clone(),
+        value: fired.value,
+        threshold: trigger.condition.threshold(),
+        margin: fired
+            .value
+            .and_then(|value| trigger.condition.margin(value)),
+        note: note(trigger),
     }
 }
 
-fn near(policy: &Policy, readings: &Readings) -> Vec<Reason> {
-    let nearly = |trigger: &&crate::policy::Trigger| {
-        let value = readings.get(&trigger.signal).and_then(Reading::value);
-        value.is_some_and(|value| trigger.condition.is_near(value))
+/// The conditions of the reference policy need no note: each has one way to fire.
+fn note(trigger: &Trigger) -> Option<String> {
+    let is_usual = |built_in: &[SignalName]| {
+        let signal = trigger.signal.as_ref();
+        signal.is_some_and(|signal| built_in.contains(signal))
     };
-    let near = policy.triggers().iter().filter(nearly);
-    near.filter_map(|trigger| {
-        readings
-            .get(&trigger.signal)
-            .and_then(Reading::value)
-            .map(|value| judged(trigger, value))
-    })
-    .collect()
+    match &trigger.condition {
+        Condition::Below(Value::Percent(_)) if is_usual(&Readings::BUILT_IN) => None,
+        Condition::AtLeast(Value::Count(_)) if is_usual(&[SignalName::RESPONSES]) => None,
+        condition => condition.in_words(),
+    }
+}
+
+fn waive(fired: &Fired<'_>, waiver: &Waiver) -> Waived {
+    Waived {
+        reason: judged_reason(fired),
+        waiver: waiver.clone(),
+    }
+}
+
+fn warnings(situation: Situation<'_>, judged: &Judged<'_>) -> Vec<Diagnostic> {
+    let Situation { before, at, .. } = situation;
+    let before = before.filter(|before| at < before.at);
+    let mut warnings: Vec<Diagnostic> = before
+        .map(|before| backwards(before, at))
+        .into_iter()
+        .collect();
+    for waiver in situation.policy.waivers() {
+        let did = judged.waived.iter().any(|(_, other)| *other == waiver);
+        if !waiver.is_in_force(at) {
+            warnings.push(about(
+                waiver,
+                Code::WaiverExpired,
+                "a waiver has expired, and its trigger counts again",
+            ));
+        } else if !did {
+            warnings.push(about(
+                waiver,
+                Code::WaiverUnused,
+                "a waiver did nothing: its trigger does not fire",
+            ));
+        }
+    }
+    warnings
+}
+
+fn about(waiver: &Waiver, code: Code, message: &str) -> Diagnostic {
+    let place = Place::file("policy").path(format!("waivers of {}", waiver.trigger));
+    Diagnostic::new(code, place, message)
+        .found(format!(
+            "{} ({}, by {}) until {}",
+            waiver.trigger, waiver.ticket, waiver.by, waiver.expires
+        ))
+        .expected("a waiver only for as long as it is needed")
+        .help("remove it from the policy document")
 }
 
 fn backwards(before: &Before, at: Timestamp) -> Diagnostic {

@@ -54,19 +54,32 @@ codes! {
     Error LinkRefused = "LINK_REFUSED": "A symbolic link stands where the product would write.",
     Error NotUtf8 = "NOT_UTF8": "The bytes are no UTF-8 text.",
     Error JsonSyntax = "JSON_SYNTAX": "The text is no well-formed JSON.",
+    Error YamlSyntax = "YAML_SYNTAX": "The text is no YAML that can be read.",
     Error KeyMissing = "KEY_MISSING": "A JSON object lacks the key that carries the value.",
     Error KeyDuplicate = "KEY_DUPLICATE": "A JSON object names the same key twice.",
     Error KeyUnknown = "KEY_UNKNOWN": "A policy document has a key that means nothing.",
     Error ValueType = "VALUE_TYPE": "A value is of another type than expected.",
     Error ValueRange = "VALUE_RANGE": "A number lies outside its range.",
     Error ValueUnknown = "VALUE_UNKNOWN": "A word is none of those expected.",
+    Error DocumentUnknown = "DOCUMENT_UNKNOWN": "A document is of no kind that this program knows.",
+    Error NameDuplicate = "NAME_DUPLICATE": "Two entries of a document have the same name.",
+    Error QuantityUnreadable = "QUANTITY_UNREADABLE": "A length of time, an amount or a threshold is written in a form that can't be read.",
+    Warning KeyUnread = "KEY_UNREAD": "A document of another system has a key that means nothing here; it is shown and not read.",
+    Warning MaturityDiffers = "MATURITY_DIFFERS": "A module is declared more mature than the boxes ticked in its document make it.",
+    Warning BelowFloor = "BELOW_FLOOR": "A document declares less security than this program keeps whatever is declared.",
+    Warning EnforcementWeak = "ENFORCEMENT_WEAK": "A document asks for less than strict enforcement, which nothing that guards a record or a gate has.",
+    Warning RegoDialect = "REGO_DIALECT": "A Rego module is written in a form that Open Policy Agent refuses.",
     Error CsvSyntax = "CSV_SYNTAX": "The text is no well-formed CSV.",
     Error ColumnMissing = "COLUMN_MISSING": "A CSV header lacks the column that carries the value.",
     Error ColumnDuplicate = "COLUMN_DUPLICATE": "A CSV header names the same column twice.",
     Error RowWidth = "ROW_WIDTH": "A CSV row has another number of fields than the header.",
     Error LineNotObject = "LINE_NOT_OBJECT": "A line of a JSONL file is no JSON object.",
     Error LineTooLong = "LINE_TOO_LONG": "A line is longer than `--max-input-bytes`.",
-    Error PolicyContradiction = "POLICY_CONTRADICTION": "Thresholds contradict each other.",
+    Error PolicyContradiction = "POLICY_CONTRADICTION": "Parts of a policy document contradict each other.",
+    Error PolicyAmbiguous = "POLICY_AMBIGUOUS": "Two policy documents stand side by side.",
+    Error ConditionInvalid = "CONDITION_INVALID": "A condition in CEL can't be used.",
+    Warning WaiverExpired = "WAIVER_EXPIRED": "A waiver has expired; its trigger counts again.",
+    Warning WaiverUnused = "WAIVER_UNUSED": "A waiver's trigger did not fire, so the waiver did nothing.",
     Warning NumberAsText = "NUMBER_AS_TEXT": "A number was written as text.",
     Warning PercentSign = "PERCENT_SIGN": "A number was written with a trailing percent sign.",
     Warning LooksLikeFraction = "LOOKS_LIKE_FRACTION": "A percentage of at most 1 may be meant as a fraction; it is taken as it stands.",
@@ -331,6 +344,28 @@ pub fn readable(text: &str, length: usize) -> String {
     shown
 }
 
+/// The help that names the nearest of the words that are known, where one is near.
+pub fn suggestion<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    /// The work grows with both lengths, and the word may come from a file.
+    const LONGEST: usize = 64;
+    const MOST: usize = 1000;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let (far, nearest) = known
+        .into_iter()
+        .take(MOST)
+        .filter(|candidate| candidate.len() <= LONGEST)
+        .map(|candidate| {
+            let far = strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
+            (far, candidate)
+        })
+        .min_by_key(|(far, _)| *far)?;
+    let near = far <= (word.chars().count() / 3).clamp(1, 3);
+    near.then(|| format!("did you mean `{}`?", readable(nearest, SHOWN)))
+}
+
 fn visible(character: char) -> Vec<char> {
     // A file's content must not be able to steer a terminal or end a workflow's log line, nor to
     // reorder what a person reads (Unicode's bidirectional controls).
@@ -366,6 +401,27 @@ mod tests {
         assert!(found.starts_with("\\u{1b}[2J"));
         assert!(found.ends_with('…'));
         assert!(found.chars().count() < 120);
+    }
+
+    #[test]
+    fn a_misspelt_word_names_its_neighbour() {
+        let cases = [
+            ("Yellow_integrty", Some("yellow_integrity")),
+            ("nme", Some("name")),
+            ("orange", None),
+            ("x", None),
+            ("", None),
+        ];
+        for (word, neighbour) in cases {
+            let help = neighbour.map(|neighbour| format!("did you mean `{neighbour}`?"));
+            assert_eq!(
+                suggestion(word, ["yellow_integrity", "name"]),
+                help,
+                "{word}"
+            );
+        }
+        let long = "x".repeat(1 << 20);
+        assert_eq!(suggestion(&long, [long.as_str()]), None);
     }
 
     #[test]

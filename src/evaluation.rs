@@ -7,15 +7,15 @@
 mod failure;
 mod recording;
 
-use crate::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use crate::decision::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
-use crate::policy::{Policy, document};
+use crate::policy::{Policy, document, readings};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::state::{self, Content, JournalRef};
 use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, findings};
-use crate::signals::{self, ReadContext, Readings, Status};
-use crate::time::Clock;
+use crate::signals::{ReadContext, Readings, Status};
+use crate::time::{Clock, Timestamp};
 
 pub use failure::FAILURE_FILE;
 
@@ -179,16 +179,18 @@ impl<'a> Ground<'a> {
             at,
             limit: options.limit,
         };
-        let readings = signals::load_all(context);
         let loaded = document::load(workspace);
+        let readings = readings::load(context, &loaded.policy);
         let mut warnings: Vec<Diagnostic> =
             readings.empty_workspace(workspace).into_iter().collect();
         let (state, tail) = look_back(workspace, options, &mut warnings)?;
         let before = before(state.as_ref(), &tail);
+        let history = history(workspace, &loaded.policy, &tail, at)?;
         let situation = Situation {
             policy: &loaded.policy,
             readings: &readings,
             before: before.as_ref(),
+            history: &history,
             at,
             journal: if tail.is_ok() {
                 JournalHealth::Whole
@@ -338,6 +340,19 @@ fn look_back(
         warnings.push(findings::adopted(STATE_JOURNAL, tail.end.length));
     }
     Ok((state, Ok(tail)))
+}
+
+/// What the policy looks back on. Of a broken journal nobody knows what it says.
+fn history(
+    workspace: &Workspace,
+    policy: &Policy,
+    tail: &Result<JournalTail, Vec<Diagnostic>>,
+    at: Timestamp,
+) -> Checked<Vec<Earlier>> {
+    let Some(span) = policy.looks_back().filter(|_| tail.is_ok()) else {
+        return Ok(Vec::new());
+    };
+    journal::past(workspace, None, Some(span), at).map(|past| past.history)
 }
 
 fn before(

@@ -234,6 +234,7 @@ reason_codes! {
     INPUT_STALE: "The last report of this signal is older than its policy allows.",
     INPUT_INVALID: "The signal's file can't be read as what it should be.",
     POLICY_INVALID: "The policy document was refused, so nothing can be called healthy.",
+    LEVEL_HELD: "The reasons of this level are gone, but not for long enough yet (the policy's `hysteresis`).",
     JOURNAL_BROKEN: "The journal is not what the last decision left behind.",
 }
 

@@ -5,6 +5,7 @@
 //! kill left behind is mended by the next run. What is recorded is decided in
 //! [`crate::decision`].
 
+mod beyond;
 pub mod chain;
 pub mod findings;
 pub mod fix_branch;

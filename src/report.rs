@@ -3,11 +3,14 @@
 //! Everything here turns values into text and writes nothing; where the text goes is the business
 //! of [`crate::cli`].
 
+pub mod account;
 pub mod backtest;
 pub mod codes;
+pub mod documents;
 pub mod findings;
 pub mod github;
 pub mod human;
+pub mod junit;
 pub mod paint;
 pub mod replay;
 
@@ -20,6 +23,12 @@ use crate::signals::{Value, number};
 /// A reason in a clause: `integrity 92.0 is below 95.0 by 3.0`.
 pub fn in_words(reason: &Reason) -> String {
     let signal = reason.signal.as_ref().map_or("", |signal| signal.as_str());
+    if let Some(note) = &reason.note {
+        return match reason.value {
+            Some(value) => format!("{signal} {value} {note}"),
+            None => note.clone(),
+        };
+    }
     match (reason.value, reason.threshold) {
         (Some(Value::Percent(value)), Some(Value::Percent(line))) => {
             let by = number::shown(reason.margin.unwrap_or_default().abs());
@@ -48,6 +57,7 @@ fn without_value(code: &ReasonCode, signal: &str) -> String {
         "INPUT_STALE" => format!("{signal} was reported too long ago"),
         "INPUT_INVALID" => format!("{signal} can't be read"),
         "POLICY_INVALID" => "the policy document was refused".to_owned(),
+        "LEVEL_HELD" => "less is demanded, but not for long enough yet".to_owned(),
         "JOURNAL_BROKEN" => "the journal was changed".to_owned(),
         other => other.to_owned(),
     }

@@ -7,7 +7,9 @@
 
 pub mod consensus;
 pub mod csv_tail;
+pub mod declared;
 pub mod forecast;
+pub mod history;
 pub mod integrity;
 pub mod json;
 pub mod members;
@@ -15,9 +17,11 @@ pub mod number;
 pub mod reputation;
 pub mod responses;
 pub mod six;
+pub mod table;
 pub mod trust;
+pub mod value;
 
-use std::fmt;
+pub use value::{Finite, Percent, Risk, Value, Word};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,99 +29,6 @@ use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::ids::{Digest, SignalName};
 use crate::time::Timestamp;
-
-/// How likely anomalies are, as the forecaster sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Risk {
-    /// Few anomalies ahead.
-    Low,
-    /// More than usual.
-    Medium,
-    /// Many.
-    High,
-}
-
-impl Risk {
-    /// Every risk, lowest first.
-    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
-
-    /// The word that stands in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-
-    /// Reads the word, trimmed and in any case.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|risk| text.trim().eq_ignore_ascii_case(risk.as_str()))
-    }
-}
-
-/// A finite number from 0 to 100: it is made by [`Percent::new`] alone, so NaN can't be one.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
-pub struct Percent(f64);
-
-impl Percent {
-    /// Takes a number from 0 to 100; `None` for any other, for NaN and the infinities.
-    pub fn new(number: f64) -> Option<Self> {
-        // Adding 0 turns -0.0 into 0.0, which is what a person reads.
-        (0.0..=100.0)
-            .contains(&number)
-            .then_some(Self(number + 0.0))
-    }
-
-    /// A whole percentage; what lies above 100 is 100.
-    pub const fn whole(number: u8) -> Self {
-        Self(if number > 100 { 100.0 } else { number as f64 })
-    }
-
-    /// The number.
-    pub fn get(self) -> f64 {
-        self.0
-    }
-}
-
-/// The value of a signal.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value {
-    /// Yes or no: is the lock set?
-    Flag(bool),
-    /// 0 to 100.
-    Percent(Percent),
-    /// How many.
-    Count(u64),
-    /// Low, medium or high.
-    Risk(Risk),
-}
-
-impl Serialize for Value {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Flag(flag) => serializer.serialize_bool(*flag),
-            Self::Percent(percent) => serializer.serialize_f64(percent.get()),
-            Self::Count(count) => serializer.serialize_u64(*count),
-            Self::Risk(risk) => serializer.serialize_str(risk.as_str()),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(true) => f.pad("locked"),
-            Self::Flag(false) => f.pad("unlocked"),
-            Self::Percent(percent) => f.pad(&number::shown(percent.get())),
-            Self::Count(count) => f.pad(&count.to_string()),
-            Self::Risk(risk) => f.pad(risk.as_str()),
-        }
-    }
-}
 
 /// The four ways in which a reading ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -347,42 +258,5 @@ pub fn load(signal: &SignalName, context: ReadContext<'_>) -> Option<Reading> {
         "forecast" => Some(forecast::load(context)),
         "responses" => Some(responses::load(context)),
         _ => None,
-    }
-}
-
-/// Reads all built-in signals. Nothing is written.
-pub fn load_all(context: ReadContext<'_>) -> Readings {
-    Readings::new(
-        Readings::BUILT_IN
-            .iter()
-            .filter_map(|signal| load(signal, context))
-            .collect(),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percent_can_not_be_wrong() {
-        for number in [
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            -0.000_1,
-            100.000_1,
-            250.0,
-        ] {
-            assert_eq!(Percent::new(number), None, "{number}");
-        }
-        assert_eq!(Percent::new(-0.0).unwrap().get().to_string(), "0");
-    }
-
-    #[test]
-    fn risks_are_read_trimmed_and_in_any_case() {
-        assert_eq!(Risk::parse(" HIGH\n"), Some(Risk::High));
-        assert_eq!(Risk::parse("critical"), None);
-        assert_eq!(Risk::parse(""), None);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time in UTC with a resolution of one microsecond, in the years 1 to 9999.
@@ -79,6 +79,12 @@ impl Timestamp {
         DateTime::from_timestamp_micros(time.timestamp_micros()).map(Self)
     }
 
+    /// The time so many seconds after 1970-01-01T00:00:00Z, before it where they are negative;
+    /// `None` outside the years 1 to 9999.
+    pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
+        DateTime::from_timestamp(seconds, nanos).and_then(Self::checked)
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z, fractions cut off downwards.
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
@@ -92,6 +98,11 @@ impl Timestamp {
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub fn unix_micros(self) -> i64 {
         self.0.timestamp_micros()
+    }
+
+    /// The time so many seconds after 1970-01-01T00:00:00Z; `None` outside the years 1 to 9999.
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).and_then(Self::checked)
     }
 
     /// How long `self` lies after `earlier`; negative where it lies before.
@@ -115,6 +126,14 @@ impl Timestamp {
             .and_then(|delta| self.0.checked_add_signed(delta))
             .and_then(Self::checked)
             .unwrap_or(self)
+    }
+
+    /// The same time of the day so many months later, on the last day of a month that is shorter.
+    /// `None` where that leaves the range.
+    pub fn plus_months(self, months: u32) -> Option<Self> {
+        self.0
+            .checked_add_months(Months::new(months))
+            .and_then(Self::checked)
     }
 
     /// The first moment of its day, in UTC.

@@ -9,7 +9,7 @@ use super::{Context, Exit, Format, clock, init, is_tampering, parse_time, secret
 use crate::alerts::configuration;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fs::Workspace;
-use crate::policy::document;
+use crate::policy::{document, readings};
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::{
@@ -18,7 +18,7 @@ use crate::record::{
 use crate::report::Paint;
 use crate::response::declared;
 use crate::safeguard::{brake, kill_switch, trust_guard};
-use crate::signals::{self, DEFAULT_LIMIT, Outcome, ReadContext};
+use crate::signals::{DEFAULT_LIMIT, Outcome, ReadContext};
 use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
@@ -152,7 +152,8 @@ fn signals(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
         at,
         limit: DEFAULT_LIMIT,
     };
-    for reading in &signals::load_all(context) {
+    let policy = document::load(workspace).policy;
+    for reading in &readings::load(context, &policy) {
         let what = format!("signal {}", reading.signal);
         match &reading.outcome {
             Outcome::Valid(value) | Outcome::Stale(value) => {

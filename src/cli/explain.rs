@@ -3,14 +3,14 @@
 //! A recorded decision is decided again from its journal line and the policy document that was kept
 //! for it, without the signal files; that the result is the same is part of the answer.
 
-use std::io::Read as _;
-
 use clap::Args;
 use serde::Serialize;
 
+use super::given::Given;
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::decision::{
-    Before, Decision, Inputs, JournalHealth, Needs, Reason, Situation, evaluate, inputs,
+    Before, Decision, Held, Inputs, JournalHealth, Needs, Reason, Situation, Waived, evaluate,
+    inputs,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -61,6 +61,14 @@ struct Explanation<'a> {
     reasons: &'a [Reason],
     near: &'a [Reason],
     needs: &'a [Needs],
+    #[serde(skip_serializing_if = "<[Waived]>::is_empty")]
+    waived: &'a [Waived],
+    /// The level without the waivers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a Level>,
+    /// Where the level is held although less is demanded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
     before: Option<&'a Level>,
     since: Timestamp,
     document: &'a Identity,
@@ -99,6 +107,9 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
             reasons: &decision.reasons,
             near: &decision.near,
             needs: &decision.needs,
+            waived: &decision.waived,
+            shadow: decision.shadow.as_ref(),
+            held: decision.held.as_ref(),
             before: decision.before.as_ref(),
             since: decision.since,
             document: policy.identity(),
@@ -133,15 +144,18 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
     let since = state
         .filter(|state| state.evaluated_at == line.at)
         .and_then(|state| state.since);
+    let past = journal::past(workspace, Some(line.seq), policy.looks_back(), line.at)?;
     let before = line.before.clone().map(|level| Before {
         level,
         at: line.at,
         since: since.unwrap_or(line.at),
+        held: past.held,
     });
     let decision = evaluate(Situation {
         policy: &policy,
         readings: &line.readings,
         before: before.as_ref(),
+        history: &past.history,
         at: line.at,
         journal: JournalHealth::Whole,
     });
@@ -197,7 +211,7 @@ fn kept_policy(workspace: &Workspace, line: &RecordedLine) -> Checked<Policy> {
 
 fn check_same(line: &RecordedLine, decision: &Decision) -> Checked<()> {
     let codes = distinct(decision.reasons.iter().map(|reason| &reason.code));
-    if decision.level == line.level && codes.into_iter().eq(&line.reasons) {
+    if decision.level.name() == line.level.name() && codes.into_iter().eq(&line.reasons) {
         return Ok(());
     }
     Err(Box::new(
@@ -243,7 +257,13 @@ fn of_inputs(
     file: &str,
     at: Timestamp,
 ) -> anyhow::Result<Explained> {
-    let bytes = read_inputs(file)?;
+    let given = Given {
+        path: file,
+        what: "file of inputs",
+        expected: "a JSON file with the six inputs, or a state file",
+        limit: INPUTS_LIMIT,
+    };
+    let bytes = given.read()?;
     let (readings, warnings) = json::inputs_from(file, &bytes).map_err(|mut findings| {
         let last = findings.pop();
         context.output.findings(&findings);
@@ -260,6 +280,7 @@ fn of_inputs(
         policy: &loaded.policy,
         readings: &readings,
         before: None,
+        history: &[],
         at,
         journal: JournalHealth::Whole,
     };
@@ -273,40 +294,3 @@ fn of_inputs(
 
 /// The largest file of inputs.
 const INPUTS_LIMIT: u64 = 1024 * 1024;
-
-fn read_inputs(file: &str) -> Checked<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = match file {
-        "-" => std::io::stdin()
-            .lock()
-            .take(INPUTS_LIMIT + 1)
-            .read_to_end(&mut bytes),
-        path => std::fs::File::open(path)
-            .and_then(|open| open.take(INPUTS_LIMIT + 1).read_to_end(&mut bytes)),
-    };
-    read.map_err(|error| {
-        Box::new(
-            Diagnostic::new(
-                Code::FileUnreadable,
-                Place::file(file),
-                "the file of inputs can't be read",
-            )
-            .found(crate::fs::read::plain(&error))
-            .expected("a JSON file with the six inputs, or a state file")
-            .help("check the path"),
-        )
-    })?;
-    if bytes.len() as u64 > INPUTS_LIMIT {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::FileTooLarge,
-                Place::file(file),
-                "the file of inputs is too large",
-            )
-            .found(format!("more than {INPUTS_LIMIT} bytes"))
-            .expected("a JSON file with the six inputs, or a state file")
-            .help("check the path"),
-        ));
-    }
-    Ok(bytes)
-}

@@ -8,9 +8,9 @@ pub mod tally;
 use serde::Serialize;
 
 use super::judge::{self, Judge};
-use super::{Before, Decision, JournalHealth, Situation, evaluate};
+use super::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
 use crate::ids::{ReasonCode, SignalName};
-use crate::policy::{Level, Policy, Trigger};
+use crate::policy::{LONGEST_LOOK, Level, Policy, Trigger};
 use crate::signals::six::Six;
 use crate::signals::{Readings, Value};
 use crate::time::Timestamp;
@@ -121,12 +121,14 @@ pub struct Responses {
 pub struct OfTrigger {
     /// Its reason code.
     pub code: ReasonCode,
-    /// Its signal.
-    pub signal: SignalName,
+    /// Its signal, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<SignalName>,
     /// The level that it demands.
     pub level: Level,
-    /// The line that a value is held against.
-    pub threshold: Value,
+    /// The line that a value is held against, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Value>,
     /// In how many decisions it fires.
     pub fired: u64,
     /// In how many it decides: nothing else demands their level.
@@ -167,8 +169,25 @@ pub struct Backtest<'p> {
 enum Decider {
     /// The compiled policy, with the places of its levels on the ladder.
     Judge(Judge, Vec<usize>),
-    /// [`evaluate`], with the decision before under the policy that is tried.
-    Evaluate(Option<Before>),
+    /// [`evaluate`], with what came before under the policy that is tried.
+    Evaluate(Box<Memory>),
+}
+
+/// What [`evaluate`] looks back on.
+#[derive(Debug, Default)]
+struct Memory {
+    before: Option<Before>,
+    /// The oldest first; longer than needed, so that it is not moved for every decision.
+    history: Vec<Earlier>,
+}
+
+impl Memory {
+    fn keep(&mut self, earlier: Earlier) {
+        if self.history.len() >= 2 * LONGEST_LOOK {
+            self.history.drain(..LONGEST_LOOK);
+        }
+        self.history.push(earlier);
+    }
 }
 
 /// One trigger of the policy that is tried.
@@ -201,9 +220,10 @@ impl<'p> Backtest<'p> {
         triggers.resize_with(policy.triggers().len(), Watched::default);
         Self {
             policy,
-            decider: judge.map_or(Decider::Evaluate(None), |judge| {
-                Decider::Judge(judge, places)
-            }),
+            decider: judge.map_or_else(
+                || Decider::Evaluate(Box::default()),
+                |judge| Decider::Judge(judge, places),
+            ),
             ladder,
             pairs: Vec::new(),
             recorded: Course::default(),
@@ -289,9 +309,9 @@ impl<'p> Backtest<'p> {
     }
 
     fn evaluate(&mut self, past: Past<'_>) -> (usize, Option<usize>) {
-        let before = match &self.decider {
-            Decider::Evaluate(before) => before.as_ref(),
-            Decider::Judge(..) => None,
+        let (before, history) = match &self.decider {
+            Decider::Evaluate(memory) => (memory.before.as_ref(), memory.history.as_slice()),
+            Decider::Judge(..) => (None, [].as_slice()),
         };
         let made;
         let readings = match past.said {
@@ -305,17 +325,27 @@ impl<'p> Backtest<'p> {
             policy: self.policy,
             readings,
             before,
+            history,
             at: past.at,
             journal: JournalHealth::Whole,
         });
         let decided = self.note(&decision);
         let level = self.ladder.place(&decision.level);
-        if let Decider::Evaluate(before) = &mut self.decider {
-            *before = Some(Before {
+        let looks_back = self.policy.looks_back().is_some();
+        let earlier = looks_back.then(|| Earlier {
+            at: past.at,
+            readings: readings.clone(),
+        });
+        if let Decider::Evaluate(memory) = &mut self.decider {
+            memory.before = Some(Before {
                 level: decision.level,
                 at: past.at,
                 since: decision.since,
+                held: decision.held,
             });
+            if let Some(earlier) = earlier {
+                memory.keep(earlier);
+            }
         }
         (level, decided)
     }
@@ -327,7 +357,7 @@ impl<'p> Backtest<'p> {
         for reason in &decision.reasons {
             let is_it = |trigger: &Trigger| {
                 trigger.code == reason.code
-                    && Some(&trigger.signal) == reason.signal.as_ref()
+                    && trigger.signal == reason.signal
                     && trigger.level == reason.level
             };
             let place = self.policy.triggers().iter().position(is_it);

@@ -2,15 +2,18 @@
 //!
 //! For each level below the one decided: the smallest change of every signal that stands in the
 //! way. Sufficient and needed, each by test: with all changes made the level is reached, with one
-//! of them left out it is not.
+//! of them left out it is not. Of a condition that no single value can relieve (a change over time,
+//! a median, an expression) the trigger itself is named.
 
 use serde::Serialize;
 
-use super::JournalHealth;
+use super::judging::{Fired, Judged};
+use super::{Held, JournalHealth, Situation};
 use crate::ids::SignalName;
-use crate::policy::trigger::Relief;
-use crate::policy::{Level, Policy, Trigger};
-use crate::signals::{Reading, Readings, Risk, Status, Value, number};
+use crate::policy::{Condition, Floor, Hysteresis, Level, SignalRule, Trigger};
+use crate::signals::declared::Kind;
+use crate::signals::{Reading, Risk, Status, Value, Word, number};
+use crate::time;
 
 /// Everything that has to change to reach a level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,7 +27,7 @@ pub struct Needs {
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// What has to change: a signal's name, or `policy` or `journal`.
+    /// What has to change: a signal's name, the code of a trigger, or `policy`, `journal`, `time`.
     pub what: String,
     /// What it is now.
     pub from: String,
@@ -34,14 +37,15 @@ pub struct Change {
 
 /// The changes for every level below `level`, the lowest level first.
 pub(super) fn needs(
-    policy: &Policy,
-    readings: &Readings,
-    journal: JournalHealth,
+    situation: Situation<'_>,
+    judged: &Judged<'_>,
+    held: Option<&Held>,
     level: &Level,
 ) -> Vec<Needs> {
-    let lower = policy.levels().into_iter().filter(|target| target < level);
+    let levels = situation.policy.levels();
+    let lower = levels.into_iter().filter(|target| target < level);
     let needs = lower.map(|target| Needs {
-        changes: changes(policy, readings, journal, &target),
+        changes: changes(situation, judged, held, &target),
         level: target,
     });
     // Two levels with the same changes: only the better one tells something.
@@ -55,23 +59,26 @@ pub(super) fn needs(
 }
 
 fn changes(
-    policy: &Policy,
-    readings: &Readings,
-    journal: JournalHealth,
+    situation: Situation<'_>,
+    judged: &Judged<'_>,
+    held: Option<&Held>,
     target: &Level,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
-    if journal == JournalHealth::Broken {
+    if situation.journal == JournalHealth::Broken {
         changes.push(change("journal", "broken", "whole again, or resealed"));
     }
-    if policy.is_refused() {
+    if situation.policy.is_refused() {
         changes.push(change("policy", "refused", "a document without a problem"));
     }
-    changes.extend(
-        readings
-            .iter()
-            .filter_map(|reading| of_reading(policy, reading, target)),
-    );
+    let readings = situation.readings.iter();
+    changes.extend(readings.filter_map(|reading| of_reading(situation, judged, reading, target)));
+    let firing = judged
+        .fired
+        .iter()
+        .filter(|fired| fired.trigger.level > *target);
+    changes.extend(firing.filter_map(of_fired));
+    changes.extend(held.and_then(|held| of_held(situation, held)));
     changes
 }
 
@@ -83,27 +90,34 @@ fn change(what: &str, from: &str, to: &str) -> Change {
     }
 }
 
-fn of_reading(policy: &Policy, reading: &Reading, target: &Level) -> Option<Change> {
-    let above: Vec<&Trigger> = policy
-        .triggers()
-        .iter()
-        .filter(|trigger| trigger.signal == reading.signal && trigger.level > *target)
-        .collect();
+fn of_reading(
+    situation: Situation<'_>,
+    judged: &Judged<'_>,
+    reading: &Reading,
+    target: &Level,
+) -> Option<Change> {
+    let rule = situation.policy.signal(&reading.signal)?;
+    let is_above = |floor: &Floor| floor.level().is_some_and(|level| level > target);
     let in_the_way = match reading.status() {
-        Status::Valid => above.iter().any(|trigger| {
-            reading
-                .value()
-                .is_some_and(|value| trigger.condition.holds(value))
+        Status::Valid => judged.fired.iter().any(|fired| {
+            fired.trigger.level > *target
+                && fired.trigger.signal.as_ref() == Some(&reading.signal)
+                && has_line(&fired.trigger.condition)
         }),
-        Status::Missing => policy.on_missing() > *target,
-        Status::Stale => policy.on_stale() > *target,
-        Status::Invalid => true,
+        Status::Missing => is_above(&rule.on_missing),
+        Status::Stale => is_above(&rule.on_stale),
+        Status::Invalid => rule.on_invalid > *target,
     };
     if !in_the_way {
         return None;
     }
-    let wanted = Wanted::of(&above);
-    let to = match (reading.status(), wanted.in_words(&reading.signal)) {
+    let triggers = situation.policy.triggers().iter().filter(|trigger| {
+        trigger.level > *target
+            && trigger.signal.as_ref() == Some(&reading.signal)
+            && !judged.is_waived(trigger)
+    });
+    let wanted = Wanted::of(triggers).in_words(rule);
+    let to = match (reading.status(), wanted) {
         (Status::Valid, Some(words)) => words,
         (_, Some(words)) => format!("a report of {words}"),
         (_, None) => "a report".to_owned(),
@@ -115,58 +129,166 @@ fn of_reading(policy: &Policy, reading: &Reading, target: &Level) -> Option<Chan
     Some(change(reading.signal.as_str(), &from, &to))
 }
 
+/// A trigger that fires and has no line that a value could be moved over.
+fn of_fired(fired: &Fired<'_>) -> Option<Change> {
+    let to = match &fired.trigger.condition {
+        Condition::Changed(changed) => format!(
+            "within {} of every value of the last {}",
+            number::shown(changed.more_than),
+            time::in_words(changed.within)
+        ),
+        Condition::Median(median) => {
+            let line = median.line(&fired.earlier).map(number::shown);
+            let side = match median.side {
+                crate::policy::trigger::Side::Below => "at least",
+                crate::policy::trigger::Side::Above => "at most",
+            };
+            format!(
+                "{side} {}, which the median of the last {} values gives",
+                line.as_deref().unwrap_or("the line"),
+                median.last
+            )
+        }
+        Condition::Expression(expression) => format!("not `{}`", expression.source()),
+        _ => return None,
+    };
+    let from = match fired.value {
+        Some(value) => value.to_string(),
+        None => "it holds".to_owned(),
+    };
+    Some(change(fired.trigger.code.as_str(), &from, &to))
+}
+
+fn of_held(situation: Situation<'_>, held: &Held) -> Option<Change> {
+    let (from, to) = match situation.policy.hysteresis()? {
+        Hysteresis::Evaluations(needed) => (
+            format!("{} of {needed} evaluations that demand less", held.times),
+            format!("{} more", needed.saturating_sub(held.times)),
+        ),
+        Hysteresis::Time(needed) => (
+            format!(
+                "less demanded for {} of {}",
+                time::in_words(situation.at.since(held.since)),
+                time::in_words(needed)
+            ),
+            format!(
+                "the same until {}",
+                held.since.plus_seconds(needed.num_seconds())
+            ),
+        ),
+    };
+    Some(change("time", &from, &to))
+}
+
+/// True for a condition that a value can be moved out of.
+fn has_line(condition: &Condition) -> bool {
+    !matches!(
+        condition,
+        Condition::Changed(_) | Condition::Median(_) | Condition::Expression(_)
+    )
+}
+
 /// What a value has to be so that none of a set of triggers fires.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 struct Wanted {
-    unset: bool,
-    at_least: Option<f64>,
-    at_most: Option<u64>,
-    risks: Option<Vec<Risk>>,
+    lowest: Option<Bound>,
+    highest: Option<Bound>,
+    others_than: Vec<Value>,
+}
+
+/// An end of what a value may be.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    line: Value,
+    number: f64,
+    /// True where the line itself is not allowed.
+    open: bool,
 }
 
 impl Wanted {
-    fn of(triggers: &[&Trigger]) -> Self {
+    fn of<'t>(triggers: impl Iterator<Item = &'t Trigger>) -> Self {
         let mut wanted = Self::default();
         for trigger in triggers {
-            match trigger.condition.relief() {
-                Relief::Unset => wanted.unset = true,
-                Relief::AtLeast(line) => {
-                    wanted.at_least = Some(
-                        wanted
-                            .at_least
-                            .map_or(line.get(), |old| old.max(line.get())),
-                    );
-                }
-                Relief::AtMost(line) => {
-                    wanted.at_most = Some(wanted.at_most.map_or(line, |old| old.min(line)));
-                }
-                Relief::Other(risk) => {
-                    let allowed = wanted.risks.unwrap_or_else(|| Risk::ALL.to_vec());
-                    wanted.risks =
-                        Some(allowed.into_iter().filter(|other| *other != risk).collect());
-                }
+            match &trigger.condition {
+                Condition::Below(line) => wanted.raise(*line, false),
+                Condition::AtMost(line) => wanted.raise(*line, true),
+                Condition::Above(line) => wanted.lower(*line, false),
+                Condition::AtLeast(line) => wanted.lower(*line, true),
+                Condition::Is(value) => wanted.others_than.push(*value),
+                Condition::OneOf(values) => wanted.others_than.extend(values),
+                Condition::Changed(_) | Condition::Median(_) | Condition::Expression(_) => {}
             }
         }
         wanted
     }
 
-    fn in_words(&self, signal: &SignalName) -> Option<String> {
-        if self.unset {
-            return Some(Value::Flag(false).to_string());
+    fn raise(&mut self, line: Value, open: bool) {
+        let Some(number) = line.as_number() else {
+            return;
+        };
+        let is_further = |old: Bound| number > old.number || number >= old.number && open;
+        if self.lowest.is_none_or(is_further) {
+            self.lowest = Some(Bound { line, number, open });
         }
-        if let Some(line) = self.at_least {
-            return Some(format!("at least {}", number::shown(line)));
+    }
+
+    fn lower(&mut self, line: Value, open: bool) {
+        let Some(number) = line.as_number() else {
+            return;
+        };
+        let is_further = |old: Bound| number < old.number || number <= old.number && open;
+        if self.highest.is_none_or(is_further) {
+            self.highest = Some(Bound { line, number, open });
         }
-        if let Some(line) = self.at_most {
-            let window = if *signal == SignalName::RESPONSES {
-                " in 24 h"
-            } else {
-                ""
-            };
-            return Some(format!("at most {line}{window}"));
+    }
+
+    fn in_words(&self, rule: &SignalRule) -> Option<String> {
+        let mut parts = Vec::new();
+        if let Some(bound) = self.lowest {
+            let word = if bound.open { "more than" } else { "at least" };
+            parts.push(format!("{word} {}", bound.line));
         }
-        let risks = self.risks.as_ref()?;
-        // The highest risk that is allowed is the smallest change.
-        risks.last().map(|risk| risk.as_str().to_owned())
+        if let Some(bound) = self.highest {
+            parts.push(match (bound.open, bound.line) {
+                (false, line) => format!("at most {line}"),
+                (true, Value::Count(line)) => format!("at most {}", line.saturating_sub(1)),
+                (true, line) => format!("less than {line}"),
+            });
+        }
+        if let Some(last) = parts.last_mut()
+            && rule.name == SignalName::RESPONSES
+        {
+            last.push_str(" in 24 h");
+        }
+        parts.extend(self.other_words(rule));
+        (!parts.is_empty()).then(|| parts.join(" and "))
+    }
+
+    fn other_words(&self, rule: &SignalRule) -> Option<String> {
+        match self.others_than.first()? {
+            Value::Flag(flag) => Some(Value::Flag(!flag).to_string()),
+            Value::Truth(truth) => Some(Value::Truth(!truth).to_string()),
+            // The highest risk that is allowed is the smallest change.
+            Value::Risk(_) => {
+                let allowed = |risk: &&Risk| !self.others_than.contains(&Value::Risk(**risk));
+                let highest = Risk::ALL.iter().rev().find(allowed)?;
+                Some(highest.as_str().to_owned())
+            }
+            Value::Word(_) => {
+                let kind = rule.declared.as_ref().map(|declared| &declared.kind);
+                let Some(Kind::Choice(words)) = kind else {
+                    return None;
+                };
+                let allowed = words
+                    .iter()
+                    .filter(|word| !self.others_than.contains(&Value::Word(**word)));
+                let allowed: Vec<&str> = allowed.map(Word::as_str).collect();
+                Some(allowed.join(" or "))
+            }
+            _ => {
+                let values: Vec<String> = self.others_than.iter().map(Value::to_string).collect();
+                Some(format!("not {}", values.join(" or ")))
+            }
+        }
     }
 }

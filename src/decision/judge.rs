@@ -10,7 +10,7 @@ use super::{JournalHealth, Situation, evaluate};
 use crate::ids::SignalName;
 use crate::policy::{Condition, Level, Policy, Trigger};
 use crate::signals::six::Six;
-use crate::signals::{Percent, Readings, Risk, Status};
+use crate::signals::{Percent, Readings, Risk, Status, Value};
 use crate::time::Timestamp;
 
 /// As many triggers can be compiled: one bit each.
@@ -52,7 +52,8 @@ pub struct Judged {
 
 /// Compiles a policy; `None` for one that only [`evaluate`] can decide by.
 pub fn compile(policy: &Policy) -> Option<Judge> {
-    if policy.is_refused() || policy.triggers().len() > MOST {
+    let is_plain = policy.hysteresis().is_none() && policy.waivers().is_empty();
+    if policy.is_refused() || !is_plain || policy.triggers().len() > MOST {
         return None;
     }
     let levels = policy.levels();
@@ -83,20 +84,35 @@ pub fn compile(policy: &Policy) -> Option<Judge> {
 
 /// The comparison that a trigger stands for; `None` for one that is none with the six.
 fn test(trigger: &Trigger) -> Option<Test> {
-    let signal = &trigger.signal;
-    let test = match &trigger.condition {
-        Condition::Set if *signal == SignalName::TRUST => Test::Locked,
-        Condition::Below(line) if *signal == SignalName::INTEGRITY => Test::Integrity(*line),
-        Condition::Below(line) if *signal == SignalName::CONSENSUS => Test::Consensus(*line),
-        Condition::Below(line) if *signal == SignalName::REPUTATION => Test::Reputation(*line),
-        Condition::AtLeast(line) if *signal == SignalName::RESPONSES => Test::Responses(*line),
-        Condition::Is(risk) if *signal == SignalName::FORECAST => Test::Forecast(*risk),
-        // On another signal: a value of another kind, or a signal that a document adds.
-        Condition::Set | Condition::Below(_) | Condition::AtLeast(_) | Condition::Is(_) => {
-            return None;
+    let is_about = |signal: &SignalName| trigger.signal.as_ref() == Some(signal);
+    match trigger.condition {
+        Condition::Is(Value::Flag(true)) if is_about(&SignalName::TRUST) => Some(Test::Locked),
+        Condition::Is(Value::Risk(risk)) if is_about(&SignalName::FORECAST) => {
+            Some(Test::Forecast(risk))
         }
-    };
-    Some(test)
+        Condition::Below(Value::Percent(line)) if is_about(&SignalName::INTEGRITY) => {
+            Some(Test::Integrity(line))
+        }
+        Condition::Below(Value::Percent(line)) if is_about(&SignalName::CONSENSUS) => {
+            Some(Test::Consensus(line))
+        }
+        Condition::Below(Value::Percent(line)) if is_about(&SignalName::REPUTATION) => {
+            Some(Test::Reputation(line))
+        }
+        Condition::AtLeast(Value::Count(line)) if is_about(&SignalName::RESPONSES) => {
+            Some(Test::Responses(line))
+        }
+        // Another comparison, a signal that a document adds, or a look at what was recorded.
+        Condition::Below(_)
+        | Condition::AtMost(_)
+        | Condition::Above(_)
+        | Condition::AtLeast(_)
+        | Condition::Is(_)
+        | Condition::OneOf(_)
+        | Condition::Changed(_)
+        | Condition::Median(_)
+        | Condition::Expression(_) => None,
+    }
 }
 
 const STATUSES: [Status; 4] = [
@@ -135,6 +151,7 @@ fn floor_of(policy: &Policy, signal: &SignalName, status: Status) -> Option<Leve
         policy,
         readings: &readings,
         before: None,
+        history: &[],
         at: Timestamp::EPOCH,
         journal: JournalHealth::Whole,
     });

@@ -6,13 +6,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 
 use super::Workspace;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::time::Timestamp;
 
 /// A regular file of the workspace that is open for reading.
 #[derive(Debug)]
@@ -309,6 +310,24 @@ impl InputFile {
             .expected(format!("at most {limit} bytes"))
             .help("check its writer, or raise `--max-input-bytes`"),
         )
+    }
+
+    /// When the file's content was last changed, as the file system tells it.
+    pub fn changed_at(&self) -> Checked<Timestamp> {
+        let status = self.file.metadata().map_err(|error| self.failed(&error))?;
+        let nanos = u32::try_from(status.mtime_nsec()).unwrap_or(0);
+        Timestamp::from_unix(status.mtime(), nanos).ok_or_else(|| {
+            Box::new(
+                Diagnostic::new(
+                    Code::ValueRange,
+                    Place::file(&self.name),
+                    "the time of the file's last change is out of range",
+                )
+                .found(format!("{} seconds since 1970", status.mtime()))
+                .expected("a time in the years 1 to 9999")
+                .help("let its writer write the file again, or `touch` it"),
+            )
+        })
     }
 
     /// Reads what comes next into `buffer`; 0 at the end of the file.

@@ -178,6 +178,7 @@ impl Record {
             policy: in_force,
             readings,
             before: None,
+            history: &[],
             at: self.at,
             journal: JournalHealth::Whole,
         };

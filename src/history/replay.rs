@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::walk::{Entry, Line, Source};
 use super::{Findings, LeftOut, Selection};
-use crate::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use crate::decision::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::{Digest, ReasonCode, distinct};
-use crate::policy::{Level, Policy, document};
+use crate::policy::{LONGEST_LOOK, Level, Policy, document};
 use crate::record::line::{self, Chained, Link};
 use crate::record::{Head, LINE_LIMIT, POLICIES_DIR, RecordedLine, signing, verify};
 use crate::time::Timestamp;
@@ -105,6 +105,7 @@ pub fn replay(
         },
         held: Vec::new(),
         before: None,
+        history: Vec::new(),
         open: None,
         file: String::new(),
         failed: None,
@@ -132,6 +133,8 @@ struct Replay<'a> {
     held: Vec<(Digest, Option<Policy>)>,
     /// The decision of the line before.
     before: Option<Before>,
+    /// What was recorded before, the oldest first: at least as much as a policy can look back on.
+    history: Vec<Earlier>,
     /// The line before, until its hash is known to be right.
     open: Option<OpenLine>,
     /// The file that is read.
@@ -270,6 +273,10 @@ impl Replay<'_> {
             self.result.left_out.outside += 1;
             None
         };
+        if self.history.len() >= 2 * LONGEST_LOOK {
+            self.history.drain(..LONGEST_LOOK);
+        }
+        self.history.push(line.clone().into_earlier());
         self.open = Some(OpenLine {
             place,
             seq: line.seq,
@@ -290,7 +297,10 @@ impl Replay<'_> {
         self.hold(line.policy);
         let policy = self.held.first().and_then(|(_, policy)| policy.as_ref());
         let finding = match policy {
-            Some(policy) => compare(place, bytes, line, link, policy, before),
+            Some(policy) => {
+                let past = (before, self.history.as_slice());
+                compare(place, bytes, line, link, policy, past)
+            }
             None => Some(no_document(place, line.policy)),
         };
         match &finding {
@@ -400,22 +410,26 @@ fn compare(
     recorded: &RecordedLine,
     link: Option<Link>,
     policy: &Policy,
-    before: Option<&Before>,
+    (before, history): (Option<&Before>, &[Earlier]),
 ) -> Option<Diagnostic> {
     let before = recorded.before.clone().map(|level| Before {
         at: before.map_or(recorded.at, |before| before.at),
         since: since(before, &level, recorded.at),
+        held: before.and_then(|before| before.held.clone()),
         level,
     });
     let decision = evaluate(Situation {
         policy,
         readings: &recorded.readings,
         before: before.as_ref(),
+        history,
         at: recorded.at,
         journal: JournalHealth::Whole,
     });
     let codes = codes_of(&decision);
-    if decision.level != recorded.level || codes != recorded.reasons.iter().collect::<Vec<_>>() {
+    if decision.level.name() != recorded.level.name()
+        || codes != recorded.reasons.iter().collect::<Vec<_>>()
+    {
         return Some(differs(place, recorded, &decision, &codes));
     }
     let entry = line::Entry {

@@ -266,7 +266,7 @@ mod tests {
         let plain = r#"{"timestamp": "2026-05-30T04:45:00+00:00", "policy": "GREEN"}"#;
         let reseal = r#"{"timestamp":"2026-06-06T16:45:00+00:00","event":"RESEAL","reason":"x","v":1,"seq":3,"prev":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","segment":{"file":null,"sha256":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","head":null}}"#;
         let spaced = decision.replace(",\"v\"", ", \"v\"");
-        let orange = decision.replace("\"RED\"", "\"ORANGE\"");
+        let orange = decision.replace("\"RED\"", "\"no level\"");
         let newer = orange.replace("\"v\":1", "\"v\":9");
         let cases = [
             (decision, true, false, "fixed"),

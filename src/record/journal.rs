@@ -9,11 +9,11 @@ use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
 use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, state};
-use crate::decision::Before;
+use crate::decision::{Before, Earlier, Held};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
-use crate::policy::Level;
+use crate::policy::{Level, is_looked_at};
 use crate::time::Timestamp;
 
 pub use super::chain::Purpose;
@@ -206,6 +206,50 @@ pub fn find(workspace: &Workspace, seq: Option<u64>) -> Checked<Option<RecordedL
         }
     }
     Ok(None)
+}
+
+/// What was recorded before a decision, for one that is made, or made again, from it.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Where the decision before held its level although less was demanded.
+    pub held: Option<Held>,
+    /// The decisions before, the oldest first, as far as was asked.
+    pub history: Vec<Earlier>,
+}
+
+/// What was recorded before the decision `seq`, or before the next one. `span` is how far a policy
+/// looks back ([`crate::policy::Policy::looks_back`]).
+pub fn past(
+    workspace: &Workspace,
+    seq: Option<u64>,
+    span: Option<(usize, TimeDelta)>,
+    at: Timestamp,
+) -> Checked<Past> {
+    let mut past = Past::default();
+    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
+        return Ok(past);
+    };
+    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
+    let mut is_first = true;
+    while let Some(line) = reverse.next_line()? {
+        let Some(recorded) = RecordedLine::parse(line.bytes).filter(|_| line.ended) else {
+            continue;
+        };
+        if seq.is_some_and(|seq| recorded.seq >= seq) {
+            continue;
+        }
+        if std::mem::take(&mut is_first) {
+            past.held.clone_from(&recorded.held);
+        }
+        let newer = past.history.len();
+        let is_seen = span.is_some_and(|span| is_looked_at(span, at, newer, recorded.at));
+        if !is_seen {
+            break;
+        }
+        past.history.push(recorded.into_earlier());
+    }
+    past.history.reverse();
+    Ok(past)
 }
 
 /// True where `at` is so long after the last on-time decision that the schedule is late.

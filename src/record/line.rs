@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::beyond::Beyond;
 use super::signing::{self, SigningKey};
-use crate::decision::{Before, Decision, Inputs, inputs};
+use crate::decision::{Before, Decision, Earlier, Held, Inputs, inputs};
 use crate::ids::{Digest, ReasonCode, SignalName, distinct};
 use crate::policy::{Level, Policy};
 use crate::signals::{Outcome, Percent, Reading, Readings, Risk, Status, Value};
@@ -64,6 +65,14 @@ struct Raw<'a> {
     reasons: Vec<&'a ReasonCode>,
     #[serde(skip_serializing_if = "Statuses::is_empty")]
     status: Statuses,
+    #[serde(skip_serializing_if = "Beyond::is_empty")]
+    signals: Beyond,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waived: Vec<&'a ReasonCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a Level>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,6 +150,14 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
                 .map(|reading| (reading.signal.clone(), reading.status()))
                 .collect(),
         ),
+        signals: Beyond::of(entry.readings),
+        waived: decision
+            .waived
+            .iter()
+            .map(|waived| &waived.reason.code)
+            .collect(),
+        shadow: decision.shadow.as_ref(),
+        held: decision.held.as_ref(),
         clock: entry.given_clock.then_some("given"),
         failure: entry.failure.map(|mark| mark.failure),
         branch: entry.failure.and_then(|mark| mark.branch.as_deref()),
@@ -230,6 +247,12 @@ pub struct RecordedLine {
     pub policy: Digest,
     /// The reason codes.
     pub reasons: Vec<ReasonCode>,
+    /// The codes of the triggers that fired and were waived.
+    pub waived: Vec<ReasonCode>,
+    /// The level without the waivers, where a waived trigger fired.
+    pub shadow: Option<Level>,
+    /// Where the level was held although less was demanded.
+    pub held: Option<Held>,
     /// True where the user gave the time.
     pub given_clock: bool,
     /// What failed.
@@ -254,6 +277,14 @@ struct RawRecorded {
     reasons: Vec<ReasonCode>,
     #[serde(default)]
     status: std::collections::BTreeMap<SignalName, Status>,
+    #[serde(default)]
+    signals: Beyond,
+    #[serde(default)]
+    waived: Vec<ReasonCode>,
+    #[serde(default)]
+    shadow: Option<Level>,
+    #[serde(default)]
+    held: Option<Held>,
     #[serde(default)]
     clock: Option<String>,
     #[serde(default)]
@@ -292,13 +323,18 @@ impl RecordedLine {
             };
             Reading::bare(signal, outcome)
         };
+        let mut readings: Vec<Reading> = values.into_iter().map(reading).collect();
+        readings.extend(raw.signals.readings(&raw.status)?);
         Some(Self {
             at: raw.timestamp,
             level: raw.policy,
             before: raw.before,
-            readings: Readings::new(values.into_iter().map(reading).collect()),
+            readings: Readings::new(readings),
             policy: raw.doc,
             reasons: raw.reasons,
+            waived: raw.waived,
+            shadow: raw.shadow,
+            held: raw.held,
             given_clock: raw.clock.is_some(),
             failure: raw.failure.map(|failure| FailureMark {
                 failure,
@@ -314,6 +350,15 @@ impl RecordedLine {
             level: self.level.clone(),
             at: self.at,
             since,
+            held: self.held.clone(),
+        }
+    }
+
+    /// This decision's readings, for conditions that look back.
+    pub fn into_earlier(self) -> Earlier {
+        Earlier {
+            at: self.at,
+            readings: self.readings,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::line::{Head, RecordedLine};
-use crate::decision::{Before, Decision, Inputs, Needs, Reason, inputs};
+use crate::decision::{Before, Decision, Held, Inputs, Needs, Reason, Waived, inputs};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
@@ -58,6 +58,12 @@ struct Raw<'a> {
     since: Timestamp,
     needs: &'a [Needs],
     near: &'a [Reason],
+    #[serde(skip_serializing_if = "<[Waived]>::is_empty")]
+    waived: &'a [Waived],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a Level>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     given_clock: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +78,9 @@ struct ReadingsOut<'a>(&'a Readings);
 #[derive(Serialize)]
 struct ReadingOut<'a> {
     status: Status,
+    /// Of a signal beyond the six; those stand under `inputs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,8 +102,14 @@ impl<'a> ReadingOut<'a> {
             Outcome::Missing(why) => Some(why.as_str()),
             _ => None,
         };
+        let is_beyond = !Readings::BUILT_IN.contains(&reading.signal);
+        let value = match reading.outcome {
+            Outcome::Valid(value) | Outcome::Stale(value) if is_beyond => Some(value),
+            _ => None,
+        };
         Self {
             status: reading.status(),
+            value,
             file: first.map(|source| source.file.as_str()),
             sha256: first.map(|source| &source.sha256),
             from: first.and_then(|source| source.from),
@@ -163,6 +178,9 @@ pub fn to_bytes(content: Content<'_>) -> Vec<u8> {
         since: decision.since,
         needs: &decision.needs,
         near: &decision.near,
+        waived: &decision.waived,
+        shadow: decision.shadow.as_ref(),
+        held: decision.held.as_ref(),
         given_clock: content.given_clock,
         fix_branch: content.fix_branch,
         journal: content.journal,
@@ -201,6 +219,7 @@ struct Details {
     codes: Vec<ReasonCode>,
     statuses: BTreeMap<SignalName, Status>,
     document: Digest,
+    held: Option<Held>,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +260,8 @@ struct RawStored {
     readings: BTreeMap<SignalName, RawReading>,
     #[serde(default)]
     document: Option<RawDocument>,
+    #[serde(default)]
+    held: Option<Held>,
 }
 
 impl RawStored {
@@ -256,6 +277,7 @@ impl RawStored {
                 .map(|(signal, reading)| (signal, reading.status))
                 .collect(),
             document: document.sha256,
+            held: self.held.take(),
         })
     }
 }
@@ -336,6 +358,10 @@ impl StoredState {
             level: self.level.clone(),
             at: self.evaluated_at,
             since: self.since.unwrap_or(self.evaluated_at),
+            held: self
+                .details
+                .as_ref()
+                .and_then(|details| details.held.clone()),
         }
     }
 
@@ -384,6 +410,7 @@ impl StoredState {
             ("reasons", details.codes == line.reasons),
             ("readings", details.statuses == statuses),
             ("document", details.document == line.policy),
+            ("held", details.held == line.held),
         ];
         same.into_iter()
             .filter(|(_, same)| !same)
@@ -394,10 +421,12 @@ impl StoredState {
 
 fn same_value(shown: &serde_json::Value, value: Value) -> bool {
     match value {
-        Value::Flag(flag) => shown.as_bool() == Some(flag),
+        Value::Flag(flag) | Value::Truth(flag) => shown.as_bool() == Some(flag),
         Value::Percent(percent) => shown.as_f64() == Some(percent.get()),
-        Value::Count(count) => shown.as_u64() == Some(count),
+        Value::Number(number) => shown.as_f64() == Some(number.get()),
+        Value::Count(count) | Value::Age(count) => shown.as_u64() == Some(count),
         Value::Risk(risk) => shown.as_str() == Some(risk.as_str()),
+        Value::Word(word) => shown.as_str() == Some(word.as_str()),
     }
 }
 

@@ -286,7 +286,9 @@ fn triggers(outcome: &Outcome) -> Table {
         vec![
             trigger.code.to_string(),
             badge(&trigger.level),
-            trigger.threshold.to_string(),
+            trigger
+                .threshold
+                .map_or_else(String::new, |line| line.to_string()),
             trigger.fired.to_string(),
             trigger.decided.to_string(),
             trigger.changes.to_string(),

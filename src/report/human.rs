@@ -26,6 +26,7 @@ pub fn decision(
             paint,
         );
     }
+    section(&mut text, &waived_title(decision), waived(decision), paint);
     let near = decision
         .near
         .iter()
@@ -95,6 +96,30 @@ fn reasons(decision: &Decision, paint: Paint) -> Vec<String> {
         )
     };
     decision.reasons.iter().map(line).collect()
+}
+
+fn waived_title(decision: &Decision) -> String {
+    let shadow = decision.shadow.as_ref();
+    shadow.map_or_else(String::new, |shadow| {
+        format!("Waived, and {shadow} without the waivers")
+    })
+}
+
+fn waived(decision: &Decision) -> Vec<String> {
+    let line = |waived: &crate::decision::Waived| {
+        let waiver = &waived.waiver;
+        format!(
+            "{} {}  {}, until {} by {} ({}): {}\n",
+            symbol(&waived.reason.level),
+            waived.reason.level,
+            in_words(&waived.reason),
+            waiver.expires.human(),
+            waiver.by,
+            waiver.ticket,
+            waiver.reason
+        )
+    };
+    decision.waived.iter().map(line).collect()
 }
 
 fn changes(needs: &Needs) -> Vec<String> {

@@ -56,6 +56,7 @@ fn naive(journal: &str, policy: &Policy) -> Naive {
             policy,
             readings: &line.readings,
             before: None,
+            history: &[],
             at: line.at,
             journal: JournalHealth::Whole,
         })

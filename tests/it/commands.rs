@@ -36,6 +36,8 @@ fn help_texts_are_as_reviewed() {
         vec!["kill", "on", "--help"],
         vec!["kill", "off", "--help"],
         vec!["kill", "status", "--help"],
+        vec!["policy", "--help"],
+        vec!["policy", "show", "--help"],
         vec!["init", "--help"],
         vec!["doctor", "--help"],
         vec!["completions", "--help"],

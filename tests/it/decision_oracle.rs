@@ -3,7 +3,7 @@
 
 use policy_orchestrator::decision::{Decision, JournalHealth, Situation, evaluate};
 use policy_orchestrator::ids::SignalName;
-use policy_orchestrator::policy::{Level, document};
+use policy_orchestrator::policy::{Level, Policy, document};
 use policy_orchestrator::signals::{Outcome, Percent, Reading, Readings, Risk, Value};
 use policy_orchestrator::time::Timestamp;
 use proptest::prelude::*;
@@ -84,12 +84,16 @@ fn readings(tuple: &Tuple) -> Readings {
 }
 
 fn decide(readings: &Readings) -> Decision {
-    let policy = document::reference();
+    decide_under(&document::reference(), readings)
+}
+
+fn decide_under(policy: &Policy, readings: &Readings) -> Decision {
     let at = Timestamp::read(AT).unwrap().time;
     evaluate(Situation {
-        policy: &policy,
+        policy,
         readings,
         before: None,
+        history: &[],
         at,
         journal: JournalHealth::Whole,
     })
@@ -169,6 +173,20 @@ fn the_oracle_agrees_on_every_combination_of_boundary_values() {
         assert_eq!(
             decide(&readings(&tuple)).level.name(),
             oracle(&tuple),
+            "{tuple:?}"
+        );
+    }
+}
+
+#[test]
+fn the_reference_document_decides_as_the_built_in_policy_does() {
+    let document = document::parse("policy/policy.yaml", document::TEMPLATE.as_bytes()).unwrap();
+    assert_eq!(document.thresholds(), document::reference().thresholds());
+    for tuple in all_tuples() {
+        let readings = readings(&tuple);
+        assert_eq!(
+            decide_under(&document, &readings),
+            decide(&readings),
             "{tuple:?}"
         );
     }

@@ -32,9 +32,11 @@ mod decision_oracle;
 mod documents;
 mod fix_branch;
 mod forgery;
+mod freeze;
 mod journal;
 mod kill;
 mod orchestrator;
+mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;

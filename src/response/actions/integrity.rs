@@ -5,19 +5,21 @@
 
 use super::{Found, Ground, registry};
 use crate::diagnostic::Checked;
-use crate::policy::document;
+use crate::policy::{document, readings};
 use crate::record::verify::{self, Against, Verdict};
 use crate::record::{StoredState, heads, state};
-use crate::signals::{self, ReadContext, Status};
+use crate::signals::{ReadContext, Status};
 
 /// The quick check.
 pub(super) fn check(ground: Ground<'_>) -> Found {
     let mut found = Found::default();
-    let readings = signals::load_all(ReadContext {
+    let document = document::load(ground.workspace);
+    let context = ReadContext {
         workspace: ground.workspace,
         at: ground.at,
         limit: ground.limit,
-    });
+    };
+    let readings = readings::load(context, &document.policy);
     for reading in &readings {
         found.note(format!(
             "signal {}: {}",
@@ -34,7 +36,6 @@ pub(super) fn check(ground: Ground<'_>) -> Found {
             .findings
             .extend(readings.empty_workspace(ground.workspace));
     }
-    let document = document::load(ground.workspace);
     found.note(format!(
         "policy document: {}",
         document.policy.identity().name

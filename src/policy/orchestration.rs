@@ -1,0 +1,337 @@
+//! The large form of a policy document: `policy/policy.yaml`, `kind: OrchestrationPolicy`.
+//!
+//! From the shape to a [`Policy`], with every problem of the document at once. The parts are
+//! checked beside this file: signals, triggers, and what is left out for a while. What is merely
+//! unwise is not refused here; `policy check` points at it.
+
+mod exceptions;
+mod shape;
+mod signals;
+mod triggers;
+mod values;
+
+pub(super) use values::of_signal;
+
+use super::source::collect::{self, Field, did_you_mean};
+use super::source::{self, Spot};
+use super::{Identity, Level, Parts, Policy};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::ids::Digest;
+
+/// What `apiVersion` says.
+pub(super) const API_VERSION: &str = "policy.orchestra.v1";
+
+/// What `kind` says.
+pub(super) const KIND: &str = "OrchestrationPolicy";
+
+/// The longest name, version, reason: they stand in state files and messages.
+const TEXT_LENGTH: usize = 100;
+
+/// Parses and checks a document. `file` is named in the findings.
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
+    let root = match source::parse(file, bytes) {
+        Ok(Some(root)) => root,
+        Ok(None) => return Err(vec![empty(file)]),
+        Err(error) => return Err(vec![*error]),
+    };
+    let mut problems = Vec::new();
+    let document: Field<shape::Document> = collect::read(file, &root, &mut problems);
+    let mut draft = Draft { file, problems };
+    let parts = document
+        .get()
+        .map(|document| draft.parts(document, root.spot, bytes));
+    match parts {
+        Some(parts) if draft.problems.is_empty() => Ok(Policy::from_parts(parts)),
+        _ => Err(draft.in_order()),
+    }
+}
+
+fn empty(file: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::KeyMissing,
+        crate::diagnostic::Place::file(file),
+        "the policy document is empty",
+    )
+    .found("nothing")
+    .expected("a document of the kind OrchestrationPolicy")
+    .help("write one with `policy-orchestrator policy init`, or remove the file to use the reference policy")
+}
+
+/// A document on its way to a policy, with everything that is wrong so far.
+struct Draft<'a> {
+    file: &'a str,
+    problems: Vec<Diagnostic>,
+}
+
+impl Draft<'_> {
+    fn parts(&mut self, document: &shape::Document, here: Spot, bytes: &[u8]) -> Parts {
+        self.constant(&document.api_version, "apiVersion", API_VERSION, here);
+        self.constant(&document.kind, "kind", KIND, here);
+        let identity = self.identity(&document.metadata, here, bytes);
+        let nothing = shape::Spec::default();
+        let spec = self
+            .required(&document.spec, "spec", here)
+            .unwrap_or(&nothing);
+        let spot = document.spec.spot;
+        let between = self.levels(&spec.levels);
+        let ladder = Ladder(&between);
+        let rules = self.signals(spec, spot, ladder);
+        let triggers = self.triggers(spec, spot, ladder, &rules);
+        let waivers = self.waivers(&spec.waivers, &triggers);
+        Parts {
+            identity,
+            document: bytes.to_vec(),
+            signals: rules.into_iter().map(|known| known.rule).collect(),
+            hysteresis: self.hysteresis(&spec.hysteresis),
+            freeze: self.windows(&spec.freeze),
+            between,
+            triggers,
+            waivers,
+        }
+    }
+
+    fn identity(
+        &mut self,
+        metadata: &Field<shape::Metadata>,
+        here: Spot,
+        bytes: &[u8],
+    ) -> Identity {
+        let nothing = shape::Metadata::default();
+        let found = self
+            .required(metadata, "metadata", here)
+            .unwrap_or(&nothing);
+        let (name, version) = if metadata.get().is_some() {
+            (
+                self.required_text(&found.name, "name", metadata.spot),
+                self.required_text(&found.version, "version", metadata.spot),
+            )
+        } else {
+            (None, None)
+        };
+        Identity {
+            name: name.unwrap_or_default(),
+            version: version.unwrap_or_default(),
+            sha256: Digest::of(bytes),
+        }
+    }
+
+    fn levels(&mut self, names: &shape::List<String>) -> Vec<Level> {
+        let mut taken: Vec<&str> = Vec::new();
+        for field in names.get().into_iter().flatten() {
+            let Some(name) = field.get() else { continue };
+            if Level::built_in(name).is_some() || taken.contains(&name.as_str()) {
+                self.refuse(
+                    field,
+                    Code::NameDuplicate,
+                    "this level is there already",
+                    |finding| {
+                        finding
+                            .found(format!("`{name}`"))
+                            .expected(
+                                "a name that is neither GREEN, YELLOW, RED nor in the list before",
+                            )
+                            .help("remove it: GREEN, YELLOW and RED are always there")
+                    },
+                );
+            } else if Level::parse(name).is_none() {
+                self.refuse(
+                    field,
+                    Code::ValueUnknown,
+                    "this is no name of a level",
+                    |finding| {
+                        finding
+                            .found(format!("`{name}`"))
+                            .expected("upper-case letters, digits and `_`, at most 32")
+                            .help(format!("write `{}`", name.to_uppercase()))
+                    },
+                );
+            } else if taken.len() == Level::MOST_BETWEEN {
+                self.refuse(
+                    field,
+                    Code::ValueRange,
+                    "there are too many levels",
+                    |finding| {
+                        finding
+                            .found(format!("more than {}", Level::MOST_BETWEEN))
+                            .expected(format!(
+                                "at most {} between YELLOW and RED",
+                                Level::MOST_BETWEEN
+                            ))
+                            .help("remove those that nobody acts on")
+                    },
+                );
+            } else {
+                taken.push(name);
+            }
+        }
+        Level::between(&taken).unwrap_or_default()
+    }
+
+    fn in_order(mut self) -> Vec<Diagnostic> {
+        self.problems
+            .sort_by_key(|problem| (problem.place.line, problem.place.column));
+        self.problems
+    }
+
+    /// Writes down a problem with the value of a field.
+    fn refuse<T>(
+        &mut self,
+        field: &Field<T>,
+        code: Code,
+        message: impl Into<String>,
+        say: impl FnOnce(Diagnostic) -> Diagnostic,
+    ) {
+        let place = field.spot.place(self.file, &field.path);
+        self.problems
+            .push(say(Diagnostic::new(code, place, message)));
+    }
+
+    /// The value of a field that has to be there. `here` is where its object stands.
+    fn required<'f, T>(&mut self, field: &'f Field<T>, key: &str, here: Spot) -> Option<&'f T> {
+        if field.is_absent() {
+            self.problems.push(
+                Diagnostic::new(
+                    Code::KeyMissing,
+                    here.place(self.file, "$"),
+                    format!("the key `{key}` is missing here"),
+                )
+                .found(format!("no `{key}`"))
+                .expected(format!("`{key}` with its value"))
+                .help(format!("add `{key}:`")),
+            );
+        }
+        field.get()
+    }
+
+    fn constant(&mut self, field: &Field<String>, key: &str, expected: &str, here: Spot) {
+        let Some(found) = self.required(field, key, here) else {
+            return;
+        };
+        if found != expected {
+            self.refuse(
+                field,
+                Code::ValueUnknown,
+                format!("`{key}` is another"),
+                |finding| {
+                    finding
+                        .found(format!("`{found}`"))
+                        .expected(format!("`{expected}`"))
+                        .help(format!("write `{key}: {expected}`"))
+                },
+            );
+        }
+    }
+
+    fn required_text(&mut self, field: &Field<String>, key: &str, here: Spot) -> Option<String> {
+        self.required(field, key, here)?;
+        self.text(field)
+    }
+
+    /// A text that may stand in a state file and a message.
+    fn text(&mut self, field: &Field<String>) -> Option<String> {
+        let text = field.get()?.trim();
+        let length = text.chars().count();
+        if length == 0 || length > TEXT_LENGTH || text.chars().any(char::is_control) {
+            self.refuse(
+                field,
+                Code::ValueRange,
+                "this text can't be used",
+                |finding| {
+                    finding
+                        .found(format!("{length} characters"))
+                        .expected(format!(
+                            "1 to {TEXT_LENGTH} printable characters on one line"
+                        ))
+                        .help("shorten it")
+                },
+            );
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn level(&mut self, field: &Field<String>, ladder: Ladder<'_>) -> Option<Level> {
+        let name = field.get()?;
+        let level = ladder.find(name);
+        if level.is_none() {
+            self.refuse(
+                field,
+                Code::ValueUnknown,
+                "this level is not declared",
+                |finding| {
+                    let names = ladder.names();
+                    finding
+                        .found(format!("`{name}`"))
+                        .expected(format!("one of {}", names.join(", ")))
+                        .help(did_you_mean(name, &names).unwrap_or_else(|| {
+                            "write one of these, or declare the level under `levels`".to_owned()
+                        }))
+                },
+            );
+        }
+        level
+    }
+
+    fn duration(&mut self, field: &Field<String>) -> Option<chrono::TimeDelta> {
+        let text = field.get()?;
+        let duration = super::duration::parse(text);
+        if duration.is_none() {
+            self.refuse(field, Code::ValueType, "this is no duration", |finding| {
+                finding
+                    .found(format!("`{text}`"))
+                    .expected(super::duration::EXPECTED)
+                    .help("write the number and its unit without a blank")
+            });
+        }
+        duration
+    }
+}
+
+/// The levels of a document: the three, and those between.
+#[derive(Clone, Copy)]
+struct Ladder<'a>(&'a [Level]);
+
+impl<'a> Ladder<'a> {
+    fn find(self, name: &str) -> Option<Level> {
+        let declared = self.0.iter().find(|level| level.name() == name);
+        declared.cloned().or_else(|| Level::built_in(name))
+    }
+
+    fn names(self) -> Vec<&'a str> {
+        let between = self.0.iter().map(Level::name);
+        ["GREEN", "YELLOW"]
+            .into_iter()
+            .chain(between)
+            .chain(["RED"])
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schema's copy for editors, beside the documents.
+    const SCHEMA_FILE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/policy/schema/orchestration-policy.v1.schema.json"
+    );
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "scripts/regenerate writes the copy through this test"
+    )]
+    fn the_schema_is_the_one_that_the_types_give() {
+        let settings = schemars::generate::SchemaSettings::draft2020_12();
+        let schema = settings
+            .into_generator()
+            .into_root_schema_for::<shape::Document>();
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("POLICY_REGENERATE").is_some() {
+            std::fs::write(SCHEMA_FILE, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(SCHEMA_FILE).unwrap();
+        assert!(committed == text, "run scripts/regenerate");
+    }
+}

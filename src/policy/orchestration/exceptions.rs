@@ -1,0 +1,220 @@
+//! What a policy document leaves out for a while: waivers, and how long a level stays.
+
+use super::Draft;
+use super::shape;
+use crate::diagnostic::Code;
+use crate::ids::ReasonCode;
+use crate::policy::Trigger;
+use crate::policy::freeze::{self, Calendar, Mode, Window};
+use crate::policy::rules::{Hysteresis, Waiver};
+use crate::policy::source::collect::{Field, did_you_mean};
+use crate::time::Timestamp;
+
+/// How many waivers a document may have.
+const MOST: usize = 100;
+
+impl Draft<'_> {
+    pub(super) fn waivers(
+        &mut self,
+        list: &shape::List<shape::Waiver>,
+        triggers: &[Trigger],
+    ) -> Vec<Waiver> {
+        let fields = list.get().map(Vec::as_slice).unwrap_or_default();
+        if fields.len() > MOST {
+            self.refuse(
+                list,
+                Code::ValueRange,
+                "there are too many waivers",
+                |finding| {
+                    finding
+                        .found(format!("{} waivers", fields.len()))
+                        .expected(format!("at most {MOST}"))
+                        .help("remove those that have expired, or the triggers themselves")
+                },
+            );
+        }
+        let mut waivers: Vec<Waiver> = Vec::new();
+        for field in fields.iter().take(MOST) {
+            let Some(waiver) = field.get() else { continue };
+            let trigger = self.waived(waiver, field, triggers);
+            let reason = self.required_text(&waiver.reason, "reason", field.spot);
+            let by = self.required_text(&waiver.by, "by", field.spot);
+            let ticket = self.required_text(&waiver.ticket, "ticket", field.spot);
+            let expires = self.expiry(waiver, field);
+            let (Some(trigger), Some(reason), Some(by), Some(ticket), Some(expires)) =
+                (trigger, reason, by, ticket, expires)
+            else {
+                continue;
+            };
+            if waivers.iter().any(|other| other.trigger == trigger) {
+                self.refuse(
+                    &waiver.trigger,
+                    Code::NameDuplicate,
+                    "this trigger is waived twice",
+                    |finding| {
+                        finding
+                            .found(format!("`{trigger}`"))
+                            .expected("one waiver for a trigger")
+                            .help("remove one of the two")
+                    },
+                );
+                continue;
+            }
+            waivers.push(Waiver {
+                trigger,
+                reason,
+                by,
+                ticket,
+                expires,
+            });
+        }
+        waivers
+    }
+
+    fn waived(
+        &mut self,
+        waiver: &shape::Waiver,
+        field: &Field<shape::Waiver>,
+        triggers: &[Trigger],
+    ) -> Option<ReasonCode> {
+        let text = self.required(&waiver.trigger, "trigger", field.spot)?;
+        let known = triggers
+            .iter()
+            .find(|trigger| trigger.code.as_str() == text);
+        if known.is_none() {
+            self.refuse(&waiver.trigger, Code::ValueUnknown, "this waiver names no trigger", |finding| {
+                let codes: Vec<&str> = triggers.iter().map(|trigger| trigger.code.as_str()).collect();
+                finding
+                    .found(format!("`{text}`"))
+                    .expected(format!("one of {}", codes.join(", ")))
+                    .help(did_you_mean(text, &codes).unwrap_or_else(|| {
+                        "remove the waiver; what a missing or unreadable signal demands is said at the signal".to_owned()
+                    }))
+            });
+        }
+        known.map(|trigger| trigger.code.clone())
+    }
+
+    fn expiry(
+        &mut self,
+        waiver: &shape::Waiver,
+        field: &Field<shape::Waiver>,
+    ) -> Option<Timestamp> {
+        let text = self.required(&waiver.expires, "expires", field.spot)?;
+        let read = Timestamp::read(text).filter(|read| read.date_only || !read.naive);
+        let Some(read) = read else {
+            self.refuse(&waiver.expires, Code::ValueType, "this is no end of a waiver", |finding| {
+                finding
+                    .found(format!("`{text}`"))
+                    .expected("a time with its offset, 2026-12-31T18:00:00Z, or a day, 2026-12-31")
+                    .help("a waiver without an end would be a change of the policy: make that change instead")
+            });
+            return None;
+        };
+        Some(if read.date_only {
+            read.time.plus_seconds(86_399)
+        } else {
+            read.time
+        })
+    }
+
+    pub(super) fn windows(&mut self, list: &shape::List<shape::Window>) -> Calendar {
+        let fields = list.get().map(Vec::as_slice).unwrap_or_default();
+        if fields.len() > MOST {
+            self.refuse(
+                list,
+                Code::ValueRange,
+                "there are too many freeze windows",
+                |finding| {
+                    finding
+                        .found(format!("{} windows", fields.len()))
+                        .expected(format!("at most {MOST}"))
+                        .help("write those that recur as one")
+                },
+            );
+        }
+        let mut windows: Vec<Window> = Vec::new();
+        for field in fields.iter().take(MOST) {
+            let Some(raw) = field.get() else { continue };
+            let Some(window) = self.window(raw, field) else {
+                continue;
+            };
+            if windows.iter().any(|other| other.name() == window.name()) {
+                self.refuse(
+                    &raw.name,
+                    Code::NameDuplicate,
+                    "two freeze windows have this name",
+                    |finding| {
+                        finding
+                            .found(format!("`{}`", window.name()))
+                            .expected("every name once: a blocked apply names the window")
+                            .help("rename one of the two")
+                    },
+                );
+                continue;
+            }
+            windows.push(window);
+        }
+        Calendar::new(windows)
+    }
+
+    fn window(&mut self, raw: &shape::Window, field: &Field<shape::Window>) -> Option<Window> {
+        let name = self.required(&raw.name, "name", field.spot);
+        let reason = self.required(&raw.reason, "reason", field.spot);
+        let cron = self.required(&raw.cron, "cron", field.spot);
+        let duration = self.required(&raw.duration, "duration", field.spot);
+        let zone = raw.timezone.get().map_or("UTC", String::as_str);
+        let mode = match raw.mode.get() {
+            Some(shape::Mode::Allow) => Mode::Allow,
+            Some(shape::Mode::Deny) | None => Mode::Deny,
+        };
+        let problems = match Window::parse(name?, mode, cron?, duration?, zone, reason?) {
+            Ok(window) => return Some(window),
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            let field = match problem.field {
+                freeze::Field::Name => &raw.name,
+                freeze::Field::Cron => &raw.cron,
+                freeze::Field::Duration => &raw.duration,
+                freeze::Field::Timezone => &raw.timezone,
+                // The mode is a word of the shape.
+                freeze::Field::Reason | freeze::Field::Mode => &raw.reason,
+            };
+            self.refuse(field, Code::ValueRange, problem.message, |finding| {
+                finding
+                    .found(problem.found)
+                    .expected(problem.expected)
+                    .help(problem.help)
+            });
+        }
+        None
+    }
+
+    pub(super) fn hysteresis(&mut self, field: &Field<shape::Hysteresis>) -> Option<Hysteresis> {
+        let found = field.get()?;
+        match (found.evaluations.get(), found.time.get()) {
+            (Some(number), None) => {
+                let count = self.whole(&found.evaluations, *number, 2, 1_000)?;
+                u32::try_from(count).ok().map(Hysteresis::Evaluations)
+            }
+            (None, Some(_)) => self.duration(&found.time).map(Hysteresis::Time),
+            (None, None) if found.evaluations.is_there() || found.time.is_there() => None,
+            (both, _) => {
+                let count = if both.is_some() { "both" } else { "neither" };
+                self.refuse(
+                    field,
+                    Code::PolicyContradiction,
+                    "when a level falls is not said",
+                    |finding| {
+                        finding
+                            .found(count)
+                            .expected("one of evaluations and time")
+                            .help("add `evaluations: 3`, say, or remove `hysteresis`")
+                    },
+                );
+                None
+            }
+        }
+    }
+}
