@@ -8,7 +8,6 @@ use super::{Findings, LeftOut, Selection};
 use crate::decision::backtest::{Backtest, Outcome, Past, Said};
 use crate::diagnostic::Checked;
 use crate::policy::Policy;
-use crate::time::Timestamp;
 
 /// What a backtest came to, and what it was made on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,22 +36,32 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
     }
     source.each(&mut |line| match &line.entry {
         Entry::Fixed(fixed) => {
-            if counts(selection, &mut left_out, fixed.at, fixed.given_clock) {
-                backtest.take(Past {
-                    at: fixed.at,
-                    level: &fixed.level,
-                    said: Said::Six(&fixed.six),
-                });
-            }
+            let past = Past {
+                at: fixed.at,
+                level: &fixed.level,
+                said: Said::Six(&fixed.six),
+            };
+            take(
+                &mut backtest,
+                past,
+                selection,
+                fixed.given_clock,
+                &mut left_out,
+            );
         }
         Entry::Other(recorded) => {
-            if counts(selection, &mut left_out, recorded.at, recorded.given_clock) {
-                backtest.take(Past {
-                    at: recorded.at,
-                    level: &recorded.level,
-                    said: Said::Readings(&recorded.readings),
-                });
-            }
+            let past = Past {
+                at: recorded.at,
+                level: &recorded.level,
+                said: Said::Readings(&recorded.readings),
+            };
+            take(
+                &mut backtest,
+                past,
+                selection,
+                recorded.given_clock,
+                &mut left_out,
+            );
         }
         Entry::Unreadable(finding) => {
             undecided += 1;
@@ -69,16 +78,26 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
     })
 }
 
-fn counts(selection: Selection, left_out: &mut LeftOut, at: Timestamp, given: bool) -> bool {
-    if !selection.is_within(at) {
+/// Decides a record again, where it counts.
+fn take(
+    backtest: &mut Backtest<'_>,
+    past: Past<'_>,
+    selection: Selection,
+    given: bool,
+    left_out: &mut LeftOut,
+) {
+    let is_left_out = given && !selection.include_given;
+    if !selection.is_within(past.at) {
         left_out.outside += 1;
-        return false;
-    }
-    if given && !selection.include_given {
+        // What stands before the time asked for is looked back on from there.
+        if !is_left_out {
+            backtest.remember(past);
+        }
+    } else if is_left_out {
         left_out.given += 1;
-        return false;
+    } else {
+        backtest.take(past);
     }
-    true
 }
 
 /// Decides a folder of recorded inputs again. `in_force` decides what a file doesn't tell the level
@@ -92,18 +111,22 @@ pub fn of_records(
     let mut backtest = Backtest::new(policy);
     let mut left_out = LeftOut::default();
     for record in &records.records {
-        if !counts(selection, &mut left_out, record.at, record.given_clock) {
-            continue;
-        }
         let level = record.level(in_force);
-        backtest.take(Past {
+        let past = Past {
             at: record.at,
             level: &level,
             said: match &record.kept {
                 Kept::Six(six) => Said::Six(six),
                 Kept::Readings(readings) => Said::Readings(readings),
             },
-        });
+        };
+        take(
+            &mut backtest,
+            past,
+            selection,
+            record.given_clock,
+            &mut left_out,
+        );
     }
     Backtested {
         read: vec![records.folder],

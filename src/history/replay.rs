@@ -161,6 +161,8 @@ impl Replay<'_> {
     fn line(&mut self, line: Line<'_>) {
         if line.file != self.file {
             self.close();
+            // A run looks back on its own journal, not on the segments sealed before it.
+            self.history.clear();
             line.file.clone_into(&mut self.file);
         }
         let place = Place::line(line.file, line.number);
@@ -298,7 +300,8 @@ impl Replay<'_> {
         let policy = self.held.first().and_then(|(_, policy)| policy.as_ref());
         let finding = match policy {
             Some(policy) => {
-                let past = (before, self.history.as_slice());
+                let history = Earlier::looked_at(&self.history, policy, line.at);
+                let past = (before, history);
                 compare(place, bytes, line, link, policy, past)
             }
             None => Some(no_document(place, line.policy)),
@@ -415,7 +418,9 @@ fn compare(
     let before = recorded.before.clone().map(|level| Before {
         at: before.map_or(recorded.at, |before| before.at),
         since: since(before, &level, recorded.at),
-        held: before.and_then(|before| before.held.clone()),
+        held: before
+            .filter(|before| before.level.name() == level.name())
+            .and_then(|before| before.held.clone()),
         level,
     });
     let decision = evaluate(Situation {
