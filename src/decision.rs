@@ -55,22 +55,6 @@ pub struct Earlier {
     pub readings: Readings,
 }
 
-impl Earlier {
-    /// The part of a history, the oldest first, that a policy looks back on: exactly what a run at
-    /// that time reads of the journal, since a median over more is another median.
-    pub fn looked_at<'h>(history: &'h [Self], policy: &Policy, at: Timestamp) -> &'h [Self] {
-        let Some(span) = policy.looks_back() else {
-            return &[];
-        };
-        let newest_first = history.iter().rev().enumerate();
-        let is_seen = |(newer, earlier): &(usize, &Self)| {
-            crate::policy::is_looked_at(span, at, *newer, earlier.at)
-        };
-        let seen = newest_first.take_while(is_seen).count();
-        history.get(history.len() - seen..).unwrap_or_default()
-    }
-}
-
 /// Whether the journal is what the last decision left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalHealth {

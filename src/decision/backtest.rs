@@ -332,10 +332,7 @@ impl<'p> Backtest<'p> {
 
     fn evaluate(&mut self, past: Past<'_>) -> (usize, Option<usize>) {
         let (before, history) = match &self.decider {
-            Decider::Evaluate(memory) => (
-                memory.before.as_ref(),
-                Earlier::looked_at(&memory.history, self.policy, past.at),
-            ),
+            Decider::Evaluate(memory) => (memory.before.as_ref(), memory.history.as_slice()),
             Decider::Judge(..) => (None, [].as_slice()),
         };
         let made;

@@ -300,8 +300,7 @@ impl Replay<'_> {
         let policy = self.held.first().and_then(|(_, policy)| policy.as_ref());
         let finding = match policy {
             Some(policy) => {
-                let history = Earlier::looked_at(&self.history, policy, line.at);
-                let past = (before, history);
+                let past = (before, self.history.as_slice());
                 compare(place, bytes, line, link, policy, past)
             }
             None => Some(no_document(place, line.policy)),
