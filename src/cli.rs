@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod given;
+mod history;
 mod init;
 mod kill;
 mod launch;
@@ -153,6 +154,8 @@ enum Command {
     /// Policy documents: write, check, test, compare and try them before they decide anything
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// How the level went: counts, time, longest stretches, changes
+    History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
     /// What somebody should look at: raised once, told again after a day, resolved
@@ -298,6 +301,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
+        Command::History(arguments) => history::history(context, &arguments),
         Command::Policy(command) => policy::policy(context, &command),
         Command::Replay(arguments) => replay::replay(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),

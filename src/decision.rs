@@ -10,6 +10,7 @@ pub mod cases;
 pub mod counterfactual;
 pub mod judge;
 mod judging;
+pub mod trend;
 
 pub use counterfactual::{Change, Needs};
 

@@ -2,10 +2,11 @@
 //!
 //! A journal of any length is read in constant memory: sealed segments first, then the journal that
 //! goes on from them. [`walk`] reads, [`records`] takes a folder of inputs instead, [`backtest`]
-//! decides by another policy, [`replay`] by the one that each line names. Nothing is written, and
+//! decides by another policy, [`replay`] by the one that each line names; [`levels`] only counts. Nothing is written, and
 //! whether the chain is whole is the business of [`crate::record::verify`].
 
 pub mod backtest;
+pub mod levels;
 pub mod records;
 pub mod replay;
 pub mod walk;
@@ -52,6 +53,21 @@ pub struct Selection {
 impl Selection {
     fn is_within(self, at: Timestamp) -> bool {
         self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+impl Selection {
+    /// Whether a decision counts; one that does not is counted as left out.
+    fn counts(self, left_out: &mut LeftOut, at: Timestamp, given: bool) -> bool {
+        if !self.is_within(at) {
+            left_out.outside += 1;
+            return false;
+        }
+        if given && !self.include_given {
+            left_out.given += 1;
+            return false;
+        }
+        true
     }
 }
 

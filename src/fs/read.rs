@@ -130,15 +130,25 @@ impl Workspace {
             {
                 return false;
             }
-            let status = rustix::fs::lstat(self.path(directory));
-            let kind = status.map(|status| FileType::from_raw_mode(status.st_mode as _));
-            if kind == Ok(FileType::Directory) {
-                self.plain_directories
-                    .borrow_mut()
-                    .push(directory.to_owned());
-            }
-            kind == Ok(FileType::Symlink)
+            self.kind_of(directory) == Ok(FileType::Symlink)
         })
+    }
+
+    /// True where no directory of that name is there, nor anything else: then no file in it is. Asked
+    /// once, it spares the question for each file that may stand there.
+    pub fn lacks(&self, directory: &str) -> bool {
+        self.kind_of(directory) == Err(rustix::io::Errno::NOENT)
+    }
+
+    /// What stands there; a plain directory is remembered.
+    fn kind_of(&self, directory: &str) -> rustix::io::Result<FileType> {
+        let status = rustix::fs::lstat(self.path(directory))?;
+        let kind = FileType::from_raw_mode(status.st_mode as _);
+        if kind == FileType::Directory {
+            let mut plain = self.plain_directories.borrow_mut();
+            plain.push(directory.to_owned());
+        }
+        Ok(kind)
     }
 
     /// The slow way, for links: they may lead anywhere inside the workspace and nowhere else.

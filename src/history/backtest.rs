@@ -86,17 +86,11 @@ fn take(
     given: bool,
     left_out: &mut LeftOut,
 ) {
-    let is_left_out = given && !selection.include_given;
-    if !selection.is_within(past.at) {
-        left_out.outside += 1;
-        // What stands before the time asked for is looked back on from there.
-        if !is_left_out {
-            backtest.remember(past);
-        }
-    } else if is_left_out {
-        left_out.given += 1;
-    } else {
+    if selection.counts(left_out, past.at, given) {
         backtest.take(past);
+    } else if !given || selection.include_given {
+        // What stands before the time asked for is looked back on from there.
+        backtest.remember(past);
     }
 }
 

@@ -64,7 +64,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    OrchestrationPolicy = "OrchestrationPolicy", "`kind: OrchestrationPolicy`": "The policy that decides, as a document of this program",
+    OrchestrationPolicy = "OrchestrationPolicy", "the path policy/policy.yaml, or `kind: OrchestrationPolicy`": "The policy that decides, as a document of this program",
     Thresholds = "policy_thresholds", "the path policy/policy_thresholds.json, or a JSON object with `red_…` and `yellow_…` thresholds": "The policy that decides, in its small form",
     Responses = "responses", "the path policy/responses.json, or a JSON object with `schema` and `actions` or `builtin`": "The actions that a level calls for",
     Alerts = "alerts", "the path policy/alerts.json, or a JSON object with `schema` and `hook`, `webhook` or `limits`": "Who is told of alerts, and their limits",
@@ -190,7 +190,7 @@ pub fn read(found: &Found<'_>) -> Result<Account, Vec<Diagnostic>> {
     let says = match (&shape, &found.tree) {
         (Some(Shape::Rego(module)), _) => rego::says(module),
         (_, Some(root)) => Shown::from(root),
-        (_, None) => serde_json::from_str(found.text).unwrap_or(Shown::Nothing),
+        (_, None) => found.as_it_stands(),
     };
     let mut account = Account::new(found.kind, shape.unwrap_or(Shape::Own), says);
     account.warnings = warnings;

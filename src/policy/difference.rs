@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::freeze::Window;
 use super::{Condition, Floor, Hysteresis, Level, Policy, SignalRule, Trigger, Waiver};
+use crate::signals::Word;
 use crate::signals::declared::{Declared, Kind, Source};
 use crate::time::in_words;
 
@@ -340,7 +341,7 @@ fn declared(declared: &Declared) -> String {
         Kind::Number { unit, .. } => format!("a number in {unit}"),
         Kind::Boolean => "true or false".to_owned(),
         Kind::Choice(words) => {
-            let words: Vec<&str> = words.iter().map(|word| word.as_str()).collect();
+            let words: Vec<&str> = words.iter().map(Word::as_str).collect();
             format!("one of {}", words.join(", "))
         }
         Kind::Count => "a count".to_owned(),

@@ -25,6 +25,9 @@ pub const FILES: [&str; 4] = [
     thresholds::FILE,
 ];
 
+/// The directory that all of them are in.
+const DIRECTORY: &str = "policy";
+
 /// A document larger than this is none.
 pub const LIMIT: u64 = 256 * 1024;
 
@@ -41,6 +44,9 @@ pub struct Loaded {
 
 /// Reads the policy of a workspace: its document, or the reference policy where there is none.
 pub fn load(workspace: &Workspace) -> Loaded {
+    if workspace.lacks(DIRECTORY) {
+        return built_in();
+    }
     let mut found: Vec<(&'static str, Checked<Vec<u8>>)> = Vec::new();
     for file in FILES {
         let bytes = match workspace.open_input(file) {
@@ -50,16 +56,11 @@ pub fn load(workspace: &Workspace) -> Loaded {
         };
         found.push((file, bytes));
     }
-    if let [(one, bytes), (other, _), ..] = found.as_slice() {
-        let bytes = bytes.clone().unwrap_or_default();
-        return refuse(one, bytes, vec![ambiguous(one, other)]);
+    if let [(one, _), (other, _), ..] = found.as_slice() {
+        return refuse_unread(one, ambiguous(one, other));
     }
     let Some((file, bytes)) = found.pop() else {
-        return Loaded {
-            policy: reference(),
-            file: None,
-            problems: Vec::new(),
-        };
+        return built_in();
     };
     match bytes {
         Ok(bytes) => match parse(file, &bytes) {
@@ -70,11 +71,15 @@ pub fn load(workspace: &Workspace) -> Loaded {
             },
             Err(problems) => refuse(file, bytes, problems),
         },
-        Err(error) => {
-            // There are no bytes to keep; what stands in for them says why.
-            let document = format!("{}\n", *error);
-            refuse(file, document.into_bytes(), vec![*error])
-        }
+        Err(error) => refuse_unread(file, *error),
+    }
+}
+
+fn built_in() -> Loaded {
+    Loaded {
+        policy: reference(),
+        file: None,
+        problems: Vec::new(),
     }
 }
 
@@ -121,6 +126,12 @@ fn refuse(file: &'static str, document: Vec<u8>, problems: Vec<Diagnostic>) -> L
         file: Some(file),
         problems,
     }
+}
+
+/// There are no bytes that alone are to blame: what is kept in their place says why, and is no
+/// document that could decide again to another end.
+fn refuse_unread(file: &'static str, problem: Diagnostic) -> Loaded {
+    refuse(file, format!("{problem}\n").into_bytes(), vec![problem])
 }
 
 fn ambiguous(one: &str, other: &str) -> Diagnostic {

@@ -32,14 +32,13 @@ const HASHED_WHOLE: u64 = 64 * 1024;
 const ENOUGH: usize = 20;
 
 /// Which entries are counted, and how a line becomes one.
-#[derive(Clone, Copy)]
-pub struct Entries<'e> {
+pub struct Entries<'e, P> {
     /// The window before the evaluation time, its beginning included (row B-08).
     pub window: TimeDelta,
     /// What an entry is for a person: `a response`.
     pub what: &'e str,
     /// Reads one line that is not blank.
-    pub parse: &'e dyn Fn(&[u8]) -> Result<Entry, NoEntry>,
+    pub parse: P,
 }
 
 /// What one entry says.
@@ -73,7 +72,7 @@ pub enum NoEntry {
 pub fn load(
     signal: SignalName,
     file: &str,
-    entries: Entries<'_>,
+    entries: Entries<'_, impl Fn(&[u8]) -> Result<Entry, NoEntry>>,
     context: ReadContext<'_>,
 ) -> Reading {
     let input = match context.workspace.open_input(file) {
@@ -99,8 +98,8 @@ pub fn load(
     reading
 }
 
-struct Count<'e> {
-    entries: Entries<'e>,
+struct Count<'e, P> {
+    entries: Entries<'e, P>,
     at: Timestamp,
     begin: Timestamp,
     recent: u64,
@@ -117,12 +116,12 @@ enum Age {
     Recent,
 }
 
-impl<'e> Count<'e> {
-    fn new(entries: Entries<'e>, at: Timestamp) -> Self {
+impl<'e, P: Fn(&[u8]) -> Result<Entry, NoEntry>> Count<'e, P> {
+    fn new(entries: Entries<'e, P>, at: Timestamp) -> Self {
         Self {
+            begin: at.minus(entries.window),
             entries,
             at,
-            begin: at.minus(entries.window),
             recent: 0,
             newest: None,
             warnings: Warnings::default(),

@@ -46,7 +46,7 @@ pub fn load(context: ReadContext<'_>) -> Reading {
     let entries = Entries {
         window: WINDOW,
         what: "a response",
-        parse: &parse,
+        parse,
     };
     history::load(SignalName::RESPONSES, FILE, entries, context)
 }

@@ -475,10 +475,8 @@ fn other(number: usize) -> Policy {
         "forecast",
         "responses",
     ];
-    let signals: String = signals
-        .iter()
-        .map(|name| format!("    - name: {name}\n"))
-        .collect();
+    let lines = signals.map(|name| format!("    - name: {name}\n"));
+    let signals = lines.concat();
     let coverage = "    - {name: coverage, file: coverage.json, pointer: /total, type: percent, direction: higher_is_better}\n";
     let coverage = if number == 4 { coverage } else { "" };
     let text = format!(

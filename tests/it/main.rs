@@ -33,9 +33,12 @@ mod documents;
 mod fix_branch;
 mod forgery;
 mod freeze;
+mod history;
 mod journal;
 mod kill;
 mod orchestrator;
+mod policies;
+mod policy_commands;
 mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;

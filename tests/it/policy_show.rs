@@ -175,6 +175,44 @@ fn documents_that_decide_here_are_shown_with_what_is_in_force() {
 }
 
 #[test]
+fn the_policy_document_is_shown_with_its_triggers_and_refused_with_every_problem() {
+    let workspace = Workspace::empty();
+    workspace.program(&["policy", "init"]).exits(0);
+    let shown = workspace
+        .program(&["policy", "show", "policy/policy.yaml"])
+        .exits(0)
+        .json();
+    assert_eq!(shown["kind"], "OrchestrationPolicy");
+    assert_eq!(shown["says"]["kind"], "OrchestrationPolicy");
+    let codes: Vec<&str> = shown["derived"]["triggers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|trigger| trigger["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes.len(), 10);
+    assert!(codes.contains(&"INTEGRITY_BELOW_YELLOW"), "{codes:?}");
+
+    let text = workspace.read("policy/policy.yaml");
+    workspace.write(
+        "policy/policy.yaml",
+        text.replacen(
+            "kind: OrchestrationPolicy",
+            "kind: OrchestrationPolicy\nkind: Other\nspecs: {}",
+            1,
+        ),
+    );
+    let ran = workspace
+        .program(&["policy", "show", "policy/policy.yaml"])
+        .exits(1);
+    assert!(
+        ran.stderr.contains("KEY_DUPLICATE") && ran.stderr.contains("KEY_UNKNOWN"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_document_is_known_wherever_it_stands() {
     let workspace = Workspace::empty();
     for (file, text) in own().into_iter().take(3) {

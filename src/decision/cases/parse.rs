@@ -93,6 +93,8 @@ pub fn parse(file: &str, bytes: &[u8], policy: &Policy) -> Result<Vec<Case>, Vec
     reader
         .problems
         .sort_by_key(|problem| (problem.place.line, problem.place.column));
+    // What stands once for all cases is wrong in each of them.
+    reader.problems.dedup();
     match cases {
         Some(cases) if reader.problems.is_empty() => Ok(cases),
         _ => Err(reader.problems),

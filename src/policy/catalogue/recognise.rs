@@ -1,6 +1,7 @@
 //! Which kind a document is of, by what stands in it, and by its path where that says it.
 
 use super::reader::nearest;
+use super::shown::Shown;
 use super::tree::{self, Node};
 use super::{
     API_VERSION, Kind, agent, compliance, development, module, rego, regulation, scalpel, system,
@@ -23,6 +24,16 @@ pub struct Found<'d> {
     pub(super) tree: Option<Node>,
 }
 
+impl Found<'_> {
+    /// What a document says whose meaning is another's business.
+    pub(super) fn as_it_stands(&self) -> Shown {
+        let in_yaml = || tree::read(self.file, self.text).map(|root| Shown::from(&root));
+        serde_json::from_str(self.text)
+            .or_else(|_| in_yaml())
+            .unwrap_or(Shown::Nothing)
+    }
+}
+
 /// The keys that stand alone at the top of a document, each with its kind.
 const SECTIONS: [(&str, Kind); 6] = [
     (system::KEY, Kind::SystemPolicies),
@@ -34,8 +45,11 @@ const SECTIONS: [(&str, Kind); 6] = [
 ];
 
 /// Documents that a path makes what they are.
-const PATHS: [(&str, Kind); 4] = [
+const PATHS: [(&str, Kind); 7] = [
+    ("policy/policy.yaml", Kind::OrchestrationPolicy),
     (crate::policy::document::SMALL_FORM, Kind::Thresholds),
+    ("policy/policy.yml", Kind::OrchestrationPolicy),
+    ("policy/policy.json", Kind::OrchestrationPolicy),
     ("policy/responses.json", Kind::Responses),
     ("policy/alerts.json", Kind::Alerts),
     (scalpel::FILE, Kind::EditingPolicy),
@@ -74,7 +88,7 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
         Some(Kind::EditingPolicy) => {
             return Ok(found(Kind::EditingPolicy, Some(tree::read(file, text)?)));
         }
-        // Whoever uses it reads it as JSON, and finds more exactly what is wrong with it.
+        // Whoever uses it finds more exactly what is wrong with it.
         Some(kind) => return Ok(found(kind, None)),
         None => {}
     }
@@ -351,6 +365,11 @@ mod tests {
             ("a", "{\"schema\": 1, \"actions\": []}", Kind::Responses),
             ("a", "{\"schema\": 1, \"limits\": {}}", Kind::Alerts),
             ("policy/alerts.json", "{}", Kind::Alerts),
+            (
+                "policy/policy.yaml",
+                "a: 1\na: 2\n",
+                Kind::OrchestrationPolicy,
+            ),
         ] {
             assert_eq!(kind(file, text), Some(expected), "{file}: {text}");
         }

@@ -4,6 +4,8 @@
 //! a module is listed here says nothing about what Open Policy Agent makes of it; three forms that it
 //! refuses in every version are pointed out (row C-16).
 
+use std::collections::BTreeMap;
+
 use super::reader::Reader;
 use super::shown::Shown;
 use crate::diagnostic::{Code, Diagnostic};
@@ -64,12 +66,14 @@ fn is_path(name: &str) -> bool {
 /// Lists what a module holds.
 pub(super) fn read(reader: &mut Reader<'_>, text: &str) -> Module {
     let (lines, open) = lines(text);
-    let mut module = Module::default();
+    let mut draft = Draft::default();
     for line in lines.iter().filter(|line| line.depth == 0) {
-        statement(&mut module, line);
+        draft.statement(line);
     }
+    let module = draft.module;
+    let dialect = Dialect::of(&module);
     for line in &lines {
-        dialect(reader, line, &module);
+        dialect.check(reader, line);
     }
     if let Some(at) = open {
         reader.find_at(at, "$", |place| {
@@ -86,31 +90,60 @@ pub(super) fn read(reader: &mut Reader<'_>, text: &str) -> Module {
     module
 }
 
-fn statement(module: &mut Module, line: &Line<'_>) {
-    let code = line.code.trim_end();
-    if let Some(package) = code.strip_prefix("package ") {
-        package.trim().clone_into(&mut module.package);
-    } else if code.starts_with("import ") {
-        module
-            .imports
-            .push(code.trim_start_matches("import ").trim().to_owned());
-    } else if let Some(rest) = code.strip_prefix("default ") {
-        let (name, rest) = name(rest.trim_start());
+/// A module on its way, with the place of each rule by its name.
+#[derive(Default)]
+struct Draft {
+    module: Module,
+    places: BTreeMap<String, usize>,
+}
+
+impl Draft {
+    fn statement(&mut self, line: &Line<'_>) {
+        let code = line.code.trim_end();
+        if let Some(package) = code.strip_prefix("package ") {
+            package.trim().clone_into(&mut self.module.package);
+        } else if let Some(import) = code.strip_prefix("import ") {
+            self.module.imports.push(import.trim().to_owned());
+        } else if let Some(rest) = code.strip_prefix("default ") {
+            self.default_of(line, code, rest.trim_start());
+        } else {
+            let (name, rest) = name(code);
+            if let Some(rule) = self.rule(name) {
+                rule.lines.push(line.number);
+                rule.is_set |= rest.starts_with('[') || rest.trim_start().starts_with("contains ");
+            }
+        }
+    }
+
+    fn default_of(&mut self, line: &Line<'_>, code: &str, rest: &str) {
+        let (name, rest) = name(rest);
         // Its value may be a string, which the code no longer has; the code ends where a comment
         // begins.
         let begin = code.len().saturating_sub(rest.len());
         let value = line.written.get(begin..line.code.len()).unwrap_or(rest);
         let value = value.trim().trim_start_matches([':', '=']).trim();
-        let rule = rule(module, name);
-        if let Some(rule) = rule {
+        if let Some(rule) = self.rule(name) {
             rule.default = Some(value.to_owned());
         }
-    } else {
-        let (name, rest) = name(code);
-        if let Some(rule) = rule(module, name) {
-            rule.lines.push(line.number);
-            rule.is_set |= rest.starts_with('[') || rest.trim_start().starts_with("contains ");
+    }
+
+    /// The rule of a name; `None` for what is no name of one.
+    fn rule(&mut self, name: &str) -> Option<&mut Rule> {
+        let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        if !name.as_bytes().first().is_some_and(begins) || matches!(name, "else" | "with" | "as") {
+            return None;
         }
+        let rules = &mut self.module.rules;
+        let place = *self.places.entry(name.to_owned()).or_insert(rules.len());
+        if place == rules.len() {
+            rules.push(Rule {
+                name: name.to_owned(),
+                default: None,
+                lines: Vec::new(),
+                is_set: false,
+            });
+        }
+        rules.get_mut(place)
     }
 }
 
@@ -121,59 +154,63 @@ fn name(code: &str) -> (&str, &str) {
     code.split_at_checked(length).unwrap_or((code, ""))
 }
 
-fn rule<'m>(module: &'m mut Module, name: &str) -> Option<&'m mut Rule> {
-    let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-    if !name.as_bytes().first().is_some_and(begins) || matches!(name, "else" | "with" | "as") {
-        return None;
-    }
-    if !module.rules.iter().any(|rule| rule.name == name) {
-        module.rules.push(Rule {
-            name: name.to_owned(),
-            default: None,
-            lines: Vec::new(),
-            is_set: false,
-        });
-    }
-    module.rules.iter_mut().find(|rule| rule.name == name)
+/// What decides which forms Open Policy Agent refuses.
+#[derive(Clone, Copy)]
+struct Dialect {
+    /// True where `in` is imported.
+    knows_in: bool,
+    /// True where `if` is imported, so that a head without it is an old one.
+    knows_if: bool,
 }
 
-/// Points out what Open Policy Agent refuses.
-fn dialect(reader: &mut Reader<'_>, line: &Line<'_>, module: &Module) {
-    let words: Vec<&str> = line.code.split_whitespace().collect();
-    let imports = |name: &str| module.imports.iter().any(|import| import == name);
-    let v1 = imports("rego.v1");
-    let inside = line.depth > 0;
-    let column = |word: &str| line.code.find(&format!(" {word} ")).map_or(0, |at| at + 1);
-    if inside && words.iter().skip(1).any(|word| *word == "contains") {
-        odd(
-            reader,
-            line,
-            column("contains"),
-            "`contains` stands between two values",
-            "`value in collection`, or the function `contains(text, part)`",
-        );
+impl Dialect {
+    fn of(module: &Module) -> Self {
+        let imports = |names: &[&str]| {
+            let mut imports = module.imports.iter();
+            imports.any(|import| names.contains(&import.as_str()))
+        };
+        Self {
+            knows_in: imports(&["rego.v1", "future.keywords", "future.keywords.in"]),
+            knows_if: imports(&["rego.v1", "future.keywords", "future.keywords.if"]),
+        }
     }
-    let knows_in = v1 || imports("future.keywords") || imports("future.keywords.in");
-    if inside && !knows_in && words.iter().skip(1).any(|word| *word == "in") {
-        odd(
-            reader,
-            line,
-            column("in"),
-            "`in` is used and not imported",
-            "`import rego.v1`, or `import future.keywords.in` before version 1",
+
+    fn check(self, reader: &mut Reader<'_>, line: &Line<'_>) {
+        let (inside, words) = (
+            line.depth > 0,
+            line.code.split_whitespace().collect::<Vec<_>>(),
         );
-    }
-    let (name, rest) = name(&line.code);
-    let old =
-        !inside && !name.is_empty() && rest.starts_with('[') && rest.trim_end().ends_with('{');
-    if old && !words.contains(&"if") && imports("future.keywords.if") {
-        odd(
-            reader,
-            line,
-            0,
-            "an old head of a set beside heads with `if`",
-            "`name contains value if { … }`",
-        );
+        let between = |word: &str| inside && words.iter().skip(1).any(|other| *other == word);
+        let column = |word: &str| line.code.find(&format!(" {word} ")).map_or(0, |at| at + 1);
+        if between("contains") {
+            odd(
+                reader,
+                line,
+                column("contains"),
+                "`contains` stands between two values",
+                "`value in collection`, or the function `contains(text, part)`",
+            );
+        }
+        if !self.knows_in && between("in") {
+            odd(
+                reader,
+                line,
+                column("in"),
+                "`in` is used and not imported",
+                "`import rego.v1`, or `import future.keywords.in` before version 1",
+            );
+        }
+        let (name, rest) = name(&line.code);
+        let is_set = !inside && !name.is_empty() && rest.starts_with('[');
+        if self.knows_if && is_set && rest.trim_end().ends_with('{') && !words.contains(&"if") {
+            odd(
+                reader,
+                line,
+                0,
+                "an old head of a set beside heads with `if`",
+                "`name contains value if { … }`",
+            );
+        }
     }
 }
 

@@ -170,7 +170,9 @@ fn values(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
 
 fn rules(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<Rule> {
     let items = reader.list(node);
-    if let (Some(node), true) = (node, items.is_empty()) {
+    if let Some(node) =
+        node.filter(|node| matches!(&node.value, Value::List(items) if items.is_empty()))
+    {
         reader.find(node, |place| {
             Diagnostic::new(Code::KeyMissing, place, "there is no rule")
                 .found("an empty list")

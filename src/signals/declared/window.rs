@@ -23,7 +23,7 @@ pub(super) fn load(
     let entries = Entries {
         window,
         what: "an entry",
-        parse: &|line| parse(line, time),
+        parse: |line: &[u8]| parse(line, time),
     };
     history::load(declared.name.clone(), &declared.file, entries, context)
 }

@@ -25,7 +25,10 @@ const WEEKS: [(&str, &str); 9] = [
 ];
 
 /// What [`minutes`] gives for each of them.
-static WALKS: [OnceLock<Vec<(DateTime<Utc>, NaiveDateTime)>>; 9] = [const { OnceLock::new() }; 9];
+/// Every minute of a walk: the time, and what the wall clock shows.
+type Walk = Vec<(DateTime<Utc>, NaiveDateTime)>;
+
+static WALKS: [OnceLock<Walk>; 9] = [const { OnceLock::new() }; 9];
 
 /// The days before and behind such a day that are walked through, the first of them only for what
 /// opened in them.
