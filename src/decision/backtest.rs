@@ -76,8 +76,20 @@ pub struct Outcome {
     pub days_not_counted: u64,
     /// How many decisions are dated before the one before them; such a step takes no time.
     pub backwards: u64,
+    /// Signals of the policy that is tried which records do not tell.
+    pub not_recorded: Vec<NotRecorded>,
     /// Each trigger of the policy that is tried, in its order.
     pub triggers: Vec<OfTrigger>,
+}
+
+/// A signal that was not asked for when decisions were recorded. Nobody knows what it would have
+/// said, so it demands nothing there: not that somebody report it, nor by a trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotRecorded {
+    /// The signal.
+    pub signal: SignalName,
+    /// In how many decisions.
+    pub decisions: u64,
 }
 
 impl Outcome {
@@ -155,6 +167,8 @@ pub struct Backtest<'p> {
     alarms: Came,
     responses: Responses,
     days: Days,
+    /// The signals beyond the built-in ones.
+    beyond: Vec<NotRecorded>,
     triggers: Vec<Watched>,
     /// The triggers that fire now, and those that fired before, as bits.
     fired: Vec<u64>,
@@ -231,6 +245,7 @@ impl<'p> Backtest<'p> {
             alarms: Came::default(),
             responses: Responses::default(),
             days: Days::default(),
+            beyond: beyond(policy),
             fired: vec![0; triggers.len().div_ceil(64)],
             fired_before: None,
             triggers,
@@ -243,6 +258,13 @@ impl<'p> Backtest<'p> {
     /// Takes the next decision of the history.
     pub fn take(&mut self, past: Past<'_>) {
         let micros = past.at.unix_micros();
+        for signal in &mut self.beyond {
+            let is_told = match past.said {
+                Said::Six(_) => false,
+                Said::Readings(readings) => readings.get(&signal.signal).is_some(),
+            };
+            signal.decisions += u64::from(!is_told);
+        }
         self.advance(past.at, micros);
         let (would, decided) = self.decide(past);
         let was = self.ladder.place(past.level);
@@ -331,11 +353,6 @@ impl<'p> Backtest<'p> {
         });
         let decided = self.note(&decision);
         let level = self.ladder.place(&decision.level);
-        let looks_back = self.policy.looks_back().is_some();
-        let earlier = looks_back.then(|| Earlier {
-            at: past.at,
-            readings: readings.clone(),
-        });
         if let Decider::Evaluate(memory) = &mut self.decider {
             memory.before = Some(Before {
                 level: decision.level,
@@ -343,11 +360,25 @@ impl<'p> Backtest<'p> {
                 since: decision.since,
                 held: decision.held,
             });
-            if let Some(earlier) = earlier {
-                memory.keep(earlier);
-            }
         }
+        self.remember(past);
         (level, decided)
+    }
+
+    /// Takes a decision that does not count, for conditions that look back on it.
+    pub fn remember(&mut self, past: Past<'_>) {
+        let Decider::Evaluate(memory) = &mut self.decider else {
+            return;
+        };
+        if self.policy.looks_back().is_some() {
+            memory.keep(Earlier {
+                at: past.at,
+                readings: match past.said {
+                    Said::Readings(readings) => readings.clone(),
+                    Said::Six(six) => six.readings(),
+                },
+            });
+        }
     }
 
     /// Notes the triggers that a decision names, and tells the one that alone demands its level.
@@ -438,11 +469,28 @@ impl<'p> Backtest<'p> {
             days_not_counted: self.days.left_out(),
             days: self.days.most_different(),
             backwards: self.backwards,
+            not_recorded: self
+                .beyond
+                .into_iter()
+                .filter(|signal| signal.decisions > 0)
+                .collect(),
             triggers: triggers
                 .map(|(trigger, watched)| watched.of(trigger))
                 .collect(),
         }
     }
+}
+
+/// The signals of a policy beyond the built-in ones, recorded everywhere so far.
+fn beyond(policy: &Policy) -> Vec<NotRecorded> {
+    let declared = policy.signals().iter();
+    let beyond = declared.filter(|rule| !Readings::BUILT_IN.contains(&rule.name));
+    beyond
+        .map(|rule| NotRecorded {
+            signal: rule.name.clone(),
+            decisions: 0,
+        })
+        .collect()
 }
 
 impl Watched {

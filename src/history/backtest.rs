@@ -36,22 +36,32 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
     }
     source.each(&mut |line| match &line.entry {
         Entry::Fixed(fixed) => {
-            if selection.counts(&mut left_out, fixed.at, fixed.given_clock) {
-                backtest.take(Past {
-                    at: fixed.at,
-                    level: &fixed.level,
-                    said: Said::Six(&fixed.six),
-                });
-            }
+            let past = Past {
+                at: fixed.at,
+                level: &fixed.level,
+                said: Said::Six(&fixed.six),
+            };
+            take(
+                &mut backtest,
+                past,
+                selection,
+                fixed.given_clock,
+                &mut left_out,
+            );
         }
         Entry::Other(recorded) => {
-            if selection.counts(&mut left_out, recorded.at, recorded.given_clock) {
-                backtest.take(Past {
-                    at: recorded.at,
-                    level: &recorded.level,
-                    said: Said::Readings(&recorded.readings),
-                });
-            }
+            let past = Past {
+                at: recorded.at,
+                level: &recorded.level,
+                said: Said::Readings(&recorded.readings),
+            };
+            take(
+                &mut backtest,
+                past,
+                selection,
+                recorded.given_clock,
+                &mut left_out,
+            );
         }
         Entry::Unreadable(finding) => {
             undecided += 1;
@@ -68,6 +78,22 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
     })
 }
 
+/// Decides a record again, where it counts.
+fn take(
+    backtest: &mut Backtest<'_>,
+    past: Past<'_>,
+    selection: Selection,
+    given: bool,
+    left_out: &mut LeftOut,
+) {
+    if selection.counts(left_out, past.at, given) {
+        backtest.take(past);
+    } else if !given || selection.include_given {
+        // What stands before the time asked for is looked back on from there.
+        backtest.remember(past);
+    }
+}
+
 /// Decides a folder of recorded inputs again. `in_force` decides what a file doesn't tell the level
 /// of.
 pub fn of_records(
@@ -79,18 +105,22 @@ pub fn of_records(
     let mut backtest = Backtest::new(policy);
     let mut left_out = LeftOut::default();
     for record in &records.records {
-        if !selection.counts(&mut left_out, record.at, record.given_clock) {
-            continue;
-        }
         let level = record.level(in_force);
-        backtest.take(Past {
+        let past = Past {
             at: record.at,
             level: &level,
             said: match &record.kept {
                 Kept::Six(six) => Said::Six(six),
                 Kept::Readings(readings) => Said::Readings(readings),
             },
-        });
+        };
+        take(
+            &mut backtest,
+            past,
+            selection,
+            record.given_clock,
+            &mut left_out,
+        );
     }
     Backtested {
         read: vec![records.folder],

@@ -161,6 +161,8 @@ impl Replay<'_> {
     fn line(&mut self, line: Line<'_>) {
         if line.file != self.file {
             self.close();
+            // A run looks back on its own journal, not on the segments sealed before it.
+            self.history.clear();
             line.file.clone_into(&mut self.file);
         }
         let place = Place::line(line.file, line.number);
@@ -415,7 +417,9 @@ fn compare(
     let before = recorded.before.clone().map(|level| Before {
         at: before.map_or(recorded.at, |before| before.at),
         since: since(before, &level, recorded.at),
-        held: before.and_then(|before| before.held.clone()),
+        held: before
+            .filter(|before| before.level.name() == level.name())
+            .and_then(|before| before.held.clone()),
         level,
     });
     let decision = evaluate(Situation {

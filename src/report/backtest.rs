@@ -334,6 +334,13 @@ fn remarks(view: View<'_>) -> Vec<String> {
             "flaps, going on or off more than {FLAPS} times in 24 h: {flapping}"
         ));
     }
+    for unknown in &outcome.not_recorded {
+        remarks.push(format!(
+            "{} was not recorded in {}, and demands nothing there",
+            unknown.signal,
+            counted(unknown.decisions, "decision")
+        ));
+    }
     if outcome.backwards > 0 {
         remarks.push(format!(
             "{} dated before the one before it, which counts as no time",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use policy_orchestrator::decision::backtest::{Backtest, Outcome, Past, Said};
-use policy_orchestrator::decision::{Decision, JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{Before, Decision, JournalHealth, Situation, evaluate};
 use policy_orchestrator::history::Selection;
 use policy_orchestrator::history::backtest::of_journal;
 use policy_orchestrator::history::walk::Source;
@@ -51,17 +51,7 @@ fn naive(journal: &str, policy: &Policy) -> Naive {
         .lines()
         .filter_map(|line| RecordedLine::parse(line.as_bytes()));
     let lines: Vec<RecordedLine> = lines.filter(|line| !line.given_clock).collect();
-    let again = |line: &RecordedLine| {
-        evaluate(Situation {
-            policy,
-            readings: &line.readings,
-            before: None,
-            history: &[],
-            at: line.at,
-            journal: JournalHealth::Whole,
-        })
-    };
-    let decided: Vec<_> = lines.iter().map(|line| (line, again(line))).collect();
+    let decided = again(&lines, policy);
     let micros = |line: &RecordedLine| line.at.unix_micros();
     let calls = |level: &Level| level.name() != "GREEN";
     for (index, (line, decision)) in decided.iter().enumerate() {
@@ -122,6 +112,37 @@ fn naive(journal: &str, policy: &Policy) -> Naive {
         .collect();
     naive.level_flaps = [flaps(&changes(&recorded)), flaps(&changes(&candidate))];
     naive
+}
+
+/// Every decision in full, with all that a run at that time would have read of the journal.
+fn again<'l>(lines: &'l [RecordedLine], policy: &Policy) -> Vec<(&'l RecordedLine, Decision)> {
+    let mut decided: Vec<(&RecordedLine, Decision)> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let mut history = Vec::new();
+        for (newer, earlier) in lines[..index].iter().rev().enumerate() {
+            let (count, time) = policy.looks_back().unwrap_or_default();
+            if newer >= count && earlier.at < line.at.minus(time) {
+                break;
+            }
+            history.insert(0, earlier.clone().into_earlier());
+        }
+        let before = decided.last().map(|(line, decision)| Before {
+            level: decision.level.clone(),
+            at: line.at,
+            since: decision.since,
+            held: decision.held.clone(),
+        });
+        let decision = evaluate(Situation {
+            policy,
+            readings: &line.readings,
+            before: before.as_ref(),
+            history: &history,
+            at: line.at,
+            journal: JournalHealth::Whole,
+        });
+        decided.push((line, decision));
+    }
+    decided
 }
 
 fn of_triggers(
@@ -416,6 +437,72 @@ proptest! {
             full.take(Past { at: line.at, level: &line.level, said: Said::Readings(&line.readings) });
         }
         prop_assert_eq!(full.finish(), found.outcome);
+    }
+}
+
+/// Documents of which only a full evaluation knows what they say: further levels, signals that were
+/// never recorded, looks back, hysteresis, waivers, expressions.
+const OTHERS: [&str; 5] = [
+    "  levels: [ORANGE]
+  triggers:
+    - {code: LOW, signal: integrity, level: ORANGE, at_most: 92.5}
+    - {code: LOWER, signal: integrity, level: RED, below: 85}
+    - {code: ODD, signal: forecast, level: YELLOW, one_of: [medium, high]}",
+    "  hysteresis: {evaluations: 3}
+  triggers:
+    - {code: LOW, signal: integrity, level: YELLOW, below: 96}
+    - {code: MANY, signal: responses, level: RED, at_least: 9}",
+    "  hysteresis: {time: 6h}
+  triggers:
+    - {code: FELL, signal: consensus, level: YELLOW, changed: {way: fall, by_more_than: 4, within: 12h}}
+    - {code: FAR, signal: reputation, level: RED, median: {of_last: 5, below_ratio: 0.95}}",
+    "  triggers:
+    - {code: LOW, signal: integrity, level: YELLOW, below: 96}
+    - {code: LOWER, signal: integrity, level: RED, below: 88}
+  waivers:
+    - {trigger: LOWER, reason: moving, by: ana@example.org, ticket: OPS-7, expires: 2026-05-30}",
+    "  triggers:
+    - {code: TWO, level: RED, when: integrity < 95.0 && responses > 3}
+    - {code: UNCOVERED, signal: coverage, level: RED, below: 50}",
+];
+
+fn other(number: usize) -> Policy {
+    let signals = [
+        "trust",
+        "integrity",
+        "consensus",
+        "reputation",
+        "forecast",
+        "responses",
+    ];
+    let lines = signals.map(|name| format!("    - name: {name}\n"));
+    let signals = lines.concat();
+    let coverage = "    - {name: coverage, file: coverage.json, pointer: /total, type: percent, direction: higher_is_better}\n";
+    let coverage = if number == 4 { coverage } else { "" };
+    let text = format!(
+        "apiVersion: policy.orchestra.v1\nkind: OrchestrationPolicy\nmetadata: {{name: other, version: \"1\"}}\nspec:\n  signals:\n{signals}{coverage}{}\n",
+        OTHERS[number]
+    );
+    document::parse("other.yaml", text.as_bytes())
+        .unwrap_or_else(|problems| panic!("{problems:?}\n{text}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_document_looks_back_on_the_naive_one_agrees(history in history(), number in 0..OTHERS.len()) {
+        let policy = other(number);
+        let text = journal(&history);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("journal.jsonl");
+        std::fs::write(&file, &text).unwrap();
+        let source = Source::of_file(&file).unwrap();
+        let found = of_journal(&source, &policy, Selection::default()).unwrap();
+        agree(&found.outcome, naive(&text, &policy))?;
+        let unknown: Vec<_> = found.outcome.not_recorded.iter().map(|signal| (signal.signal.as_str(), signal.decisions)).collect();
+        let expected = if number == 4 && found.outcome.decisions > 0 { vec![("coverage", found.outcome.decisions)] } else { vec![] };
+        prop_assert_eq!(unknown, expected);
     }
 }
 

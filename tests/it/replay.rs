@@ -236,6 +236,81 @@ fn a_sealed_segment_is_replayed_and_its_fault_stays_told() {
     assert_eq!(told(&ran), ["HISTORY_INCOMPLETE:null"]);
 }
 
+/// A document that looks back, holds levels, waives and asks for a signal of its own.
+const LOOKS_BACK: &str = "\
+apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: looks back, version: '1'}
+spec:
+  signals:
+    - name: integrity
+    - name: consensus
+    - {name: coverage, file: coverage.json, pointer: /total, type: percent, direction: higher_is_better}
+  levels: [ORANGE]
+  hysteresis: {evaluations: 2}
+  triggers:
+    - {code: FAR, signal: integrity, level: ORANGE, median: {of_last: 4, below_ratio: 0.99}}
+    - {code: FELL, signal: consensus, level: RED, changed: {way: fall, by_more_than: 2, within: 3h}}
+    - {code: UNCOVERED, signal: coverage, level: YELLOW, below: 60}
+  waivers:
+    - {trigger: UNCOVERED, reason: moving, by: ana@example.org, ticket: OPS-7, expires: 2026-01-16}
+";
+
+#[test]
+fn decisions_that_look_back_are_reproduced_too() {
+    let workspace = Workspace::healthy();
+    workspace.write("policy/policy.yaml", LOOKS_BACK);
+    let mut levels = std::collections::BTreeSet::new();
+    for hour in 0..24_u32 {
+        workspace.integrity(["97.5", "98", "93", "97"][hour as usize % 4]);
+        workspace.write(
+            "federation/weighted_consensus.json",
+            format!(
+                "{{\"weighted_agreement_pct\": {}}}",
+                [95, 96, 90][hour as usize / 3 % 3]
+            ),
+        );
+        workspace.write("coverage.json", format!("{{\"total\": {}}}", 50 + hour));
+        // A signal that nobody reports leaves a gap in what is looked back on.
+        if hour % 7 == 3 {
+            std::fs::remove_file(workspace.file("exports/integrity_metrics_registry.csv")).unwrap();
+        }
+        let day = 15 + hour / 12;
+        let ran = workspace
+            .run_at(&format!("2026-01-{day}T{:02}:00:00Z", hour % 12 * 2))
+            .exits(0);
+        levels.insert(ran.json()["policy"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(levels.len(), 4, "{levels:?}");
+    let journal = workspace.journal().concat();
+    for member in [
+        "\"waived\":",
+        "\"held\":",
+        "\"shadow\":",
+        "\"signals\":",
+        "\"status\":",
+    ] {
+        assert!(journal.contains(member), "{member}");
+    }
+    let ran = workspace.program(&["replay"]).exits(0);
+    assert_eq!(
+        (&ran.json()["reproduced"], &ran.json()["decisions"]),
+        (&json!(24), &json!(24))
+    );
+    // What it would have decided is what it decided.
+    let same = [
+        "policy",
+        "backtest",
+        "policy/policy.yaml",
+        "--include-given",
+        "--fail-on-flips",
+    ];
+    workspace.program(&same).exits(0);
+    // A value that later lines look back on is told as its own line, and so are decisions that change.
+    edit(&workspace, 9, "\"coverage\"", "\"covered\"");
+    workspace.program(&["replay"]).exits(5);
+}
+
 #[test]
 fn signed_lines_are_reproduced_without_the_key() {
     let workspace = Workspace::healthy();
