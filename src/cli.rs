@@ -18,6 +18,7 @@ mod kill;
 mod launch;
 mod output;
 mod perform;
+mod policy;
 mod recording;
 mod respond;
 mod run;
@@ -150,6 +151,9 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// The policy that decides: from a draft to production, and back
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -263,6 +267,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Policy(command) => policy::policy(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -341,6 +346,20 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SignatureMissing
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
+            | Code::VersionChanged
+    )
+}
+
+/// True for a finding that means that what was asked for is not granted.
+fn is_denied(finding: &Diagnostic) -> bool {
+    matches!(
+        finding.code,
+        Code::StepDenied
+            | Code::ApprovalMissing
+            | Code::CheckMissing
+            | Code::MonitoringIncomplete
+            | Code::CriterionViolated
+            | Code::SwitchCutOff
     )
 }
 

@@ -15,6 +15,8 @@ pub enum Exit {
     Usage,
     /// 3: a closed gate stands before what was to be changed.
     Blocked,
+    /// 4: what was asked for is not granted: an approval, a check or a day is missing.
+    Denied,
     /// 5: tampering or a broken chain was found.
     Tampering,
     /// 20: `alerts --exit-code` found a high or critical alert.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Blocked => 3,
+            Self::Denied => 4,
             Self::Tampering => 5,
             Self::Alert => 20,
             Self::Level(level) => level.exit_code(),

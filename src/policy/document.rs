@@ -59,7 +59,7 @@ pub fn load(workspace: &Workspace) -> Loaded {
         };
     };
     match bytes {
-        Ok(bytes) => match parse(file, &bytes) {
+        Ok(bytes) => match parse_deciding(file, &bytes) {
             Ok(policy) => Loaded {
                 policy,
                 file: Some(file),
@@ -83,6 +83,19 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
     } else {
         thresholds::parse(file, bytes)
     }
+}
+
+/// Parses a document that stands where one decides. Under the name of the large form it may be one of
+/// the small form for a moment: the switch to another version gives it that name first, so that
+/// there are never two documents and never none (`lifecycle::switch`).
+fn parse_deciding(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
+    let parsed = parse(file, bytes);
+    let may_be_small =
+        file == FILES[0] && parsed.is_err() && looks_like_json(bytes) && !is_large_form(bytes);
+    if may_be_small && bytes.contains(&b'"') {
+        return thresholds::parse(file, bytes).or(parsed);
+    }
+    parsed
 }
 
 /// Makes a policy of a document that a journal line names by its digest. Where it is one that is

@@ -33,6 +33,7 @@ mod fix_branch;
 mod forgery;
 mod journal;
 mod kill;
+mod lifecycle;
 mod orchestrator;
 #[cfg(target_os = "linux")]
 mod processes;
