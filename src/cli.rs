@@ -158,7 +158,7 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
-    /// Policy documents: write, check, test, compare and try them before they decide anything
+    /// Policy documents: write, check, test, compare, try them, and bring them into production
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// How the level went: counts, time, longest stretches, changes
@@ -403,6 +403,20 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SignatureMissing
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
+            | Code::VersionChanged
+    )
+}
+
+/// True for a finding that means that what was asked for is not granted.
+fn is_denied(finding: &Diagnostic) -> bool {
+    matches!(
+        finding.code,
+        Code::StepDenied
+            | Code::ApprovalMissing
+            | Code::CheckMissing
+            | Code::MonitoringIncomplete
+            | Code::CriterionViolated
+            | Code::SwitchCutOff
     )
 }
 

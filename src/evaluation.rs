@@ -2,10 +2,14 @@
 //!
 //! The way through the house is walked here, once, for every surface that evaluates. Nothing is
 //! shown here: what happened comes back as an [`Evaluated`]. How a decision becomes a record is in
-//! [`recording`], where the diagnostics of a failed run go in [`failure`].
+//! [`recording`], where the diagnostics of a failed run go in [`failure`], what a staged version would
+//! have decided in [`shadow`].
 
 mod failure;
 mod recording;
+mod shadow;
+
+use std::time::Instant;
 
 use crate::decision::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic};
@@ -102,10 +106,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<Evaluated, Undeci
 }
 
 fn dry_run(workspace: &Workspace, options: &Options) -> Checked<Evaluated> {
-    let mut ground = Ground::survey(workspace, options)?;
+    let mut ground = Ground::survey(workspace, options, None)?;
     if ground.is_invalid() {
         wait_for_writers(options);
-        ground = Ground::survey(workspace, options)?;
+        ground = Ground::survey(workspace, options, None)?;
     }
     Ok(ground.dry())
 }
@@ -116,8 +120,8 @@ fn under_lock<T>(
     options: &Options,
     then: impl FnOnce(Ground<'_>) -> T,
 ) -> Checked<T> {
-    let _lock = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)?;
-    Ground::survey(workspace, options).map(then)
+    let lock = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)?;
+    Ground::survey(workspace, options, Some(&lock)).map(then)
 }
 
 fn wait_for_writers(options: &Options) {
@@ -160,19 +164,28 @@ impl Undecided {
 struct Ground<'a> {
     workspace: &'a Workspace,
     options: &'a Options,
+    /// Absent on a dry run.
+    lock: Option<&'a WorkspaceLock>,
+    begin: Instant,
     readings: Readings,
     policy: Policy,
     policy_problems: Vec<Diagnostic>,
     state: Option<StoredState>,
     /// The end of the journal, or what is wrong with it.
     tail: Result<JournalTail, Vec<Diagnostic>>,
+    beside: shadow::Beside,
     decision: Decision,
     warnings: Vec<Diagnostic>,
 }
 
 impl<'a> Ground<'a> {
     /// Reads the clock once, then everything else, and decides.
-    fn survey(workspace: &'a Workspace, options: &'a Options) -> Result<Self, Box<Diagnostic>> {
+    fn survey(
+        workspace: &'a Workspace,
+        options: &'a Options,
+        lock: Option<&'a WorkspaceLock>,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let begin = Instant::now();
         let at = options.clock.read();
         let context = ReadContext {
             workspace,
@@ -184,6 +197,7 @@ impl<'a> Ground<'a> {
         let mut warnings: Vec<Diagnostic> =
             readings.empty_workspace(workspace).into_iter().collect();
         let (state, tail) = look_back(workspace, options, &mut warnings)?;
+        let beside = shadow::Beside::look(workspace, state.as_ref(), &tail, &mut warnings);
         let before = before(state.as_ref(), &tail);
         let history = history(workspace, &loaded.policy, &tail, at)?;
         let situation = Situation {
@@ -202,11 +216,14 @@ impl<'a> Ground<'a> {
         Ok(Self {
             workspace,
             options,
+            lock,
+            begin,
             readings,
             policy: loaded.policy,
             policy_problems: loaded.problems,
             state,
             tail,
+            beside,
             decision,
             warnings,
         })
@@ -257,6 +274,7 @@ impl<'a> Ground<'a> {
             given_clock: self.options.clock.is_given(),
             fix_branch,
             journal,
+            staged: self.beside.hint,
         })
     }
 

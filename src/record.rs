@@ -15,6 +15,7 @@ pub mod journal;
 pub mod ledger;
 pub mod line;
 pub mod marker;
+pub mod policies;
 pub mod reseal;
 pub mod response_journal;
 pub mod signing;
@@ -41,8 +42,21 @@ pub const RESPONSE_JOURNAL: &str = "state/policy_response_journal.jsonl";
 /// The trust guard's journal, relative to the workspace.
 pub const TRUST_LOG: &str = "state/trust_lock_log.jsonl";
 
+/// The journal of what became of each version of the policy, relative to the workspace.
+pub const VERSIONS_LOG: &str = "state/policy_versions_log.jsonl";
+
+/// The journal of what a staged version would have decided, relative to the workspace.
+pub const SHADOW_LOG: &str = "state/policy_shadow_log.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 4] = [STATE_JOURNAL, RESPONSE_LOG, RESPONSE_JOURNAL, TRUST_LOG];
+pub const JOURNALS: [&str; 6] = [
+    STATE_JOURNAL,
+    RESPONSE_LOG,
+    RESPONSE_JOURNAL,
+    TRUST_LOG,
+    VERSIONS_LOG,
+    SHADOW_LOG,
+];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.
 pub const HEADS_FILE: &str = "state/journal_heads.json";

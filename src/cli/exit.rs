@@ -15,6 +15,8 @@ pub enum Exit {
     Usage,
     /// 3: a closed gate stands before what was to be changed.
     Blocked,
+    /// 4: what was asked for is not granted: an approval, a check or a day is missing.
+    Denied,
     /// 5: tampering or a broken chain was found.
     Tampering,
     /// 10: `policy backtest --fail-on-flips` found a decision that would come out otherwise.
@@ -33,6 +35,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Blocked => 3,
+            Self::Denied => 4,
             Self::Tampering => 5,
             Self::Flips => 10,
             Self::Alert => 20,

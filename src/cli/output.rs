@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use super::{ColorChoice, Exit, is_blocking, is_tampering};
+use super::{ColorChoice, Exit, is_blocking, is_denied, is_tampering};
 use crate::diagnostic::Diagnostic;
 use crate::report::{Paint, findings};
 
@@ -97,6 +97,7 @@ impl Output {
                 match finding {
                     _ if is_tampering(finding) => Exit::Tampering,
                     _ if is_blocking(finding) => Exit::Blocked,
+                    _ if is_denied(finding) => Exit::Denied,
                     _ => Exit::Failed,
                 }
             }

@@ -6,15 +6,13 @@
 use super::failure::{self, Earlier, Failure};
 use super::{Ending, Evaluated, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic};
-use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, write};
 use crate::ids::Digest;
-use crate::policy::Policy;
 use crate::record::journal::{self, JournalTail};
 use crate::record::line::{self, Entry, Head};
 use crate::record::marker::{self, Marker};
 use crate::record::state::{self, JournalRef};
-use crate::record::{LINE_LIMIT, POLICIES_DIR, StoredState};
+use crate::record::{StoredState, policies};
 
 /// Records what was decided, or publishes RED over a journal that is broken.
 pub(super) fn record(ground: Ground<'_>) -> Evaluated {
@@ -93,6 +91,7 @@ fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
     }
     match write(&mut ground, tail, failure.as_mut(), ending) {
         Ok((state, head)) => {
+            super::shadow::record(&mut ground, head);
             let evaluated = Evaluated {
                 head: Some(head),
                 ..ground.evaluated(ending, state)
@@ -111,7 +110,8 @@ fn write(
 ) -> Checked<(Vec<u8>, Head)> {
     let (workspace, retry) = (ground.workspace, &ground.options.retry);
     remove_left_over(workspace)?;
-    keep_policy(workspace, &ground.policy, retry)?;
+    let document = ground.policy.document();
+    policies::keep(workspace, ground.policy.identity().sha256, document, retry)?;
     journal::move_torn_aside(workspace, tail, retry)?;
     let link = journal::link(workspace, tail)?;
     let mark = failure.as_ref().map(|failure| failure.mark.clone());
@@ -188,12 +188,14 @@ fn not_recorded(
 
 /// The temporary files of writes that a run does not always make; those of the others are removed
 /// by the writes themselves.
-const RARE_TEMPORARIES: [&str; 3] = [POLICY_TEMPORARY, "state/.record.tmp", "reports/.record.tmp"];
+const RARE_TEMPORARIES: [&str; 3] = [
+    policies::TEMPORARY,
+    "state/.record.tmp",
+    "reports/.record.tmp",
+];
 
 /// Those of files that a run only reads, perhaps in a directory that it may not write to.
 const INPUT_TEMPORARIES: [&str; 2] = [".record.tmp", "forensics/.record.tmp"];
-
-const POLICY_TEMPORARY: &str = "state/policies/.document.tmp";
 
 /// Removes what a killed run may have left beside the files that this run may not write.
 fn remove_left_over(workspace: &Workspace) -> Checked<()> {
@@ -204,18 +206,4 @@ fn remove_left_over(workspace: &Workspace) -> Checked<()> {
         .into_iter()
         .try_for_each(|temporary| write::remove_temporary(workspace, temporary))
         .map_err(Into::into)
-}
-
-/// Keeps the policy document under its digest before a line names it.
-fn keep_policy(workspace: &Workspace, policy: &Policy, retry: &RetryDelays) -> Checked<()> {
-    let name = format!("{POLICIES_DIR}/{}", policy.identity().sha256);
-    let kept = read_own(workspace, &name, LINE_LIMIT);
-    if kept.is_ok_and(|bytes| bytes.as_deref() == Some(policy.document())) {
-        return Ok(());
-    }
-    let keep = || {
-        write::make_directory(workspace, POLICIES_DIR)?;
-        write::replace_by_way_of(workspace, &name, POLICY_TEMPORARY, policy.document())
-    };
-    retry.retry(keep).map_err(Into::into)
 }

@@ -87,7 +87,7 @@ pub fn load(workspace: &Workspace) -> Loaded {
         return built_in();
     };
     match bytes {
-        Ok(bytes) => match parse(file, &bytes) {
+        Ok(bytes) => match parse_deciding(file, &bytes) {
             Ok(policy) => Loaded {
                 policy,
                 file: Some(file),
@@ -125,6 +125,20 @@ pub fn parse_with_places(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), 
     } else {
         thresholds::parse(file, bytes)
     }
+}
+
+/// Parses a document that stands where one decides. Under the name of the large form it may be one of
+/// the small form for a moment: the switch to another version gives it that name first, so that
+/// there are never two documents and never none (`lifecycle::switch`).
+fn parse_deciding(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
+    let parsed = parse(file, bytes);
+    let may_be_small =
+        file == FILES[0] && parsed.is_err() && looks_like_json(bytes) && !is_large_form(bytes);
+    if may_be_small && bytes.contains(&b'"') {
+        let small = thresholds::parse(file, bytes).map(|(policy, _)| policy);
+        return small.or(parsed);
+    }
+    parsed
 }
 
 /// Makes a policy of a document that a journal line names by its digest. Where it is one that is

@@ -8,13 +8,36 @@ use crate::time::Timestamp;
 
 /// Reads the signals of a policy. A built-in one that it does not list is not read.
 pub fn load(context: ReadContext<'_>, policy: &Policy) -> Readings {
-    let read = policy.signals().iter().map(|rule| {
-        let reading = match &rule.declared {
-            Some(declared) => declared::load(declared, context),
-            None => built_in(&rule.name, context),
-        };
-        aged(reading, rule, context.at)
-    });
+    complete(policy, |rule| read(context, rule))
+}
+
+/// The same beside a policy whose signals were read just now: what both see in the same way is not
+/// read again, so that they judge the same values.
+pub fn load_beside(
+    context: ReadContext<'_>,
+    policy: &Policy,
+    other: &Policy,
+    readings: &Readings,
+) -> Readings {
+    complete(policy, |rule| {
+        let alike =
+            |known: &&SignalRule| known.declared == rule.declared && known.max_age == rule.max_age;
+        let known = other.signal(&rule.name).filter(alike);
+        let reading = known.and_then(|known| readings.get(&known.name));
+        reading.map_or_else(|| read(context, rule), Reading::clone)
+    })
+}
+
+fn read(context: ReadContext<'_>, rule: &SignalRule) -> Reading {
+    let reading = match &rule.declared {
+        Some(declared) => declared::load(declared, context),
+        None => built_in(&rule.name, context),
+    };
+    aged(reading, rule, context.at)
+}
+
+fn complete(policy: &Policy, read: impl FnMut(&SignalRule) -> Reading) -> Readings {
+    let read = policy.signals().iter().map(read);
     let unlisted = Readings::BUILT_IN
         .into_iter()
         .filter(|name| policy.signal(name).is_none())

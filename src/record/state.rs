@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::line::{Head, RecordedLine};
 use crate::decision::{Before, Decision, Held, Inputs, Needs, Reason, Waived, inputs};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::Workspace;
 use crate::fs::read::read_own;
+use crate::fs::{RetryDelays, Workspace, write};
 use crate::ids::{Digest, ReasonCode, SignalName, distinct};
 use crate::policy::{Identity, Level, Policy, Thresholds};
 use crate::signals::{Outcome, Reading, Readings, Source, Status, Value};
@@ -70,6 +70,8 @@ struct Raw<'a> {
     fix_branch: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<JournalRef>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    staged: bool,
 }
 
 /// The readings as the file shows them: an object with one member for each signal.
@@ -149,6 +151,8 @@ pub struct Content<'a> {
     pub fix_branch: Option<&'a str>,
     /// Where the journal stands; absent on a dry run.
     pub journal: Option<JournalRef>,
+    /// True where a version of the policy is staged.
+    pub staged: bool,
 }
 
 /// The bytes of the state file: JSON indented by two blanks, ended by a newline.
@@ -184,6 +188,7 @@ pub fn to_bytes(content: Content<'_>) -> Vec<u8> {
         given_clock: content.given_clock,
         fix_branch: content.fix_branch,
         journal: content.journal,
+        staged: content.staged,
     };
     crate::fs::pretty(&raw)
 }
@@ -208,6 +213,9 @@ pub struct StoredState {
     pub fix_branch: Option<String>,
     /// True where it is the state of a run that failed.
     pub failed: bool,
+    /// True where the journal of versions may name a version that is staged. Only a hint, so that a
+    /// run need not look there: what is staged is said there.
+    pub staged: bool,
     /// What else has to agree with the record; the predecessor's file has none of it.
     details: Option<Details>,
 }
@@ -252,6 +260,8 @@ struct RawStored {
     fix_branch: Option<String>,
     #[serde(default)]
     errors: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    staged: bool,
     #[serde(default)]
     before: Option<Level>,
     #[serde(default)]
@@ -318,6 +328,7 @@ impl StoredState {
             journal,
             given_clock,
             fix_branch,
+            staged,
             ..
         } = raw;
         Ok(Self {
@@ -329,6 +340,7 @@ impl StoredState {
             given_clock,
             fix_branch,
             failed,
+            staged,
             details,
         })
     }
@@ -428,6 +440,34 @@ fn same_value(shown: &serde_json::Value, value: Value) -> bool {
         Value::Risk(risk) => shown.as_str() == Some(risk.as_str()),
         Value::Word(word) => shown.as_str() == Some(word.as_str()),
     }
+}
+
+/// Adds the member `staged` to the state file, whose other bytes stay. Fails where there is none:
+/// nothing was decided yet that a version could be tried beside.
+pub fn hint_at_staged(workspace: &Workspace, retry: &RetryDelays) -> Checked<()> {
+    let Some(bytes) = read_own(workspace, FILE, LIMIT)? else {
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::NothingRecorded,
+                Place::file(FILE),
+                "no decision was recorded here yet",
+            )
+            .found("no state file")
+            .expected("a decision that another policy can be tried beside")
+            .help("decide once with `policy-orchestrator run`"),
+        ));
+    };
+    if StoredState::parse(&bytes)?.staged {
+        return Ok(());
+    }
+    // It was parsed as an object just now, so it ends with a brace.
+    let text = String::from_utf8_lossy(&bytes);
+    let body = text.trim_end();
+    let body = body.strip_suffix('}').unwrap_or(body).trim_end();
+    let hinted = format!("{body},\n  \"staged\": true\n}}\n");
+    retry
+        .retry(|| write::replace(workspace, FILE, hinted.as_bytes()))
+        .map_err(Into::into)
 }
 
 fn newer_schema(bytes: &[u8]) -> Option<u32> {

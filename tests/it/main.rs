@@ -36,6 +36,7 @@ mod freeze;
 mod history;
 mod journal;
 mod kill;
+mod lifecycle;
 mod orchestrator;
 mod policies;
 mod policy_check;

@@ -1,0 +1,111 @@
+//! The four checks of the validation (S1-072).
+
+use super::changes::{self, Change};
+use super::files::Deciding;
+use super::version::{Check, Checked, Role, Version};
+use super::{conflicts, files, impact};
+use crate::diagnostic::Diagnostic;
+use crate::fs::Workspace;
+use crate::policy::{Policy, document};
+use crate::time::Timestamp;
+
+/// Makes all of them, whatever the first ones come to. Fails where the files of the version are not
+/// those that were recorded.
+pub(super) fn all(
+    workspace: &Workspace,
+    version: &Version,
+    deciding: &Deciding,
+    at: Timestamp,
+) -> Result<Vec<Checked>, Box<Diagnostic>> {
+    let bytes = files::document(workspace, version)?;
+    files::record(workspace, version)?;
+    let file = files::document_file(&version.id);
+    Ok(match document::parse(&file, &bytes) {
+        Ok(policy) => vec![
+            checked(
+                Check::SyntaxValidation,
+                true,
+                format!(
+                    "{} triggers over {} signals",
+                    policy.triggers().len(),
+                    policy.signals().len()
+                ),
+                Vec::new(),
+            ),
+            conflicts_of(&policy, at),
+            impact_of(workspace, &policy),
+            review(version, deciding, &policy),
+        ],
+        Err(problems) => refused(&problems),
+    })
+}
+
+fn checked(check: Check, passed: bool, note: String, flags: Vec<String>) -> Checked {
+    Checked {
+        check,
+        passed,
+        note,
+        flags,
+    }
+}
+
+/// What was a policy when it was drafted is none any more: this program reads it in another way.
+fn refused(problems: &[Diagnostic]) -> Vec<Checked> {
+    let flags = problems.iter().map(Diagnostic::to_string).collect();
+    let without = "there is no policy to look at".to_owned();
+    vec![
+        checked(
+            Check::SyntaxValidation,
+            false,
+            "the document is no policy".to_owned(),
+            flags,
+        ),
+        checked(Check::ConflictDetection, false, without.clone(), Vec::new()),
+        checked(Check::ImpactAnalysis, false, without.clone(), Vec::new()),
+        checked(Check::SecurityReview, false, without, Vec::new()),
+    ]
+}
+
+fn conflicts_of(policy: &Policy, at: Timestamp) -> Checked {
+    let found = conflicts::within(policy, at);
+    let note = match found.len() {
+        0 => "nothing contradicts or covers something else".to_owned(),
+        count => format!("{count} found"),
+    };
+    checked(Check::ConflictDetection, found.is_empty(), note, found)
+}
+
+fn impact_of(workspace: &Workspace, policy: &Policy) -> Checked {
+    let (passed, note) = match impact::of(workspace, policy) {
+        Ok(impact) => (true, impact.in_words()),
+        Err(problem) => (false, problem.to_string()),
+    };
+    checked(Check::ImpactAnalysis, passed, note, Vec::new())
+}
+
+/// What the security team approved has to be what it would come to now.
+fn review(version: &Version, deciding: &Deciding, policy: &Policy) -> Checked {
+    let flags = loosened(&changes::between(&deciding.policy, policy));
+    let (passed, note) = match version.approval(Role::SecurityTeam) {
+        None => (false, "the security team has not approved it".to_owned()),
+        Some(_) if deciding.document.sha256 != version.base.sha256 => (
+            false,
+            "what decides was changed since it was drafted and approved".to_owned(),
+        ),
+        Some(approval) => (
+            true,
+            format!("approved by {}; {} looser lines", approval.by, flags.len()),
+        ),
+    };
+    checked(Check::SecurityReview, passed, note, flags)
+}
+
+/// The changes that make a policy looser, in words.
+pub(super) fn loosened(changes: &[Change]) -> Vec<String> {
+    let looser = changes.iter().filter_map(|change| {
+        change
+            .loosened
+            .map(|why| format!("{} ({why})", change.in_words()))
+    });
+    looser.collect()
+}

@@ -1,0 +1,166 @@
+//! Taking a step: the lock, the clock, the kill switch, the journal as it stands, and its next line.
+
+use super::files::TEMPORARIES;
+use super::log::{self, Line, Staged, Standing, Step};
+use super::version::{Life, Version};
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::fs::{Workspace, WorkspaceLock, WriteError, write};
+use crate::ids::Digest;
+use crate::record::{Head, Records};
+use crate::safeguard::{Request, kill_switch};
+use crate::time::Timestamp;
+
+/// Why a step was not taken: never empty, and nothing was changed unless a finding says so.
+#[derive(Debug)]
+pub struct Refused(pub Vec<Diagnostic>);
+
+/// What taking a step comes to.
+pub type Stepped<T> = Result<T, Refused>;
+
+impl From<Box<Diagnostic>> for Refused {
+    fn from(finding: Box<Diagnostic>) -> Self {
+        Self(vec![*finding])
+    }
+}
+
+impl From<Diagnostic> for Refused {
+    fn from(finding: Diagnostic) -> Self {
+        Self(vec![finding])
+    }
+}
+
+impl From<Vec<Diagnostic>> for Refused {
+    fn from(findings: Vec<Diagnostic>) -> Self {
+        Self(findings)
+    }
+}
+
+impl From<WriteError> for Refused {
+    fn from(error: WriteError) -> Self {
+        Self(vec![error.into_diagnostic()])
+    }
+}
+
+/// A step that was taken.
+#[derive(Debug)]
+pub struct Outcome {
+    /// When.
+    pub at: Timestamp,
+    /// The version, as it stands now.
+    pub version: Version,
+    /// The line of the journal; `None` where a step that was recorded before was only finished.
+    pub head: Option<Head>,
+    /// What else to know, in clauses.
+    pub notes: Vec<String>,
+}
+
+/// What whoever takes a step holds.
+pub(super) struct Desk<'a> {
+    request: &'a Request<'a>,
+    records: Records<'a>,
+    pub(super) at: Timestamp,
+    /// How everything stood before the step.
+    pub(super) life: Life,
+}
+
+/// Takes the lock, reads the clock and the journal, and takes a step. Fails while the kill switch is
+/// on.
+pub(super) fn at_desk<T>(
+    request: &Request<'_>,
+    take: impl FnOnce(&Desk<'_>) -> Stepped<T>,
+) -> Stepped<T> {
+    let Request {
+        workspace,
+        command,
+        lock_timeout,
+        retry,
+        ..
+    } = *request;
+    let lock = WorkspaceLock::acquire(workspace, command, lock_timeout, retry)?;
+    let at = request.clock.read();
+    if let Some(closed) = kill_switch::closed(workspace) {
+        return Err(closed.into());
+    }
+    let key = request.key.as_ref().map_err(Clone::clone)?.as_ref();
+    for temporary in TEMPORARIES {
+        write::remove_temporary(workspace, temporary)?;
+    }
+    let life = log::read(workspace, key)?;
+    take(&Desk {
+        request,
+        records: Records {
+            workspace,
+            lock: &lock,
+            key,
+            retry,
+        },
+        at,
+        life,
+    })
+}
+
+/// A step that is to be recorded.
+pub(super) struct Entry<'a> {
+    pub(super) id: &'a str,
+    pub(super) sha256: Digest,
+    pub(super) reason: &'a str,
+    pub(super) step: Step,
+}
+
+impl Desk<'_> {
+    pub(super) fn workspace(&self) -> &Workspace {
+        self.request.workspace
+    }
+
+    pub(super) fn user(&self) -> &str {
+        self.request.user
+    }
+
+    pub(super) fn records(&self) -> Records<'_> {
+        self.records
+    }
+
+    /// Records a step of a version that is known, and tells how it stands after it.
+    pub(super) fn record(&self, entry: Entry<'_>) -> Checked<(Life, Head)> {
+        let mut line = Line {
+            timestamp: self.at,
+            step: entry.step,
+            version: entry.id.to_owned(),
+            sha256: entry.sha256,
+            user: self.user().to_owned(),
+            reason: entry.reason.to_owned(),
+            clock: self.request.clock.is_given().then(|| "given".to_owned()),
+            standing: Standing::default(),
+        };
+        let mut life = self.life.clone();
+        life.take(&line);
+        line.standing.staged = life.staged().and_then(|version| {
+            Some(Staged {
+                version: version.id.clone(),
+                sha256: version.sha256,
+                staging: version.staging.as_ref()?.number,
+                base: version.base.sha256,
+            })
+        });
+        let head = log::append(self.records, &line)?;
+        Ok((life, head))
+    }
+
+    /// The outcome of a step.
+    pub(super) fn outcome(
+        &self,
+        version: &Version,
+        recorded: Option<(Life, Head)>,
+        notes: Vec<String>,
+    ) -> Outcome {
+        let known = recorded
+            .as_ref()
+            .and_then(|(life, _)| life.get(&version.id));
+        Outcome {
+            at: self.at,
+            version: known.unwrap_or(version).clone(),
+            head: recorded.as_ref().map(|(_, head)| *head),
+            notes,
+        }
+    }
+}
