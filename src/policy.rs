@@ -13,6 +13,7 @@ pub mod level;
 mod orchestration;
 pub mod quantity;
 pub mod readings;
+pub mod responses;
 pub mod rules;
 pub mod source;
 mod thresholds;
@@ -29,6 +30,7 @@ use serde::Serialize;
 use crate::ids::{Digest, ReasonCode, SignalName};
 use crate::signals::{Percent, Readings, Risk, Value};
 use crate::time::Timestamp;
+use responses::Section;
 use thresholds::Numbers;
 use trigger::LookBack;
 
@@ -112,6 +114,7 @@ pub struct Policy {
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
     freeze: Calendar,
+    responses: Option<Section>,
     refused: bool,
 }
 
@@ -125,6 +128,7 @@ struct Parts {
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
     freeze: Calendar,
+    responses: Option<Section>,
 }
 
 impl Policy {
@@ -139,6 +143,7 @@ impl Policy {
             hysteresis: parts.hysteresis,
             waivers: parts.waivers,
             freeze: parts.freeze,
+            responses: parts.responses,
             refused: false,
         }
     }
@@ -155,6 +160,7 @@ impl Policy {
             hysteresis: None,
             waivers: Vec::new(),
             freeze: Calendar::default(),
+            responses: None,
         })
     }
 
@@ -209,6 +215,12 @@ impl Policy {
     /// When nothing is to be applied. Empty for the reference policy and for the small form.
     pub fn freeze(&self) -> &Calendar {
         &self.freeze
+    }
+
+    /// What the document says that its levels call for; `None` where it says nothing of it. The
+    /// shape is right; what the actions may do is checked by whoever makes actions of it.
+    pub fn responses(&self) -> Option<&Section> {
+        self.responses.as_ref()
     }
 
     /// True where the document was refused, so that the level is RED whatever the signals say.

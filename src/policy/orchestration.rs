@@ -14,6 +14,7 @@ pub(super) use values::of_signal;
 
 use super::source::collect::{self, Field, did_you_mean};
 use super::source::{self, Spot};
+use super::responses::{self, Section};
 use super::{Identity, Level, Parts, Policy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::Digest;
@@ -84,6 +85,7 @@ impl Draft<'_> {
             signals: rules.into_iter().map(|known| known.rule).collect(),
             hysteresis: self.hysteresis(&spec.hysteresis),
             freeze: self.windows(&spec.freeze),
+            responses: self.responses(&spec.responses, ladder),
             between,
             triggers,
             waivers,
@@ -165,6 +167,17 @@ impl Draft<'_> {
             }
         }
         Level::between(&taken).unwrap_or_default()
+    }
+
+    fn responses(
+        &mut self,
+        field: &Field<responses::Shape>,
+        ladder: Ladder<'_>,
+    ) -> Option<Section> {
+        field.get()?;
+        let section = Section::new(self.file, field.clone(), ladder.levels());
+        self.problems.extend(section.problems());
+        Some(section)
     }
 
     fn in_order(mut self) -> Vec<Diagnostic> {
@@ -303,6 +316,16 @@ impl<'a> Ladder<'a> {
             .into_iter()
             .chain(between)
             .chain(["RED"])
+            .collect()
+    }
+
+    /// All of them, lowest first.
+    fn levels(self) -> Vec<Level> {
+        let between = self.0.iter().cloned();
+        [Level::GREEN, Level::YELLOW]
+            .into_iter()
+            .chain(between)
+            .chain([Level::RED])
             .collect()
     }
 }

@@ -1,0 +1,212 @@
+//! What an action may be called, run, get and change: from the shape to a [`Declared`], with every
+//! problem at its place. A command is a list of words, never a line for a shell.
+
+use std::ops::RangeInclusive;
+
+use super::{Declared, HELP, TIMEOUT};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::policy::responses::{Action, List, Section};
+use crate::policy::source::collect::Field;
+use crate::response::actions;
+use crate::response::pattern::Pattern;
+use crate::signals::number;
+
+/// A response has one line in its log, which has to hold the results of all actions.
+const MOST: usize = 50;
+
+/// How long an action may be given, in seconds: up to a day.
+const TIMES: RangeInclusive<u64> = 1..=86_400;
+
+/// How long an action may be left out, in seconds: up to thirty days.
+const COOLDOWNS: RangeInclusive<u64> = 0..=30 * 86_400;
+
+/// The actions of a section. One that is wrong is left out, and a problem says so.
+pub(super) fn actions(section: &Section, problems: &mut Vec<Diagnostic>) -> Vec<Declared> {
+    let mut check = Check { section, problems };
+    check.count();
+    let actions = section.actions();
+    actions
+        .filter_map(|(_, action)| check.action(action))
+        .collect()
+}
+
+struct Check<'s, 'p> {
+    section: &'s Section,
+    problems: &'p mut Vec<Diagnostic>,
+}
+
+/// What is wrong with a value, and what was expected.
+type Wrong = (&'static str, String);
+
+impl Check<'_, '_> {
+    fn count(&mut self) {
+        let Some(list) = self.section.shape.get().map(|shape| &shape.actions) else {
+            return;
+        };
+        let count = list.get().map_or(0, Vec::len);
+        if count > MOST {
+            let wrong = ("there are too many actions", format!("at most {MOST}"));
+            self.refuse(list, wrong, &count.to_string());
+        }
+    }
+
+    fn action(&mut self, raw: &Action) -> Option<Declared> {
+        let name = self.name(&raw.name);
+        let argv = self.argv(&raw.argv);
+        let directory = self.directory(&raw.directory);
+        let environment = self.each(&raw.environment, variable);
+        let timeout_seconds = self.seconds(
+            &raw.timeout_seconds,
+            TIMEOUT,
+            TIMES,
+            "the time is out of range",
+        );
+        let changes = self.each(&raw.changes, pattern);
+        let creates = self.each(&raw.creates, pattern);
+        let cooldown_seconds = self.seconds(
+            &raw.cooldown_seconds,
+            0,
+            COOLDOWNS,
+            "the cooldown is out of range",
+        );
+        let reversible = self.reversible(raw);
+        let level = raw.level.get().and_then(|name| self.section.level(name));
+        Some(Declared {
+            name: name?,
+            level: level?.clone(),
+            argv: argv?,
+            directory: directory?,
+            environment,
+            timeout_seconds: timeout_seconds?,
+            changes,
+            creates,
+            reversible,
+            cooldown_seconds: cooldown_seconds?,
+        })
+    }
+
+    fn refuse<T>(&mut self, field: &Field<T>, (message, expected): Wrong, found: &str) {
+        let finding = self.section.finding(field, Code::ValueRange, message);
+        self.problems
+            .push(finding.found(found).expected(expected).help(HELP));
+    }
+
+    fn name(&mut self, field: &Field<String>) -> Option<String> {
+        let name = field.get()?;
+        if is_name(name) && actions::Action::named(name).is_none() {
+            return Some(name.clone());
+        }
+        let expected = "1 to 64 of a-z, 0-9 and `_`, beginning with a letter, and no native action's name";
+        let wrong = ("this can't be an action's name", expected.to_owned());
+        self.refuse(field, wrong, &format!("`{name}`"));
+        None
+    }
+
+    fn argv(&mut self, field: &List<String>) -> Option<Vec<String>> {
+        let words: Vec<&str> = texts(field).map(|(_, word)| word).collect();
+        let begins = words.first().is_some_and(|program| !program.is_empty());
+        if field.get().is_some() && (!begins || words.iter().any(|word| word.contains('\0'))) {
+            let expected = "a program and its arguments, without NUL".to_owned();
+            self.refuse(field, ("this is no command", expected), &format!("{words:?}"));
+            return None;
+        }
+        Some(words.into_iter().map(str::to_owned).collect())
+    }
+
+    fn directory(&mut self, field: &Field<String>) -> Option<String> {
+        let directory = field.get().map_or("", String::as_str);
+        if !directory.is_empty() && Pattern::parse(&format!("{directory}/x")).is_err() {
+            let expected = "a directory inside the workspace, without `.`, `..`, `*`, `state` or `.git`";
+            let wrong = ("the action can't run there", expected.to_owned());
+            self.refuse(field, wrong, &format!("`{directory}`"));
+            return None;
+        }
+        Some(directory.to_owned())
+    }
+
+    fn seconds(
+        &mut self,
+        field: &Field<f64>,
+        usual: u64,
+        range: RangeInclusive<u64>,
+        message: &'static str,
+    ) -> Option<u64> {
+        let Some(written) = field.get() else {
+            return Some(usual);
+        };
+        let seconds = number::whole(*written).filter(|seconds| range.contains(seconds));
+        if seconds.is_none() {
+            let (least, most) = (range.start(), range.end());
+            let expected = format!("{least} to {most} whole seconds");
+            self.refuse(field, (message, expected), &written.to_string());
+        }
+        seconds
+    }
+
+    /// The items of a list as what they are to be.
+    fn each<T>(
+        &mut self,
+        list: &List<String>,
+        read: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Vec<T> {
+        let mut items = Vec::new();
+        for (field, text) in texts(list) {
+            match read(text) {
+                Ok(item) => items.push(item),
+                Err(wrong) => self.refuse(field, wrong, &format!("`{text}`")),
+            }
+        }
+        items
+    }
+
+    fn reversible(&mut self, raw: &Action) -> bool {
+        let reversible = raw.reversible.get() == Some(&true);
+        let names_files = |list: &List<String>| match list.get() {
+            Some(files) => !files.is_empty(),
+            // One that is wrong was told of already.
+            None => list.is_there(),
+        };
+        if reversible && !names_files(&raw.changes) && !names_files(&raw.creates) {
+            let wrong = (
+                "an action that can be taken back has to name the files that it changes",
+                "at least one file or pattern under `changes` or `creates`".to_owned(),
+            );
+            self.refuse(&raw.reversible, wrong, "none");
+        }
+        reversible
+    }
+}
+
+/// The texts of a list, each with its place.
+fn texts(list: &List<String>) -> impl Iterator<Item = (&Field<String>, &str)> {
+    let fields = list.get().into_iter().flatten();
+    fields.filter_map(|field| field.get().map(|text| (field, text.as_str())))
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+    begins && name.len() <= 64 && name.bytes().all(plain)
+}
+
+fn variable(name: &str) -> Result<String, Wrong> {
+    // Whoever has the key of the record can write one.
+    if name.starts_with("POLICY_AUDIT_SECRET") {
+        return Err((
+            "no action may have the key of the record",
+            "another variable".to_owned(),
+        ));
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !name.is_empty() && name.len() <= 256 && name.bytes().all(plain) {
+        return Ok(name.to_owned());
+    }
+    Err((
+        "this can't be a variable's name",
+        "letters, digits and `_`".to_owned(),
+    ))
+}
+
+fn pattern(text: &str) -> Result<Pattern, Wrong> {
+    Pattern::parse(text).map_err(|expected| ("this names no files of the workspace", expected))
+}
