@@ -12,9 +12,9 @@ mod values;
 
 pub(super) use values::of_signal;
 
+use super::responses::{self, Section};
 use super::source::collect::{self, Field, did_you_mean};
 use super::source::{self, Spot};
-use super::responses::{self, Section};
 use super::{Identity, Level, Parts, Policy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::Digest;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Level;
 use super::source::collect::{Field, did_you_mean};
+use super::source::{Kind, Node};
 use crate::diagnostic::{Code, Diagnostic};
 
 /// A list whose items are each checked by themselves.
@@ -54,6 +55,19 @@ pub struct Action {
     pub reversible: Field<bool>,
     /// It is left out where it succeeded within so many seconds: 0 to 2592000.
     pub cooldown_seconds: Field<f64>,
+}
+
+/// True where a document of the large form has responses, or is of no form in which one could say
+/// that it has none.
+pub fn may_stand_in(root: &Node) -> bool {
+    let Kind::Map(document) = &root.kind else {
+        return true;
+    };
+    let mut specs = document.iter().filter(|entry| entry.key == "spec");
+    specs.any(|spec| match &spec.value.kind {
+        Kind::Map(spec) => spec.iter().any(|entry| entry.key == "responses"),
+        _ => true,
+    })
 }
 
 /// Responses as they stand in a document.
@@ -159,5 +173,30 @@ impl Section {
             .found(format!("`{name}`"))
             .expected("a name of its own for each")
             .help("rename one of the two")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source;
+    use super::*;
+
+    #[test]
+    fn a_document_declares_no_responses_only_where_that_can_be_seen() {
+        let cases = [
+            ("spec: {}", false),
+            ("metadata: {}", false),
+            ("spec: {signals: [{name: responses}]}", false),
+            ("spec: {responses: {}}", true),
+            ("spec: {responses: }", true),
+            ("spec: {}\nspec: {responses: {}}", true),
+            ("spec: []", true),
+            ("- spec", true),
+            ("text", true),
+        ];
+        for (text, expected) in cases {
+            let root = source::parse("p.yaml", text.as_bytes()).unwrap().unwrap();
+            assert_eq!(may_stand_in(&root), expected, "{text}");
+        }
     }
 }

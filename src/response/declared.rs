@@ -14,7 +14,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::policy::document::{self, Loaded};
-use crate::policy::responses::{Action, List, Section, Shape};
+use crate::policy::responses::{self, Action, List, Section, Shape};
 use crate::policy::source;
 use crate::policy::source::collect::{self, Field, State};
 use crate::policy::{Level, Policy};
@@ -85,21 +85,28 @@ struct Beside {
 /// with every problem that it has.
 pub fn load(workspace: &Workspace) -> Result<Responses, Vec<Diagnostic>> {
     let beside = read_own(workspace, FILE, LIMIT).map_err(|problem| vec![*problem])?;
-    let Loaded {
-        policy,
-        file,
-        problems,
-    } = document::load(workspace);
-    // The small form declares no actions; what a refused document of the large form declares, nobody
-    // knows.
-    if !problems.is_empty() && file != Some(document::SMALL_FORM) {
-        return Err(problems);
+    let loaded = document::load(workspace);
+    // What a refused document declares, nobody knows. Where it declares nothing, a gate stays closed.
+    if loaded.policy.is_refused() && may_declare(&loaded) {
+        return Err(loaded.problems);
     }
-    match (beside, policy.responses()) {
+    match (beside, loaded.policy.responses()) {
         (None, None) => Ok(Responses::default()),
         (Some(bytes), None) => parse(&bytes),
         (None, Some(section)) => of(section, Vec::new()),
         (Some(_), Some(section)) => Err(vec![ambiguous(section)]),
+    }
+}
+
+/// True where responses stand in a document that was refused, or perhaps do.
+fn may_declare(loaded: &Loaded) -> bool {
+    let Some(file) = loaded.file.filter(|file| *file != document::SMALL_FORM) else {
+        return false;
+    };
+    match source::parse(file, loaded.policy.document()) {
+        Ok(Some(root)) => responses::may_stand_in(&root),
+        Ok(None) => false,
+        Err(_) => true,
     }
 }
 
@@ -181,12 +188,15 @@ const FORM: &str = "`{\"schema\": 1, \"actions\": [{\"name\": â€¦, \"level\": â€
 
 fn malformed(error: &serde_json::Error) -> Diagnostic {
     let place = Place::line(FILE, error.line() as u64).column(error.column().max(1) as u64);
+    let message = error.to_string();
+    // The place tells where.
+    let what = message.split(" at line ").next().unwrap_or(&message);
     Diagnostic::new(
         Code::JsonSyntax,
         place,
         "the declared responses can't be read",
     )
-    .found(error.to_string())
+    .found(what)
     .expected(FORM)
     .help(HELP)
 }

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Declared, HELP, TIMEOUT};
+use super::{Declared, TIMEOUT};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::responses::{Action, List, Section};
 use crate::policy::source::collect::Field;
@@ -35,8 +35,20 @@ struct Check<'s, 'p> {
     problems: &'p mut Vec<Diagnostic>,
 }
 
-/// What is wrong with a value, and what was expected.
-type Wrong = (&'static str, String);
+/// What is wrong with a value, what was expected, and what to do.
+struct Wrong {
+    message: &'static str,
+    expected: String,
+    help: &'static str,
+}
+
+fn wrong(message: &'static str, expected: impl Into<String>, help: &'static str) -> Wrong {
+    Wrong {
+        message,
+        expected: expected.into(),
+        help,
+    }
+}
 
 impl Check<'_, '_> {
     fn count(&mut self) {
@@ -45,7 +57,11 @@ impl Check<'_, '_> {
         };
         let count = list.get().map_or(0, Vec::len);
         if count > MOST {
-            let wrong = ("there are too many actions", format!("at most {MOST}"));
+            let wrong = wrong(
+                "there are too many actions",
+                format!("at most {MOST}"),
+                "remove those that nobody needs, or let one program do the work of several",
+            );
             self.refuse(list, wrong, &count.to_string());
         }
     }
@@ -85,10 +101,10 @@ impl Check<'_, '_> {
         })
     }
 
-    fn refuse<T>(&mut self, field: &Field<T>, (message, expected): Wrong, found: &str) {
-        let finding = self.section.finding(field, Code::ValueRange, message);
-        self.problems
-            .push(finding.found(found).expected(expected).help(HELP));
+    fn refuse<T>(&mut self, field: &Field<T>, wrong: Wrong, found: &str) {
+        let finding = self.section.finding(field, Code::ValueRange, wrong.message);
+        let finding = finding.found(found).expected(wrong.expected);
+        self.problems.push(finding.help(wrong.help));
     }
 
     fn name(&mut self, field: &Field<String>) -> Option<String> {
@@ -96,8 +112,11 @@ impl Check<'_, '_> {
         if is_name(name) && actions::Action::named(name).is_none() {
             return Some(name.clone());
         }
-        let expected = "1 to 64 of a-z, 0-9 and `_`, beginning with a letter, and no native action's name";
-        let wrong = ("this can't be an action's name", expected.to_owned());
+        let wrong = wrong(
+            "this can't be an action's name",
+            "1 to 64 of a-z, 0-9 and `_`, beginning with a letter, and no native action's name",
+            "choose such a name",
+        );
         self.refuse(field, wrong, &format!("`{name}`"));
         None
     }
@@ -106,8 +125,12 @@ impl Check<'_, '_> {
         let words: Vec<&str> = texts(field).map(|(_, word)| word).collect();
         let begins = words.first().is_some_and(|program| !program.is_empty());
         if field.get().is_some() && (!begins || words.iter().any(|word| word.contains('\0'))) {
-            let expected = "a program and its arguments, without NUL".to_owned();
-            self.refuse(field, ("this is no command", expected), &format!("{words:?}"));
+            let wrong = wrong(
+                "this is no command",
+                "a program and its arguments, without NUL",
+                "write the program and each of its arguments as an item of the list",
+            );
+            self.refuse(field, wrong, &format!("{words:?}"));
             return None;
         }
         Some(words.into_iter().map(str::to_owned).collect())
@@ -116,8 +139,11 @@ impl Check<'_, '_> {
     fn directory(&mut self, field: &Field<String>) -> Option<String> {
         let directory = field.get().map_or("", String::as_str);
         if !directory.is_empty() && Pattern::parse(&format!("{directory}/x")).is_err() {
-            let expected = "a directory inside the workspace, without `.`, `..`, `*`, `state` or `.git`";
-            let wrong = ("the action can't run there", expected.to_owned());
+            let wrong = wrong(
+                "the action can't run there",
+                "a directory inside the workspace, without `.`, `..`, `*`, `state` or `.git`",
+                "name such a directory, or remove the key: then it runs in the workspace itself",
+            );
             self.refuse(field, wrong, &format!("`{directory}`"));
             return None;
         }
@@ -138,17 +164,14 @@ impl Check<'_, '_> {
         if seconds.is_none() {
             let (least, most) = (range.start(), range.end());
             let expected = format!("{least} to {most} whole seconds");
-            self.refuse(field, (message, expected), &written.to_string());
+            let wrong = wrong(message, expected, "choose a time in that range");
+            self.refuse(field, wrong, &written.to_string());
         }
         seconds
     }
 
     /// The items of a list as what they are to be.
-    fn each<T>(
-        &mut self,
-        list: &List<String>,
-        read: impl Fn(&str) -> Result<T, Wrong>,
-    ) -> Vec<T> {
+    fn each<T>(&mut self, list: &List<String>, read: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
         let mut items = Vec::new();
         for (field, text) in texts(list) {
             match read(text) {
@@ -167,9 +190,10 @@ impl Check<'_, '_> {
             None => list.is_there(),
         };
         if reversible && !names_files(&raw.changes) && !names_files(&raw.creates) {
-            let wrong = (
+            let wrong = wrong(
                 "an action that can be taken back has to name the files that it changes",
-                "at least one file or pattern under `changes` or `creates`".to_owned(),
+                "at least one file or pattern under `changes` or `creates`",
+                "list under `changes` what an undo has to put back, or remove `reversible`",
             );
             self.refuse(&raw.reversible, wrong, "none");
         }
@@ -190,23 +214,26 @@ fn is_name(name: &str) -> bool {
 }
 
 fn variable(name: &str) -> Result<String, Wrong> {
-    // Whoever has the key of the record can write one.
     if name.starts_with("POLICY_AUDIT_SECRET") {
-        return Err((
+        return Err(wrong(
             "no action may have the key of the record",
-            "another variable".to_owned(),
+            "another variable",
+            "remove it: whoever has that key can write a record",
         ));
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !name.is_empty() && name.len() <= 256 && name.bytes().all(plain) {
         return Ok(name.to_owned());
     }
-    Err((
+    Err(wrong(
         "this can't be a variable's name",
-        "letters, digits and `_`".to_owned(),
+        "letters, digits and `_`",
+        "write the variable's name alone, without its value",
     ))
 }
 
 fn pattern(text: &str) -> Result<Pattern, Wrong> {
-    Pattern::parse(text).map_err(|expected| ("this names no files of the workspace", expected))
+    let help = "name the files that the action itself changes or makes, and no others";
+    Pattern::parse(text)
+        .map_err(|expected| wrong("this names no files of the workspace", expected, help))
 }
