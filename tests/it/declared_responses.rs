@@ -144,6 +144,7 @@ fn a_level_between_calls_for_its_own_actions_and_what_yellow_calls_for() {
     let only = ["--policy", "ORANGE", "--apply", "--only", "look"];
     let applied = respond(&workspace, &only).exits(0).json();
     assert_eq!(applied["results"][0]["stdout"], "looked\n");
+    workspace.program(&["audit", "verify"]).exits(0);
     let ran = respond(&workspace, &["--policy", "PURPLE"]).exits(2);
     let said = "the policy has no level PURPLE; it has GREEN, YELLOW, ORANGE, RED";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
@@ -472,12 +473,20 @@ fn wrong_responses_of_a_policy_are_told_all_at_once() {
         all.push_str(&told(&workspace, name));
     }
     // A line of the log has room for the results of fifty.
-    let many: String = (0..51)
-        .map(|index| format!("      - {{name: a{index}, level: RED, argv: [a]}}\n"))
-        .collect();
-    let workspace = Workspace::healthy();
-    workspace.write(POLICY, format!("{HEAD}  responses:\n    actions:\n{many}"));
-    all.push_str(&told(&workspace, "too many"));
+    let many = (0..51).fold(String::new(), |text, index| {
+        text + &format!("      - {{name: a{index}, level: RED, argv: [a]}}\n")
+    });
+    // Much from little: one long word, and aliases of it.
+    let long = "x".repeat(30_000);
+    let aliases = format!(
+        "      - {{name: a, level: RED, argv: [&long {long}]}}\n      - {{name: b, level: RED, argv: [*long, *long]}}\n"
+    );
+    for (name, actions) in [("too many", many), ("too long", aliases)] {
+        let workspace = Workspace::healthy();
+        let document = format!("{HEAD}  responses:\n    actions:\n{actions}");
+        workspace.write(POLICY, document);
+        all.push_str(&told(&workspace, name));
+    }
     insta::assert_snapshot!("wrong_responses_of_a_policy", all);
 }
 

@@ -14,6 +14,10 @@ use crate::signals::number;
 /// A response has one line in its log, which has to hold the results of all actions.
 const MOST: usize = 50;
 
+/// How many bytes the texts of all actions may have: what the document beside a policy has at most.
+/// The records repeat them, and aliases make much of little.
+const ROOM: usize = 64 * 1024;
+
 /// How long an action may be given, in seconds: up to a day.
 const TIMES: RangeInclusive<u64> = 1..=86_400;
 
@@ -23,7 +27,7 @@ const COOLDOWNS: RangeInclusive<u64> = 0..=30 * 86_400;
 /// The actions of a section. One that is wrong is left out, and a problem says so.
 pub(super) fn actions(section: &Section, problems: &mut Vec<Diagnostic>) -> Vec<Declared> {
     let mut check = Check { section, problems };
-    check.count();
+    check.amount();
     let actions = section.actions();
     actions
         .filter_map(|(_, action)| check.action(action))
@@ -51,7 +55,7 @@ fn wrong(message: &'static str, expected: impl Into<String>, help: &'static str)
 }
 
 impl Check<'_, '_> {
-    fn count(&mut self) {
+    fn amount(&mut self) {
         let Some(list) = self.section.shape.get().map(|shape| &shape.actions) else {
             return;
         };
@@ -63,6 +67,15 @@ impl Check<'_, '_> {
                 "remove those that nobody needs, or let one program do the work of several",
             );
             self.refuse(list, wrong, &count.to_string());
+        }
+        let size: usize = self.section.actions().map(|(_, action)| size(action)).sum();
+        if size > ROOM {
+            let wrong = wrong(
+                "the actions say more than the records have room for",
+                format!("at most {ROOM} bytes in all of them"),
+                "put long scripts into files, and name the files",
+            );
+            self.refuse(list, wrong, &format!("{size} bytes"));
         }
     }
 
@@ -205,6 +218,19 @@ impl Check<'_, '_> {
 fn texts(list: &List<String>) -> impl Iterator<Item = (&Field<String>, &str)> {
     let fields = list.get().into_iter().flatten();
     fields.filter_map(|field| field.get().map(|text| (field, text.as_str())))
+}
+
+fn size(action: &Action) -> usize {
+    let lists = [
+        &action.argv,
+        &action.environment,
+        &action.changes,
+        &action.creates,
+    ];
+    let words = lists.into_iter().flat_map(texts).map(|(_, text)| text);
+    let single = [&action.name, &action.directory];
+    let single = single.into_iter().filter_map(Field::get);
+    words.chain(single.map(String::as_str)).map(str::len).sum()
 }
 
 fn is_name(name: &str) -> bool {
