@@ -15,6 +15,7 @@ mod orchestration;
 pub mod outline;
 pub mod quantity;
 pub mod readings;
+pub mod responses;
 pub mod rules;
 pub mod source;
 mod thresholds;
@@ -31,6 +32,7 @@ use serde::Serialize;
 use crate::ids::{Digest, ReasonCode, SignalName};
 use crate::signals::{Percent, Readings, Risk, Value};
 use crate::time::Timestamp;
+use responses::Section;
 use thresholds::Numbers;
 use trigger::LookBack;
 
@@ -114,6 +116,7 @@ pub struct Policy {
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
     freeze: Calendar,
+    responses: Option<Section>,
     refused: bool,
 }
 
@@ -127,6 +130,7 @@ struct Parts {
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
     freeze: Calendar,
+    responses: Option<Section>,
 }
 
 impl Policy {
@@ -141,6 +145,7 @@ impl Policy {
             hysteresis: parts.hysteresis,
             waivers: parts.waivers,
             freeze: parts.freeze,
+            responses: parts.responses,
             refused: false,
         }
     }
@@ -157,6 +162,7 @@ impl Policy {
             hysteresis: None,
             waivers: Vec::new(),
             freeze: Calendar::default(),
+            responses: None,
         })
     }
 
@@ -211,6 +217,12 @@ impl Policy {
     /// When nothing is to be applied. Empty for the reference policy and for the small form.
     pub fn freeze(&self) -> &Calendar {
         &self.freeze
+    }
+
+    /// What the document says that its levels call for; `None` where it says nothing of it. The
+    /// shape is right; what the actions may do is checked by whoever makes actions of it.
+    pub fn responses(&self) -> Option<&Section> {
+        self.responses.as_ref()
     }
 
     /// True where the document was refused, so that the level is RED whatever the signals say.

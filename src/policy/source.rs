@@ -123,6 +123,11 @@ pub fn text<'b>(file: &str, bytes: &'b [u8]) -> Checked<&'b str> {
     std::str::from_utf8(bare).map_err(|error| not_utf8(file, bare, error.valid_up_to()))
 }
 
+/// As [`parse`], of bytes that nobody has found to be text yet.
+pub fn parse_bytes(file: &str, bytes: &[u8]) -> Checked<Option<Node>> {
+    parse(file, text(file, bytes)?)
+}
+
 /// Reads a document. `None` for one of nothing but blanks and comments.
 ///
 /// Fails with the first place where the text is no YAML; what an alias could blow up is bounded by

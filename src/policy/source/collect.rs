@@ -41,7 +41,7 @@ pub fn read<T: for<'de> Deserialize<'de>>(
 }
 
 /// A member of a shape: there, not there, or wrong.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Field<T> {
     /// What came of it.
     pub state: State<T>,
@@ -52,7 +52,7 @@ pub struct Field<T> {
 }
 
 /// What came of a field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum State<T> {
     /// The key is not there.
     Absent,
