@@ -16,7 +16,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::{Digest, distinct};
-use crate::policy::{Identity, Level, Policy, document};
+use crate::policy::{Identity, Level, Policy, document, readings};
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, verify};
 use crate::record::{
@@ -276,6 +276,7 @@ fn of_inputs(
     context
         .output
         .findings(loaded.problems.iter().chain(&warnings));
+    let readings = readings::with_absent(&readings, &loaded.policy);
     let situation = Situation {
         policy: &loaded.policy,
         readings: &readings,
