@@ -214,13 +214,13 @@ pub(super) fn covers(wide: &Condition, narrow: &Condition) -> Option<bool> {
     use Condition::{Above, AtLeast, AtMost, Below, Changed, Is, Median, OneOf};
     let number = |value: &Value| value.as_number();
     match (wide, narrow) {
-        (Below(wide), Below(narrow))
-        | (AtMost(wide), AtMost(narrow))
-        | (AtMost(wide), Below(narrow)) => Some(number(wide)? >= number(narrow)?),
+        (Below(wide), Below(narrow)) | (AtMost(wide), AtMost(narrow) | Below(narrow)) => {
+            Some(number(wide)? >= number(narrow)?)
+        }
         (Below(wide), AtMost(narrow)) => Some(number(wide)? > number(narrow)?),
-        (Above(wide), Above(narrow))
-        | (AtLeast(wide), AtLeast(narrow))
-        | (AtLeast(wide), Above(narrow)) => Some(number(wide)? <= number(narrow)?),
+        (Above(wide), Above(narrow)) | (AtLeast(wide), AtLeast(narrow) | Above(narrow)) => {
+            Some(number(wide)? <= number(narrow)?)
+        }
         (Above(wide), AtLeast(narrow)) => Some(number(wide)? < number(narrow)?),
         (Is(wide), Is(narrow)) => Some(wide == narrow),
         (OneOf(wide), Is(narrow)) => Some(wide.contains(narrow)),

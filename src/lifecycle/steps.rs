@@ -1,6 +1,6 @@
 //! The first steps of a version: taken in, approved, checked.
 
-use super::desk::{Desk, Entry, Outcome, Refused, Stepped, at_desk};
+use super::desk::{Entry, Outcome, Refused, Stepped, at_desk};
 use super::files::{self, Deciding};
 use super::log::Step;
 use super::update::{self, Facts};
@@ -88,19 +88,8 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
         ];
         let loosened = checks::loosened(&changes).into_iter();
         notes.extend(loosened.map(|line| format!("looser: {line}")));
-        taken_in(desk, &id, recorded, notes)
+        Ok(desk.outcome(recorded, notes))
     })
-}
-
-fn taken_in(
-    desk: &Desk<'_>,
-    id: &str,
-    recorded: (super::version::Life, crate::record::Head),
-    notes: Vec<String>,
-) -> Stepped<Outcome> {
-    let version = recorded.0.get(id).cloned();
-    let version = version.ok_or_else(|| Refused(Vec::new()))?;
-    Ok(desk.outcome(&version, Some(recorded), notes))
 }
 
 fn policy_of(draft: Draft<'_>) -> Result<Policy, Refused> {
@@ -169,7 +158,7 @@ pub fn approve(request: &Request<'_>, named: &str, role: Role, reason: &str) -> 
         }
         let recorded = desk.record(entry(version, reason, Step::Approved { role }))?;
         let note = format!("approved as {} by {}", role.as_str(), desk.user());
-        Ok(desk.outcome(version, Some(recorded), vec![note]))
+        Ok(desk.outcome(recorded, vec![note]))
     })
 }
 
@@ -195,7 +184,7 @@ pub fn validate(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Out
         let passed = checks.iter().all(|checked| checked.passed);
         let step = Step::Validated { passed, checks };
         let recorded = desk.record(entry(version, reason, step))?;
-        Ok(desk.outcome(version, Some(recorded), notes))
+        Ok(desk.outcome(recorded, notes))
     })
 }
 

@@ -479,11 +479,11 @@ mod tests {
     fn each_of_the_six_is_needed() {
         assert_eq!(codes(WHOLE), []);
         for key in NEEDED {
-            let text: String = WHOLE
+            let lines: Vec<&str> = WHOLE
                 .lines()
                 .filter(|line| !line.starts_with(key))
-                .map(|line| format!("{line}\n"))
                 .collect();
+            let text = lines.join("\n");
             let expected = [(Code::KeyMissing, format!("no `{key}`"))];
             assert_eq!(codes(&text), expected, "{key}");
         }
