@@ -13,6 +13,8 @@ mod completions;
 mod doctor;
 mod exit;
 mod explain;
+mod given;
+mod history;
 mod init;
 mod kill;
 mod launch;
@@ -20,6 +22,7 @@ mod output;
 mod perform;
 mod policy;
 mod recording;
+mod replay;
 mod respond;
 mod run;
 mod secrets;
@@ -57,6 +60,9 @@ Examples:
   policy-orchestrator kill on --reason TEXT   stop everything that changes files
   policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
+  policy-orchestrator replay                  do the recorded decisions still come out the same?
+  policy-orchestrator policy backtest FILE    what would another policy have decided?
+  policy-orchestrator policy check            is anything wrong with the policy document?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -88,7 +94,7 @@ struct Global {
 
     /// How to write the result [default: human on a terminal, json into a pipe]
     #[arg(long, global = true, value_enum)]
-    format: Option<Format>,
+    format: Option<FormatChoice>,
 
     /// Whether to use colour; NO_COLOR is honoured
     #[arg(
@@ -105,12 +111,29 @@ struct Global {
     verbose: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// The formats that most commands have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Human,
+    Json,
+}
+
+/// What `--format` can name. Each command but those that say so has the first two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatChoice {
     /// Text for a person
     Human,
     /// JSON for a program
     Json,
+    /// Markdown for a pull request (`policy backtest`)
+    #[value(hide = true)]
+    Markdown,
+    /// SARIF 2.1.0 for code scanning (`policy check`)
+    #[value(hide = true)]
+    Sarif,
+    /// Annotations of GitHub Actions (`policy check`)
+    #[value(hide = true)]
+    Github,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -135,6 +158,13 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
+    /// Policy documents: write, check, test, compare and try them, and bring them into production
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// How the level went: counts, time, longest stretches, changes
+    History(history::HistoryArgs),
+    /// Make every recorded decision again: is it reproduced, byte for byte?
+    Replay(replay::ReplayArgs),
     /// What somebody should look at: raised once, told again after a day, resolved
     Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
@@ -151,9 +181,6 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
-    /// The policy that decides: from a draft to production, and back
-    #[command(subcommand)]
-    Policy(policy::PolicyCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -182,11 +209,18 @@ impl Context {
 
     /// The format of a result: what the user said, else what standard output is.
     fn format(&self) -> Format {
-        self.global.format.unwrap_or(if self.output.on_terminal() {
-            Format::Human
-        } else {
-            Format::Json
-        })
+        match self.global.format {
+            Some(FormatChoice::Json) => Format::Json,
+            None if !self.output.on_terminal() => Format::Json,
+            // A command that does not have the others never comes here with one of them.
+            None
+            | Some(
+                FormatChoice::Human
+                | FormatChoice::Markdown
+                | FormatChoice::Sarif
+                | FormatChoice::Github,
+            ) => Format::Human,
+        }
     }
 }
 
@@ -253,7 +287,27 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     }
 }
 
+impl Command {
+    /// True where the command can write its result in that format.
+    fn has_format(&self, format: FormatChoice) -> bool {
+        match format {
+            FormatChoice::Human | FormatChoice::Json => true,
+            FormatChoice::Markdown => {
+                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+            }
+            FormatChoice::Sarif | FormatChoice::Github => {
+                matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))
+            }
+        }
+    }
+}
+
 fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
+    let format = context.global.format;
+    if !format.is_none_or(|format| command.has_format(format)) {
+        let text = "this command has no such format: give `human` or `json` to `--format`";
+        return Ok(usage_error(context, text));
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -263,11 +317,13 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
+        Command::History(arguments) => history::history(context, &arguments),
+        Command::Policy(command) => policy::policy(context, &command),
+        Command::Replay(arguments) => replay::replay(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
-        Command::Policy(command) => policy::policy(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -342,6 +398,7 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::HeadDiffers
             | Code::StateDiffers
             | Code::DecisionDiffers
+            | Code::RecordDiffers
             | Code::SignatureWrong
             | Code::SignatureMissing
             | Code::SegmentChanged

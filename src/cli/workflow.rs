@@ -89,7 +89,7 @@ pub(super) fn annotate<'a>(
 }
 
 /// The workspace within the checkout, empty or ended by a slash.
-fn prefix(workspace: &Workspace) -> String {
+pub(super) fn prefix(workspace: &Workspace) -> String {
     // Either may be named through a link, or by a path that turns back on itself.
     let checkout =
         variable("GITHUB_WORKSPACE").and_then(|checkout| Path::new(&checkout).canonicalize().ok());

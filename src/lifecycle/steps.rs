@@ -5,10 +5,10 @@ use super::files::{self, Deciding};
 use super::log::Step;
 use super::update::{self, Facts};
 use super::version::{Checked as CheckResult, Document, Role, Stage, Version};
-use super::{changes, checks, findings, impact};
+use super::{checks, findings, impact};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::Digest;
-use crate::policy::{Policy, document};
+use crate::policy::{Policy, difference, document};
 use crate::safeguard::Request;
 
 /// A document that is to become a version.
@@ -46,7 +46,7 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
             }
         }
         let deciding = Deciding::sound(desk.workspace())?;
-        let changes = changes::between(&deciding.policy, &policy);
+        let changes = difference::between(&deciding.policy, &policy);
         let impact = impact::of(desk.workspace(), &policy)?;
         let document = Document {
             file: Some(files::document_file(&id)),
@@ -87,7 +87,7 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
             impact.in_words(),
         ];
         let loosened = checks::loosened(&changes).into_iter();
-        notes.extend(loosened.map(|line| format!("looser: {line}")));
+        notes.extend(loosened.map(|line| format!("look at it: {line}")));
         Ok(desk.outcome(recorded, notes))
     })
 }

@@ -5,6 +5,7 @@
 //! one stands there, nobody can say which one was meant: the policy is refused. A refused document
 //! yields a policy that calls nothing healthy.
 
+use super::outline::Outline;
 use super::{Policy, orchestration, thresholds};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{Opened, Workspace};
@@ -14,6 +15,9 @@ pub use super::thresholds::reference;
 /// The reference policy as a document of the large form, with comments for whoever starts from it.
 pub const TEMPLATE: &str = include_str!("reference.yaml");
 
+/// Where a document of the small form stands, relative to the workspace.
+pub const SMALL_FORM: &str = thresholds::FILE;
+
 /// Where a document may stand, relative to the workspace; the first is where one is written.
 pub const FILES: [&str; 4] = [
     "policy/policy.yaml",
@@ -21,6 +25,9 @@ pub const FILES: [&str; 4] = [
     "policy/policy.json",
     thresholds::FILE,
 ];
+
+/// The directory that all of them are in.
+const DIRECTORY: &str = "policy";
 
 /// A document larger than this is none.
 pub const LIMIT: u64 = 256 * 1024;
@@ -36,27 +43,48 @@ pub struct Loaded {
     pub problems: Vec<Diagnostic>,
 }
 
-/// Reads the policy of a workspace: its document, or the reference policy where there is none.
-pub fn load(workspace: &Workspace) -> Loaded {
-    let mut found: Vec<(&'static str, Checked<Vec<u8>>)> = Vec::new();
+/// A document that stands in a workspace, with its bytes where they can be read.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Where, one of [`FILES`].
+    pub file: &'static str,
+    /// Its bytes.
+    pub bytes: Checked<Vec<u8>>,
+}
+
+/// The documents of a workspace; more than one are too many.
+pub fn find(workspace: &Workspace) -> Vec<Standing> {
+    let mut found = Vec::new();
+    if workspace.lacks(DIRECTORY) {
+        return found;
+    }
     for file in FILES {
         let bytes = match workspace.open_input(file) {
             Ok(Opened::Absent) => continue,
             Ok(Opened::File(open)) => open.read_whole(LIMIT),
             Err(error) => Err(error),
         };
-        found.push((file, bytes));
+        found.push(Standing { file, bytes });
     }
-    if let [(one, bytes), (other, _), ..] = found.as_slice() {
-        let bytes = bytes.clone().unwrap_or_default();
-        return refuse(one, bytes, vec![ambiguous(one, other)]);
+    found
+}
+
+/// What is to be said where more than one document stands there.
+pub fn ambiguity(found: &[Standing]) -> Option<Diagnostic> {
+    match found {
+        [one, other, ..] => Some(ambiguous(one.file, other.file)),
+        _ => None,
     }
-    let Some((file, bytes)) = found.pop() else {
-        return Loaded {
-            policy: reference(),
-            file: None,
-            problems: Vec::new(),
-        };
+}
+
+/// Reads the policy of a workspace: its document, or the reference policy where there is none.
+pub fn load(workspace: &Workspace) -> Loaded {
+    let mut found = find(workspace);
+    if let (Some(ambiguous), Some(one)) = (ambiguity(&found), found.first()) {
+        return refuse_unread(one.file, ambiguous);
+    }
+    let Some(Standing { file, bytes }) = found.pop() else {
+        return built_in();
     };
     match bytes {
         Ok(bytes) => match parse_deciding(file, &bytes) {
@@ -67,18 +95,32 @@ pub fn load(workspace: &Workspace) -> Loaded {
             },
             Err(problems) => refuse(file, bytes, problems),
         },
-        Err(error) => {
-            // There are no bytes to keep; what stands in for them says why.
-            let document = format!("{}\n", *error);
-            refuse(file, document.into_bytes(), vec![*error])
-        }
+        Err(error) => refuse_unread(file, *error),
+    }
+}
+
+fn built_in() -> Loaded {
+    Loaded {
+        policy: reference(),
+        file: None,
+        problems: Vec::new(),
     }
 }
 
 /// Parses and checks a document of either form. `file` is named in the findings.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
+    parse_with_places(file, bytes).map(|(policy, _)| policy)
+}
+
+/// As [`parse`], with the places at which the document says what.
+pub fn parse_with_places(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if matches!(extension, "yaml" | "yml") || is_large_form(bytes) {
+    let is_yaml = match extension {
+        "yaml" | "yml" => true,
+        "json" => false,
+        _ => !looks_like_json(bytes),
+    };
+    if is_yaml || is_large_form(bytes) {
         orchestration::parse(file, bytes)
     } else {
         thresholds::parse(file, bytes)
@@ -93,7 +135,8 @@ fn parse_deciding(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
     let may_be_small =
         file == FILES[0] && parsed.is_err() && looks_like_json(bytes) && !is_large_form(bytes);
     if may_be_small && bytes.contains(&b'"') {
-        return thresholds::parse(file, bytes).or(parsed);
+        let small = thresholds::parse(file, bytes).map(|(policy, _)| policy);
+        return small.or(parsed);
     }
     parsed
 }
@@ -109,7 +152,10 @@ pub fn from_kept(bytes: &[u8]) -> Policy {
     } else {
         orchestration::parse(FILES[0], bytes)
     };
-    parsed.unwrap_or_else(|_| thresholds::refused(bytes.to_vec()))
+    parsed.map_or_else(
+        |_| thresholds::refused(bytes.to_vec()),
+        |(policy, _)| policy,
+    )
 }
 
 fn looks_like_json(bytes: &[u8]) -> bool {
@@ -119,7 +165,7 @@ fn looks_like_json(bytes: &[u8]) -> bool {
 
 /// True for a JSON document that says of itself which kind it is; the small form never does.
 fn is_large_form(bytes: &[u8]) -> bool {
-    let names = [b"\"apiVersion\"".as_slice(), b"\"kind\"", b"\"spec\""];
+    let names = [b"apiVersion".as_slice(), b"\"kind\"", b"\"spec\""];
     names
         .iter()
         .any(|name| memchr::memmem::find(bytes, name).is_some())
@@ -131,6 +177,12 @@ fn refuse(file: &'static str, document: Vec<u8>, problems: Vec<Diagnostic>) -> L
         file: Some(file),
         problems,
     }
+}
+
+/// There are no bytes that alone are to blame: what is kept in their place says why, and is no
+/// document that could decide again to another end.
+fn refuse_unread(file: &'static str, problem: Diagnostic) -> Loaded {
+    refuse(file, format!("{problem}\n").into_bytes(), vec![problem])
 }
 
 fn ambiguous(one: &str, other: &str) -> Diagnostic {

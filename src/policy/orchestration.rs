@@ -10,8 +10,11 @@ mod signals;
 mod triggers;
 mod values;
 
+pub(super) use values::of_signal;
+
+use super::outline::{Outline, Part};
 use super::source::collect::{self, Field, did_you_mean};
-use super::source::{self, Spot};
+use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::Digest;
@@ -25,21 +28,30 @@ pub(super) const KIND: &str = "OrchestrationPolicy";
 /// The longest name, version, reason: they stand in state files and messages.
 const TEXT_LENGTH: usize = 100;
 
+/// The longest description.
+const PROSE_LENGTH: usize = 1_000;
+
 /// Parses and checks a document. `file` is named in the findings.
-pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
-    let root = match source::parse(file, bytes) {
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
+    let text = source::text(file, bytes).map_err(|error| vec![*error])?;
+    let root = match source::parse(file, text) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
     };
     let mut problems = Vec::new();
     let document: Field<shape::Document> = collect::read(file, &root, &mut problems);
-    let mut draft = Draft { file, problems };
+    let mut draft = Draft {
+        file,
+        lines: Lines::of(text),
+        problems,
+        outline: Outline::of(file),
+    };
     let parts = document
         .get()
-        .map(|document| draft.parts(document, root.spot, bytes));
+        .and_then(|document| draft.parts(document, root.spot, bytes));
     match parts {
-        Some(parts) if draft.problems.is_empty() => Ok(Policy::from_parts(parts)),
+        Some(parts) if draft.problems.is_empty() => Ok((Policy::from_parts(parts), draft.outline)),
         _ => Err(draft.in_order()),
     }
 }
@@ -47,7 +59,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>>
 fn empty(file: &str) -> Diagnostic {
     Diagnostic::new(
         Code::KeyMissing,
-        crate::diagnostic::Place::file(file),
+        Spot::START.place(file, "$"),
         "the policy document is empty",
     )
     .found("nothing")
@@ -58,32 +70,58 @@ fn empty(file: &str) -> Diagnostic {
 /// A document on its way to a policy, with everything that is wrong so far.
 struct Draft<'a> {
     file: &'a str,
+    lines: Lines<'a>,
     problems: Vec<Diagnostic>,
+    outline: Outline,
 }
 
 impl Draft<'_> {
-    fn parts(&mut self, document: &shape::Document, here: Spot, bytes: &[u8]) -> Parts {
+    fn parts(&mut self, document: &shape::Document, here: Spot, bytes: &[u8]) -> Option<Parts> {
         self.constant(&document.api_version, "apiVersion", API_VERSION, here);
         self.constant(&document.kind, "kind", KIND, here);
         let identity = self.identity(&document.metadata, here, bytes);
-        let nothing = shape::Spec::default();
-        let spec = self
-            .required(&document.spec, "spec", here)
-            .unwrap_or(&nothing);
+        let Some(spec) = self.required(&document.spec, "spec", here) else {
+            return None;
+        };
         let spot = document.spec.spot;
         let between = self.levels(&spec.levels);
         let ladder = Ladder(&between);
         let rules = self.signals(spec, spot, ladder);
         let triggers = self.triggers(spec, spot, ladder, &rules);
-        let waivers = self.waivers(&spec.waivers, &triggers);
-        Parts {
+        let waivers = self.waivers(&spec.waivers, spec, &triggers);
+        self.mark_lists(document, spec);
+        Some(Parts {
             identity,
             document: bytes.to_vec(),
             signals: rules.into_iter().map(|known| known.rule).collect(),
             hysteresis: self.hysteresis(&spec.hysteresis),
+            freeze: self.windows(&spec.freeze),
             between,
             triggers,
             waivers,
+        })
+    }
+
+    fn mark_lists(&mut self, document: &shape::Document, spec: &shape::Spec) {
+        self.mark(Part::Metadata, &document.metadata);
+        if let Some(metadata) = document.metadata.get() {
+            self.mark(Part::MetadataKey("description"), &metadata.description);
+            self.mark(Part::MetadataKey("owner"), &metadata.owner);
+        }
+        self.mark(Part::Signals, &spec.signals);
+        self.mark(Part::Triggers, &spec.triggers);
+        self.mark(Part::Hysteresis, &spec.hysteresis);
+        for level in spec.levels.get().into_iter().flatten() {
+            if let Some(name) = level.get() {
+                self.mark(Part::Level(name.clone()), level);
+            }
+        }
+    }
+
+    /// Notes where a part stands, where it does.
+    fn mark<T>(&mut self, part: Part, field: &Field<T>) {
+        if field.is_there() {
+            self.outline.mark(part, field.spot, &field.path);
         }
     }
 
@@ -97,6 +135,8 @@ impl Draft<'_> {
         let found = self
             .required(metadata, "metadata", here)
             .unwrap_or(&nothing);
+        self.prose(&found.description);
+        self.text(&found.owner);
         let (name, version) = if metadata.get().is_some() {
             (
                 self.required_text(&found.name, "name", metadata.spot),
@@ -139,7 +179,7 @@ impl Draft<'_> {
                         finding
                             .found(format!("`{name}`"))
                             .expected("upper-case letters, digits and `_`, at most 32")
-                            .help(format!("write `{}`", name.to_uppercase()))
+                            .help(level_name(name))
                     },
                 );
             } else if taken.len() == Level::MOST_BETWEEN {
@@ -239,12 +279,39 @@ impl Draft<'_> {
                         .expected(format!(
                             "1 to {TEXT_LENGTH} printable characters on one line"
                         ))
-                        .help("shorten it")
+                        .help(if length == 0 {
+                            "write a text"
+                        } else {
+                            "shorten it, on one line"
+                        })
                 },
             );
             return None;
         }
         Some(text.to_owned())
+    }
+
+    /// A description: nobody but the readers of the document sees it.
+    fn prose(&mut self, field: &Field<String>) {
+        let Some(text) = field.get() else { return };
+        let length = text.trim().chars().count();
+        if length == 0 || length > PROSE_LENGTH {
+            self.refuse(
+                field,
+                Code::ValueRange,
+                "this text can't be used",
+                |finding| {
+                    finding
+                        .found(format!("{length} characters"))
+                        .expected(format!("1 to {PROSE_LENGTH} characters"))
+                        .help(if length == 0 {
+                            "remove the key, or say it"
+                        } else {
+                            "shorten it"
+                        })
+                },
+            );
+        }
     }
 
     fn level(&mut self, field: &Field<String>, ladder: Ladder<'_>) -> Option<Level> {
@@ -281,6 +348,39 @@ impl Draft<'_> {
             });
         }
         duration
+    }
+}
+
+/// What to call a level that can't be called `name`.
+fn level_name(name: &str) -> String {
+    let upper = name.to_uppercase().replace(['-', ' '], "_");
+    match Level::parse(&upper) {
+        Some(_) if upper != name => format!("write `{upper}`"),
+        _ => "choose another name, ORANGE say".to_owned(),
+    }
+}
+
+/// The items of a list that are of the right shape.
+fn items<T>(list: &shape::List<T>) -> impl Iterator<Item = &T> {
+    list.get().into_iter().flatten().filter_map(Field::get)
+}
+
+/// What is expected where one of some names belongs; `otherwise` where there is none.
+fn one_of(names: &[&str], otherwise: &str) -> String {
+    /// More names than this are no help on one line.
+    const SHOWN: usize = 12;
+    match names {
+        [] => otherwise.to_owned(),
+        [name] => format!("`{name}`"),
+        _ if names.len() > SHOWN => {
+            let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+            format!(
+                "one of {} and {} more",
+                shown.join(", "),
+                names.len() - SHOWN
+            )
+        }
+        _ => format!("one of {}", names.join(", ")),
     }
 }
 

@@ -5,9 +5,11 @@
 
 use serde_json::value::RawValue;
 
+use super::outline::{Outline, Part};
+use super::source::Spot;
 use super::{Identity, Policy};
 use crate::diagnostic::{Code, Diagnostic, Place};
-use crate::ids::Digest;
+use crate::ids::{Digest, ReasonCode};
 use crate::signals::Percent;
 use crate::signals::json::Document;
 use crate::signals::members::{Known, Members};
@@ -94,7 +96,7 @@ fn identity(name: &str, version: &str, document: &[u8]) -> Identity {
 }
 
 /// Parses and checks a document. `file` is named in the findings.
-pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let document = match Document::read(file, bytes) {
         Ok(Some(document)) => document,
         Ok(None) => return Err(vec![empty(file)]),
@@ -107,6 +109,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>>
         document,
         members,
         problems,
+        outline: Outline::of(file),
     };
     let (name, version) = (draft.text("name", "thresholds"), draft.text("version", "1"));
     let thresholds = draft.thresholds();
@@ -114,17 +117,15 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>>
     if !draft.problems.is_empty() {
         return Err(draft.problems);
     }
-    Ok(Policy::of_numbers(
-        identity(&name, &version, bytes),
-        bytes.to_vec(),
-        thresholds,
-    ))
+    draft.mark_lines();
+    let policy = Policy::of_numbers(identity(&name, &version, bytes), bytes.to_vec(), thresholds);
+    Ok((policy, draft.outline))
 }
 
 fn empty(file: &str) -> Diagnostic {
     Diagnostic::new(
         Code::KeyMissing,
-        Place::file(file),
+        Place::line(file, 1).column(1),
         "the policy document is empty",
     )
     .found("nothing")
@@ -137,6 +138,7 @@ struct Draft<'a> {
     document: Document<'a>,
     members: Members<'a>,
     problems: Vec<Diagnostic>,
+    outline: Outline,
 }
 
 impl<'a> Draft<'a> {
@@ -218,6 +220,32 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Notes where the lines stand that the document draws itself.
+    fn mark_lines(&mut self) {
+        let lines = [
+            ("red_integrity", ReasonCode::INTEGRITY_BELOW_RED),
+            ("red_consensus", ReasonCode::CONSENSUS_BELOW_RED),
+            ("red_responses", ReasonCode::RESPONSES_AT_RED),
+            ("yellow_integrity", ReasonCode::INTEGRITY_BELOW_YELLOW),
+            ("yellow_consensus", ReasonCode::CONSENSUS_BELOW_YELLOW),
+            ("yellow_reputation", ReasonCode::REPUTATION_BELOW_YELLOW),
+            ("yellow_responses", ReasonCode::RESPONSES_AT_YELLOW),
+        ];
+        for (key, code) in lines {
+            let Some(raw) = self.member(key) else {
+                continue;
+            };
+            let path = format!("$.{key}");
+            let place = self.document.place(raw.get(), &path);
+            let spot = Spot {
+                line: place.line.unwrap_or(1),
+                column: place.column.unwrap_or(1),
+            };
+            self.outline.mark(Part::Trigger(code.clone()), spot, &path);
+            self.outline.mark(Part::Condition(code), spot, &path);
+        }
+    }
+
     /// A value that is RED has to be YELLOW too: the lines must lie in that order.
     fn refuse_contradictions(&mut self, thresholds: &Numbers) {
         let percents = [
@@ -287,12 +315,12 @@ mod tests {
 
     #[test]
     fn the_reference_policy_is_its_document() {
-        assert_eq!(parse("reference.json", REFERENCE).unwrap(), reference());
+        assert_eq!(parse("reference.json", REFERENCE).unwrap().0, reference());
     }
 
     #[test]
     fn a_document_may_replace_some_numbers() {
-        let policy = parse(
+        let (policy, _) = parse(
             FILE,
             br#"{"yellow_integrity": 96, "name": "stricter", "version": "2"}"#,
         )

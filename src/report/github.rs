@@ -4,10 +4,11 @@
 
 use std::fmt::Write as _;
 
+use super::check::{Finding, Severity};
 use super::paint::symbol;
 use super::{in_words, nearly_in_words};
 use crate::decision::Decision;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::policy::Level;
 use crate::record::Head;
 use crate::signals::{Outcome, Readings};
@@ -21,10 +22,26 @@ pub fn annotations<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>, prefi
         .collect()
 }
 
+/// The same of a check, where a finding can be a note, too.
+pub fn check_annotations<'a>(
+    findings: impl IntoIterator<Item = &'a Finding>,
+    prefix: &str,
+) -> String {
+    findings
+        .into_iter()
+        .map(|finding| checked(finding, prefix))
+        .collect()
+}
+
 fn annotation(finding: &Diagnostic, prefix: &str) -> String {
-    let command = match finding.severity() {
+    checked(&Finding::from(finding), prefix)
+}
+
+fn checked(finding: &Finding, prefix: &str) -> String {
+    let command = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Note => "notice",
     };
     let mut place = format!(
         "file={}",
@@ -48,7 +65,7 @@ fn annotation(finding: &Diagnostic, prefix: &str) -> String {
     }
     format!(
         "::{command} {place},title={}::{}\n",
-        property(finding.code.as_str()),
+        property(finding.code),
         data(&message)
     )
 }
@@ -240,7 +257,7 @@ fn table(text: &mut String, title: &str, header: &str, rows: impl Iterator<Item 
 }
 
 /// Text for a table's cell: no pipes, no line ends, no markup from a file's content.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

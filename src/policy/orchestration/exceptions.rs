@@ -1,10 +1,12 @@
 //! What a policy document leaves out for a while: waivers, and how long a level stays.
 
-use super::Draft;
 use super::shape;
+use super::{Draft, items, one_of};
 use crate::diagnostic::Code;
 use crate::ids::ReasonCode;
 use crate::policy::Trigger;
+use crate::policy::freeze::{self, Calendar, Mode, Window};
+use crate::policy::outline::Part;
 use crate::policy::rules::{Hysteresis, Waiver};
 use crate::policy::source::collect::{Field, did_you_mean};
 use crate::time::Timestamp;
@@ -16,6 +18,7 @@ impl Draft<'_> {
     pub(super) fn waivers(
         &mut self,
         list: &shape::List<shape::Waiver>,
+        spec: &shape::Spec,
         triggers: &[Trigger],
     ) -> Vec<Waiver> {
         let fields = list.get().map(Vec::as_slice).unwrap_or_default();
@@ -35,7 +38,7 @@ impl Draft<'_> {
         let mut waivers: Vec<Waiver> = Vec::new();
         for field in fields.iter().take(MOST) {
             let Some(waiver) = field.get() else { continue };
-            let trigger = self.waived(waiver, field, triggers);
+            let trigger = self.waived(waiver, field, spec, triggers);
             let reason = self.required_text(&waiver.reason, "reason", field.spot);
             let by = self.required_text(&waiver.by, "by", field.spot);
             let ticket = self.required_text(&waiver.ticket, "ticket", field.spot);
@@ -59,6 +62,8 @@ impl Draft<'_> {
                 );
                 continue;
             }
+            self.mark(Part::Waiver(trigger.clone()), field);
+            self.mark(Part::Expiry(trigger.clone()), &waiver.expires);
             waivers.push(Waiver {
                 trigger,
                 reason,
@@ -74,18 +79,23 @@ impl Draft<'_> {
         &mut self,
         waiver: &shape::Waiver,
         field: &Field<shape::Waiver>,
+        spec: &shape::Spec,
         triggers: &[Trigger],
     ) -> Option<ReasonCode> {
         let text = self.required(&waiver.trigger, "trigger", field.spot)?;
         let known = triggers
             .iter()
             .find(|trigger| trigger.code.as_str() == text);
-        if known.is_none() {
+        // A trigger that is wrong itself was told of already.
+        let stands_there = items(&spec.triggers)
+            .filter_map(|trigger| trigger.code.get())
+            .any(|code| code == text);
+        if known.is_none() && !stands_there {
             self.refuse(&waiver.trigger, Code::ValueUnknown, "this waiver names no trigger", |finding| {
                 let codes: Vec<&str> = triggers.iter().map(|trigger| trigger.code.as_str()).collect();
                 finding
                     .found(format!("`{text}`"))
-                    .expected(format!("one of {}", codes.join(", ")))
+                    .expected(one_of(&codes, "the code of a trigger"))
                     .help(did_you_mean(text, &codes).unwrap_or_else(|| {
                         "remove the waiver; what a missing or unreadable signal demands is said at the signal".to_owned()
                     }))
@@ -115,6 +125,79 @@ impl Draft<'_> {
         } else {
             read.time
         })
+    }
+
+    pub(super) fn windows(&mut self, list: &shape::List<shape::Window>) -> Calendar {
+        let fields = list.get().map(Vec::as_slice).unwrap_or_default();
+        if fields.len() > MOST {
+            self.refuse(
+                list,
+                Code::ValueRange,
+                "there are too many freeze windows",
+                |finding| {
+                    finding
+                        .found(format!("{} windows", fields.len()))
+                        .expected(format!("at most {MOST}"))
+                        .help("write those that recur as one")
+                },
+            );
+        }
+        let mut windows: Vec<Window> = Vec::new();
+        for field in fields.iter().take(MOST) {
+            let Some(raw) = field.get() else { continue };
+            let Some(window) = self.window(raw, field) else {
+                continue;
+            };
+            if windows.iter().any(|other| other.name() == window.name()) {
+                self.refuse(
+                    &raw.name,
+                    Code::NameDuplicate,
+                    "two freeze windows have this name",
+                    |finding| {
+                        finding
+                            .found(format!("`{}`", window.name()))
+                            .expected("every name once: a blocked apply names the window")
+                            .help("rename one of the two")
+                    },
+                );
+                continue;
+            }
+            windows.push(window);
+        }
+        Calendar::new(windows)
+    }
+
+    fn window(&mut self, raw: &shape::Window, field: &Field<shape::Window>) -> Option<Window> {
+        let name = self.required(&raw.name, "name", field.spot);
+        let reason = self.required(&raw.reason, "reason", field.spot);
+        let cron = self.required(&raw.cron, "cron", field.spot);
+        let duration = self.required(&raw.duration, "duration", field.spot);
+        let zone = raw.timezone.get().map_or("UTC", String::as_str);
+        let mode = match raw.mode.get() {
+            Some(shape::Mode::Allow) => Mode::Allow,
+            Some(shape::Mode::Deny) | None => Mode::Deny,
+        };
+        let problems = match Window::parse(name?, mode, cron?, duration?, zone, reason?) {
+            Ok(window) => return Some(window),
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            let field = match problem.field {
+                freeze::Field::Name => &raw.name,
+                freeze::Field::Cron => &raw.cron,
+                freeze::Field::Duration => &raw.duration,
+                freeze::Field::Timezone => &raw.timezone,
+                // The mode is a word of the shape.
+                freeze::Field::Reason | freeze::Field::Mode => &raw.reason,
+            };
+            self.refuse(field, Code::ValueRange, problem.message, |finding| {
+                finding
+                    .found(problem.found)
+                    .expected(problem.expected)
+                    .help(problem.help)
+            });
+        }
+        None
     }
 
     pub(super) fn hysteresis(&mut self, field: &Field<shape::Hysteresis>) -> Option<Hysteresis> {

@@ -5,6 +5,7 @@ use super::{Draft, Ladder};
 use crate::diagnostic::Code;
 use crate::ids::SignalName;
 use crate::policy::Level;
+use crate::policy::outline::Part;
 use crate::policy::rules::{Floor, SignalRule};
 use crate::policy::source::Spot;
 use crate::policy::source::collect::{Field, did_you_mean};
@@ -30,7 +31,7 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    fn built_in(name: &SignalName) -> Self {
+    pub(super) fn built_in(name: &SignalName) -> Self {
         match name.as_str() {
             "trust" => Self::Flag,
             "forecast" => Self::Risk,
@@ -103,9 +104,27 @@ impl Draft<'_> {
                 );
                 continue;
             }
+            self.mark_signal(&found.rule.name, field, signal);
             known.push(found);
         }
         known
+    }
+
+    fn mark_signal(
+        &mut self,
+        name: &SignalName,
+        field: &Field<shape::Signal>,
+        signal: &shape::Signal,
+    ) {
+        self.mark(Part::Signal(name.clone()), field);
+        let keys = [
+            ("max_age", &signal.max_age),
+            ("on_missing", &signal.on_missing),
+            ("on_stale", &signal.on_stale),
+        ];
+        for (key, value) in keys {
+            self.mark(Part::SignalKey(name.clone(), key), value);
+        }
     }
 
     fn signal(&mut self, signal: &shape::Signal, here: Spot, ladder: Ladder<'_>) -> Option<Known> {
@@ -124,7 +143,7 @@ impl Draft<'_> {
             );
             return None;
         };
-        self.text(&signal.description);
+        self.prose(&signal.description);
         let is_built_in = Readings::BUILT_IN.contains(&name);
         let declared = if is_built_in {
             self.refuse_file_keys(signal);
@@ -502,7 +521,11 @@ impl Draft<'_> {
             finding
                 .found(format!("`{pointer}`"))
                 .expected("`/` before every key (RFC 6901): /total/percent, with `~1` for a `/` in a key")
-                .help(format!("write `/{}`", pointer.trim_start_matches("$.").replace('.', "/")))
+                .help(if pointer.starts_with('/') {
+                    "write a `~` within a key as `~0`".to_owned()
+                } else {
+                    format!("write `/{}`", pointer.trim_start_matches("$.").replace('.', "/"))
+                })
         });
         None
     }

@@ -3,10 +3,11 @@
 use super::shape::{self, Direction};
 use super::signals::{Known, Sort};
 use super::values::kind_in_expressions;
-use super::{Draft, Ladder};
+use super::{Draft, Ladder, items, one_of};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::expression::{self, Expression};
+use crate::policy::outline::Part;
 use crate::policy::source::Spot;
 use crate::policy::source::collect::{Field, Scalar, did_you_mean};
 use crate::policy::trigger::{Changed, Median, Side, Way};
@@ -63,7 +64,7 @@ impl Draft<'_> {
             let Some(trigger) = field.get() else { continue };
             let code = self.code(trigger, field.spot);
             let level = self.trigger_level(trigger, field.spot, ladder);
-            let condition = self.condition(trigger, field, signals);
+            let condition = self.condition(trigger, field, spec, signals);
             if let Some(code) = &code
                 && triggers.iter().any(|(other, _)| other.code == *code)
             {
@@ -81,6 +82,8 @@ impl Draft<'_> {
                 continue;
             }
             if let (Some(code), Some(level), Some((signal, condition))) = (code, level, condition) {
+                self.mark(Part::Trigger(code.clone()), field);
+                self.mark_condition(&code, trigger);
                 let found = Trigger {
                     code,
                     signal,
@@ -98,7 +101,7 @@ impl Draft<'_> {
     }
 
     fn code(&mut self, trigger: &shape::Trigger, here: Spot) -> Option<ReasonCode> {
-        self.text(&trigger.description);
+        self.prose(&trigger.description);
         let text = self.required(&trigger.code, "code", here)?;
         let code = ReasonCode::parse(text);
         let why = match &code {
@@ -150,6 +153,7 @@ impl Draft<'_> {
         &mut self,
         trigger: &shape::Trigger,
         field: &Field<shape::Trigger>,
+        spec: &shape::Spec,
         signals: &[Known],
     ) -> Option<(Option<SignalName>, Condition)> {
         let there = [
@@ -183,9 +187,9 @@ impl Draft<'_> {
             return None;
         }
         if trigger.when.is_there() {
-            return self.expression(trigger, signals);
+            return self.expression(trigger, spec, signals);
         }
-        let known = self.known_signal(trigger, field.spot, signals)?;
+        let known = self.known_signal(trigger, field.spot, spec, signals)?;
         let condition = self.comparison(trigger, known)?;
         Some((Some(known.rule.name.clone()), condition))
     }
@@ -194,13 +198,15 @@ impl Draft<'_> {
         &mut self,
         trigger: &shape::Trigger,
         here: Spot,
+        spec: &shape::Spec,
         signals: &'k [Known],
     ) -> Option<&'k Known> {
         let name = self.required(&trigger.signal, "signal", here)?;
         let known = signals
             .iter()
             .find(|known| known.rule.name.as_str() == name);
-        if known.is_none() {
+        // A signal that is wrong itself was told of already.
+        if known.is_none() && !is_listed(spec, name) {
             self.refuse(
                 &trigger.signal,
                 Code::ValueUnknown,
@@ -212,7 +218,7 @@ impl Draft<'_> {
                         .collect();
                     finding
                         .found(format!("`{name}`"))
-                        .expected(format!("one of {}", names.join(", ")))
+                        .expected(one_of(&names, "a signal of the document"))
                         .help(
                             did_you_mean(name, &names)
                                 .unwrap_or_else(|| "list it under `signals`".to_owned()),
@@ -511,6 +517,7 @@ impl Draft<'_> {
     fn expression(
         &mut self,
         trigger: &shape::Trigger,
+        spec: &shape::Spec,
         signals: &[Known],
     ) -> Option<(Option<SignalName>, Condition)> {
         if trigger.signal.is_there() {
@@ -541,23 +548,60 @@ impl Draft<'_> {
             Ok(expression) => Some((None, Condition::Expression(expression))),
             Err(problems) => {
                 for problem in problems {
-                    let place = trigger.when.spot.place(self.file, &trigger.when.path);
-                    let before = source.get(..problem.offset).unwrap_or(source);
-                    let message = format!(
-                        "{}, at character {} of the condition",
-                        problem.message,
-                        before.chars().count() + 1
-                    );
-                    self.problems.push(
-                        Diagnostic::new(Code::ConditionInvalid, place, message)
-                            .found(problem.found)
-                            .expected(problem.expected)
-                            .help(problem.help),
-                    );
+                    let name = problem.found.trim_matches('`');
+                    let is_known = names.iter().any(|(known, _)| known == name);
+                    // A signal that is wrong itself was told of already.
+                    if is_known || !is_listed(spec, name) {
+                        self.refuse_expression(&trigger.when, source, problem);
+                    }
                 }
                 None
             }
         }
+    }
+
+    fn refuse_expression(
+        &mut self,
+        when: &Field<String>,
+        source: &str,
+        problem: expression::Problem,
+    ) {
+        let within = when.spot.within(&self.lines, source, problem.offset);
+        let message = if within.is_some() {
+            problem.message
+        } else {
+            let before = source.get(..problem.offset).unwrap_or(source);
+            let character = before.chars().count() + 1;
+            format!(
+                "{}, at character {character} of the condition",
+                problem.message
+            )
+        };
+        let place = within.unwrap_or(when.spot).place(self.file, &when.path);
+        self.problems.push(
+            Diagnostic::new(Code::ConditionInvalid, place, message)
+                .found(problem.found)
+                .expected(problem.expected)
+                .help(problem.help),
+        );
+    }
+
+    fn mark_condition(&mut self, code: &ReasonCode, trigger: &shape::Trigger) {
+        let part = || Part::Condition(code.clone());
+        let lines = [
+            &trigger.below,
+            &trigger.at_most,
+            &trigger.above,
+            &trigger.at_least,
+            &trigger.equals,
+        ];
+        for line in lines {
+            self.mark(part(), line);
+        }
+        self.mark(part(), &trigger.one_of);
+        self.mark(part(), &trigger.changed);
+        self.mark(part(), &trigger.median);
+        self.mark(part(), &trigger.when);
     }
 
     /// The line of a graver level must not lie before that of a lesser one: the lesser trigger
@@ -601,6 +645,13 @@ impl Draft<'_> {
             });
         }
     }
+}
+
+/// True for a name that the list of signals has, whatever else is wrong there.
+fn is_listed(spec: &shape::Spec, name: &str) -> bool {
+    items(&spec.signals)
+        .filter_map(|signal| signal.name.get())
+        .any(|listed| listed == name)
 }
 
 fn line_field(trigger: &shape::Trigger) -> &Field<Scalar> {

@@ -3,8 +3,8 @@
 use super::Draft;
 use super::signals::Sort;
 use crate::diagnostic::Code;
-use crate::policy::source::collect::{Field, Scalar};
-use crate::policy::{duration, expression};
+use crate::policy::source::collect::{Field, Scalar, did_you_mean};
+use crate::policy::{SignalRule, duration, expression};
 use crate::signals::declared::Kind;
 use crate::signals::{Finite, Percent, Risk, Value, Word};
 
@@ -12,25 +12,66 @@ impl Draft<'_> {
     /// A value of the signal's kind.
     pub(super) fn value(&mut self, field: &Field<Scalar>, sort: &Sort) -> Option<Value> {
         let scalar = field.get()?;
-        let (value, expected) = match sort {
-            Sort::Flag => (flag(scalar), "locked, unlocked, true or false".to_owned()),
-            Sort::Risk => (risk(scalar), "low, medium or high".to_owned()),
-            Sort::Of(kind) => of_kind(scalar, kind),
-        };
+        let (value, expected) = of_sort(scalar, sort);
         if value.is_none() {
-            self.refuse(
-                field,
-                Code::ValueType,
-                "this is no value of the signal",
-                |finding| {
-                    finding
-                        .found(scalar.to_string())
-                        .expected(expected)
-                        .help("write a value as the signal has it")
-                },
-            );
+            let is_number = matches!(scalar, Scalar::Number(_));
+            let out_of_range = is_number && expected.contains("number");
+            let (code, message) = if out_of_range {
+                (Code::ValueRange, "the signal can't have this value")
+            } else {
+                (Code::ValueType, "this is no value of the signal")
+            };
+            self.refuse(field, code, message, |finding| {
+                finding
+                    .found(scalar.to_string())
+                    .help(help(scalar, &expected, out_of_range))
+                    .expected(expected)
+            });
         }
         value
+    }
+}
+
+/// What to write instead of a value that the signal can't have.
+fn help(scalar: &Scalar, expected: &str, out_of_range: bool) -> String {
+    if out_of_range {
+        return "choose a value that the signal can have".to_owned();
+    }
+    let Scalar::Text(text) = scalar else {
+        return "write a value as the signal has it".to_owned();
+    };
+    if !expected.contains("number") {
+        let known: Vec<&str> = expected
+            .split([' ', ','])
+            .filter(|word| !word.is_empty())
+            .collect();
+        return did_you_mean(text, &known)
+            .unwrap_or_else(|| "write a value as the signal has it".to_owned());
+    }
+    let bare = text.trim().trim_end_matches('%').trim_end();
+    match bare.parse::<f64>() {
+        Ok(number) if number.is_finite() && !bare.starts_with('0') => {
+            format!("write `{bare}`, without quotes or a sign behind it")
+        }
+        _ => "write a number in plain digits, with a point before its fraction".to_owned(),
+    }
+}
+
+/// The value that a document writes for a signal, or what it should have written.
+pub(in crate::policy) fn of_signal(scalar: &Scalar, rule: &SignalRule) -> Result<Value, String> {
+    let sort = match &rule.declared {
+        Some(declared) => Sort::Of(declared.kind.clone()),
+        None => Sort::built_in(&rule.name),
+    };
+    let (value, expected) = of_sort(scalar, &sort);
+    value.ok_or(expected)
+}
+
+fn of_sort(scalar: &Scalar, sort: &Sort) -> (Option<Value>, String) {
+    match sort {
+        Sort::Flag => (flag(scalar), "locked, unlocked, true or false".to_owned()),
+        Sort::Risk => (risk(scalar), "low, medium or high".to_owned()),
+        Sort::Of(kind) => of_kind(scalar, kind),
     }
 }
 

@@ -14,6 +14,8 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
+pub use super::scalar::Scalar;
+
 use super::{Entry, Kind, Node, Spot};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -206,14 +208,16 @@ impl de::Error for Fault {
             "a sequence" => "a list".to_owned(),
             other => other.to_owned(),
         };
-        let plain = matches!(
-            unexpected,
-            de::Unexpected::Float(_) | de::Unexpected::Bool(_)
-        );
-        let help = if expected == "text" && plain {
-            "put it in quotes"
-        } else {
-            "write a value of that kind"
+        let help = match (expected.as_str(), unexpected) {
+            ("text", de::Unexpected::Float(_)) => {
+                "put it in quotes; a duration needs its unit, `26h` say"
+            }
+            ("text", de::Unexpected::Bool(_)) => "put it in quotes",
+            ("a number", de::Unexpected::Str(text)) if text.parse::<f64>().is_ok() => {
+                "write it without quotes, in plain digits"
+            }
+            ("a list", _) => "put it in square brackets, or write `- ` before every item",
+            _ => "write a value of that kind",
         };
         Self {
             code: Code::ValueType,
@@ -258,11 +262,17 @@ fn in_words(unexpected: de::Unexpected<'_>) -> String {
 
 /// The help that names the nearest of the words that are known, where one is near.
 pub fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
+    nearest(word, known).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// The nearest of the words that are known, where one is near.
+fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let lower = word.to_lowercase();
     let far = |candidate: &str| strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
     let nearest = known.iter().min_by_key(|candidate| far(candidate))?;
-    let near = far(nearest) <= (word.chars().count() / 3).clamp(1, 3);
-    near.then(|| format!("did you mean `{nearest}`?"))
+    // Of a short word everything is near: most of it has to be right.
+    let near = far(nearest) <= (word.chars().count() / 3).clamp(1, 3) && word.chars().count() > 1;
+    near.then_some(*nearest)
 }
 
 #[derive(Clone)]
@@ -292,40 +302,68 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// The entries that a shape knows; what is wrong with the keys is written down.
-    fn known(&self, entries: &'n [Entry], keys: &'static [&'static str]) -> Vec<&'n Entry> {
-        let mut known: Vec<&Entry> = Vec::new();
-        for entry in entries {
-            let path = format!("{}.{}", self.path, entry.key);
-            if !keys.contains(&entry.key.as_str()) {
-                self.sink.add(entry.spot, &path, |place| {
-                    let help = did_you_mean(&entry.key, keys)
-                        .unwrap_or_else(|| "remove the key".to_owned());
+    /// The entries that a shape knows, each with its key; what is wrong with the keys is written
+    /// down. One that is nearly a key that is not there is taken for it, so that its value is
+    /// looked at and nobody is told that the key is missing.
+    fn known(
+        &self,
+        entries: &'n [Entry],
+        keys: &'static [&'static str],
+    ) -> Vec<(&'n str, &'n Entry)> {
+        let mut known: Vec<(&str, &Entry)> = Vec::new();
+        for (key, entry) in self.distinct(entries) {
+            if keys.contains(&key) {
+                known.push((key, entry));
+                continue;
+            }
+            let near = nearest(key, keys);
+            self.sink
+                .add(entry.spot, &format!("{}.{key}", self.path), |place| {
+                    let help = near.map_or_else(
+                        || "remove the key".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    );
                     Diagnostic::new(
                         Code::KeyUnknown,
                         place,
-                        format!("the key `{}` means nothing here", entry.key),
+                        format!("the key `{key}` means nothing here"),
                     )
-                    .found(format!("`{}`", entry.key))
+                    .found(format!("`{key}`"))
                     .expected(format!("one of {}", keys.join(", ")))
                     .help(help)
                 });
-            } else if known.iter().any(|other| other.key == entry.key) {
-                self.sink.add(entry.spot, &path, |place| {
-                    Diagnostic::new(
-                        Code::KeyDuplicate,
-                        place,
-                        format!("the key `{}` stands there twice", entry.key),
-                    )
-                    .found(format!("`{}` twice", entry.key))
-                    .expected("every key once: which of two values counts is anybody's guess")
-                    .help("remove one of the two")
-                });
-            } else {
-                known.push(entry);
+            let is_there = |key: &str| {
+                let stands = entries.iter().any(|entry| entry.key == key);
+                stands || known.iter().any(|(other, _)| *other == key)
+            };
+            if let Some(near) = near.filter(|near| !is_there(near)) {
+                known.push((near, entry));
             }
         }
         known
+    }
+
+    /// The entries without those whose key stands there before; they are written down.
+    fn distinct(&self, entries: &'n [Entry]) -> Vec<(&'n str, &'n Entry)> {
+        let mut distinct: Vec<(&str, &Entry)> = Vec::new();
+        for entry in entries {
+            if distinct.iter().all(|(other, _)| *other != entry.key) {
+                distinct.push((&entry.key, entry));
+                continue;
+            }
+            let path = format!("{}.{}", self.path, entry.key);
+            self.sink.add(entry.spot, &path, |place| {
+                Diagnostic::new(
+                    Code::KeyDuplicate,
+                    place,
+                    format!("the key `{}` stands there twice", entry.key),
+                )
+                .found(format!("`{}` twice", entry.key))
+                .expected("every key once: which of two values counts is anybody's guess")
+                .help("remove one of the two")
+            });
+        }
+        distinct
     }
 }
 
@@ -388,6 +426,21 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         })
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Kind::Map(entries) = &self.node.kind else {
+            return Err(de::Error::invalid_type(
+                self.unexpected(),
+                &"keys and values",
+            ));
+        };
+        let entries = self.distinct(entries).into_iter();
+        visitor.visit_map(Members {
+            reader: &self,
+            entries,
+            value: None,
+        })
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -405,7 +458,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier ignored_any
+        unit_struct seq tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -469,19 +522,18 @@ struct Members<'r, 'n, I> {
     value: Option<Reader<'n>>,
 }
 
-impl<'de, 'n, I: Iterator<Item = &'n Entry>> MapAccess<'de> for Members<'_, 'n, I> {
+impl<'de, 'n, I: Iterator<Item = (&'n str, &'n Entry)>> MapAccess<'de> for Members<'_, 'n, I> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
-        let Some(entry) = self.entries.next() else {
+        let Some((key, entry)) = self.entries.next() else {
             return Ok(None);
         };
         self.value = Some(self.reader.child(&entry.value, &format!(".{}", entry.key)));
-        seed.deserialize(entry.key.as_str().into_deserializer())
-            .map(Some)
+        seed.deserialize(key.into_deserializer()).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
@@ -529,61 +581,29 @@ impl<'de> VariantAccess<'de> for Word<'_> {
     }
 }
 
-/// A number, a word or a flag: what a comparison may stand against.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A number.
-    Number(f64),
-    /// Text.
-    Text(String),
-}
+/// Keys that the document chooses itself, in their order, each with its value.
+#[derive(Debug, Clone)]
+pub struct Entries<T>(pub Vec<(String, Field<T>)>);
 
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(value) => write!(f, "`{value}`"),
-            Self::Number(number) => write!(f, "the number {number}"),
-            Self::Text(text) => write!(f, "the text `{text}`"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl Visitor<'_> for Any {
-            type Value = Scalar;
+        struct InOrder<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Entries<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, a text, true or false")
+                f.write_str("keys and values")
             }
 
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Bool(value))
-            }
-
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(number))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(text.to_owned()))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_any(Any)
-    }
-}
-
-#[cfg(test)]
-impl schemars::JsonSchema for Scalar {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Scalar".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["number", "string", "boolean"] })
+        deserializer.deserialize_map(InOrder(PhantomData))
     }
 }
 
@@ -619,7 +639,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once_with_its_place() {
         let text =
             "nam: x\nname: 7\nsize: big\nsize: 3\nparts:\n  - kind: smal\n  - kind: big\n  - 4\n";
-        let root = parse("d.yaml", text.as_bytes()).unwrap().unwrap();
+        let root = parse("d.yaml", text).unwrap().unwrap();
         let mut problems = Vec::new();
         let shape: Field<Shape> = read("d.yaml", &root, &mut problems);
         problems.sort_by_key(|problem| (problem.place.line, problem.place.column));

@@ -1,0 +1,150 @@
+//! `policy check`: what is wrong with documents and what is unwise in them, each with its place.
+//!
+//! Errors are what keeps a document from deciding; a document without them is looked at by the
+//! lints.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::given::Given;
+use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, workflow};
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::policy::document::{self, LIMIT, Standing};
+use crate::policy::{Identity, lints};
+use crate::report::check::{self as view, Counts, Document, Finding};
+use crate::report::{github, sarif};
+use crate::time::Timestamp;
+
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator policy check
+  policy-orchestrator policy check policy/stricter.yaml --strict
+  policy-orchestrator policy check --format sarif > policy.sarif
+  git show HEAD:policy/policy.yaml | policy-orchestrator policy check -
+
+Errors keep a document from deciding; all of them are told at once. A document without errors is
+looked at for what is unwise: warnings and notes, each explained in docs/lints.md.
+
+`--format` is human, json, sarif (SARIF 2.1.0, for code scanning) or github (annotations).
+
+Exit codes:
+  0  no errors; with --strict no warnings either
+  1  errors, with --strict or warnings, or a file that can't be read
+  2  the command line makes no sense";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct CheckArgs {
+    /// The documents (- for standard input) [default: that of the workspace]
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+
+    /// Warnings too are a reason to exit with 1
+    #[arg(long)]
+    strict: bool,
+
+    /// Look at waivers as of this time instead of now
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+}
+
+/// The JSON shape of a check.
+#[derive(Serialize)]
+struct Shape<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    counts: Counts,
+    documents: &'a [Document],
+}
+
+pub(in crate::cli) fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Exit> {
+    let at = clock(arguments.at).read();
+    let (documents, prefix) = if arguments.files.is_empty() {
+        let workspace = context.workspace()?;
+        let documents = of_workspace(document::find(&workspace), at);
+        (documents, workflow::prefix(&workspace))
+    } else {
+        let documents = arguments.files.iter().map(|file| given(file, at));
+        (documents.collect(), String::new())
+    };
+    tell(context, &documents, &prefix)?;
+    let counts = Counts::of(&documents);
+    Ok(
+        if counts.errors > 0 || arguments.strict && counts.warnings > 0 {
+            Exit::Failed
+        } else {
+            Exit::Done
+        },
+    )
+}
+
+fn tell(context: &Context, documents: &[Document], prefix: &str) -> anyhow::Result<()> {
+    let output = context.output;
+    let counts = Counts::of(documents);
+    match (context.global.format, context.format()) {
+        (Some(FormatChoice::Sarif), _) => output.json(&sarif::log(documents, prefix)),
+        (Some(FormatChoice::Github), _) => {
+            let findings = documents.iter().flat_map(|document| &document.findings);
+            output.result(&github::check_annotations(findings, prefix))
+        }
+        (_, Format::Human) => output.result(&view::human(documents, output.paint())),
+        (_, Format::Json) => output.json(&Shape {
+            schema: 1,
+            counts,
+            documents,
+        }),
+    }
+}
+
+fn given(file: &str, at: Timestamp) -> Document {
+    let given = Given {
+        path: file,
+        what: "document",
+        expected: "a policy document of at most 256 KiB",
+        limit: LIMIT,
+    };
+    document_of(file, given.read(), at)
+}
+
+/// Of several documents that stand side by side each is looked at, too.
+fn of_workspace(found: Vec<Standing>, at: Timestamp) -> Vec<Document> {
+    let ambiguous = document::ambiguity(&found);
+    let mut documents: Vec<Document> = found
+        .into_iter()
+        .map(|standing| document_of(standing.file, standing.bytes, at))
+        .collect();
+    if let (Some(first), Some(ambiguous)) = (documents.first_mut(), ambiguous) {
+        first.findings.insert(0, Finding::from(&ambiguous));
+    }
+    documents
+}
+
+fn document_of(file: &str, bytes: Checked<Vec<u8>>, at: Timestamp) -> Document {
+    let bytes = match bytes {
+        Ok(bytes) => bytes,
+        Err(error) => return refused(file, Vec::new(), &[*error]),
+    };
+    match document::parse_with_places(file, &bytes) {
+        Ok((policy, outline)) => {
+            let remarks = lints::look(&policy, &outline, at);
+            Document {
+                file: file.to_owned(),
+                policy: Some(Identity::clone(policy.identity())),
+                findings: remarks.iter().map(Finding::from).collect(),
+                source: bytes,
+            }
+        }
+        Err(problems) => refused(file, bytes, &problems),
+    }
+}
+
+fn refused(file: &str, source: Vec<u8>, problems: &[Diagnostic]) -> Document {
+    let mut findings: Vec<Finding> = problems.iter().map(Finding::from).collect();
+    findings.sort_by_key(|finding| (finding.place.line, finding.place.column));
+    Document {
+        file: file.to_owned(),
+        policy: None,
+        findings,
+        source,
+    }
+}
