@@ -182,11 +182,7 @@ fn a_level_rises_at_once_and_falls_late() {
             "GREEN", "ORANGE", "RED", "RED", "RED",
             // The third in a row that demands less: it falls to the most that they demanded, and
             // that decision is the first of those that demand less than that.
-            "YELLOW",
-            "YELLOW",
-            "GREEN",
-            "GREEN",
-            "ORANGE",
+            "YELLOW", "YELLOW", "GREEN", "GREEN", "ORANGE",
         ]
     );
     reproduced(&workspace);
