@@ -141,3 +141,42 @@ fn find_the_last_decision(bencher: Bencher<'_, '_>, lines: usize) {
     let (_directory, workspace) = recorded(lines);
     bencher.bench_local(|| journal::find(&workspace, None));
 }
+
+#[cfg(feature = "cel")]
+mod expressions {
+    use divan::Bencher;
+    use policy_orchestrator::policy::expression::{Expression, Kind, Operand};
+
+    /// A condition of the kind that documents have, and the names that it may use.
+    const CONDITION: &str =
+        "coverage < 80 && (vulnerabilities > 3 || risk in ['medium', 'high']) ? !signed : false";
+
+    fn names() -> Vec<(String, Kind)> {
+        let risks = ["low", "medium", "high"].map(str::to_owned).to_vec();
+        let kinds = [
+            ("coverage", Kind::Number),
+            ("vulnerabilities", Kind::Number),
+            ("risk", Kind::Text(Some(risks))),
+            ("signed", Kind::Boolean),
+        ];
+        kinds.map(|(name, kind)| (name.to_owned(), kind)).to_vec()
+    }
+
+    #[divan::bench]
+    fn cel_parse(bencher: Bencher<'_, '_>) {
+        let names = names();
+        bencher.bench_local(|| Expression::parse(CONDITION, &names));
+    }
+
+    #[divan::bench]
+    fn cel_holds(bencher: Bencher<'_, '_>) {
+        let expression = Expression::parse(CONDITION, &names()).unwrap();
+        let value = |name: &str| match name {
+            "coverage" => Operand::Number(72.5),
+            "vulnerabilities" => Operand::Number(2.0),
+            "risk" => Operand::Text("high"),
+            _ => Operand::Boolean(false),
+        };
+        bencher.bench_local(|| expression.holds(&value));
+    }
+}

@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod given;
+mod history;
 mod init;
 mod kill;
 mod launch;
@@ -21,6 +22,7 @@ mod output;
 mod perform;
 mod policy;
 mod recording;
+mod replay;
 mod respond;
 mod run;
 mod secrets;
@@ -59,6 +61,8 @@ Examples:
   policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator policy check            is anything wrong with the policy document?
+  policy-orchestrator replay                  do the recorded decisions still come out the same?
+  policy-orchestrator policy backtest FILE    what would another policy have decided?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -127,6 +131,9 @@ enum FormatChoice {
     /// Annotations of GitHub Actions (`policy check`)
     #[value(hide = true)]
     Github,
+    /// Markdown for a pull request (`policy backtest`)
+    #[value(hide = true)]
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -151,9 +158,13 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
-    /// What can be done with policy documents
+    /// Policy documents: write, check, test, compare and try them before they decide anything
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// How the level went: counts, time, longest stretches, changes
+    History(history::HistoryArgs),
+    /// Make every recorded decision again: is it reproduced, byte for byte?
+    Replay(replay::ReplayArgs),
     /// What somebody should look at: raised once, told again after a day, resolved
     Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
@@ -202,9 +213,13 @@ impl Context {
             Some(FormatChoice::Json) => Format::Json,
             None if !self.output.on_terminal() => Format::Json,
             // A command that does not have the others never comes here with one of them.
-            None | Some(FormatChoice::Human | FormatChoice::Sarif | FormatChoice::Github) => {
-                Format::Human
-            }
+            None
+            | Some(
+                FormatChoice::Human
+                | FormatChoice::Markdown
+                | FormatChoice::Sarif
+                | FormatChoice::Github,
+            ) => Format::Human,
         }
     }
 }
@@ -280,6 +295,9 @@ impl Command {
             FormatChoice::Sarif | FormatChoice::Github => {
                 matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))
             }
+            FormatChoice::Markdown => {
+                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+            }
         }
     }
 }
@@ -299,7 +317,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Alerts(arguments) => alerts::alerts(context, &arguments),
         Command::Action(arguments) => action::action(context, &arguments),
         Command::Undo(arguments) => undo::undo(context, &arguments),
+        Command::History(arguments) => history::history(context, &arguments),
         Command::Policy(command) => policy::policy(context, &command),
+        Command::Replay(arguments) => replay::replay(context, &arguments),
         Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
@@ -378,6 +398,7 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::HeadDiffers
             | Code::StateDiffers
             | Code::DecisionDiffers
+            | Code::RecordDiffers
             | Code::SignatureWrong
             | Code::SignatureMissing
             | Code::SegmentChanged

@@ -5,8 +5,12 @@
 //! evaluation time: no file, no clock, no environment. Everything that is shown later is computed
 //! here once. How it is stored is said in [`crate::record`], how it is shown in [`crate::report`].
 
+pub mod backtest;
+pub mod cases;
 pub mod counterfactual;
+pub mod judge;
 mod judging;
+pub mod trend;
 
 pub use counterfactual::{Change, Needs};
 
@@ -70,7 +74,7 @@ pub struct Situation<'a> {
     pub readings: &'a Readings,
     /// The decision before, where there is one.
     pub before: Option<&'a Before>,
-    /// What was recorded before, the newest first, as far as [`Policy::looks_back`] asks.
+    /// What was recorded before, the oldest first, at least as far as [`Policy::looks_back`] asks.
     pub history: &'a [Earlier],
     /// The evaluation time.
     pub at: Timestamp,
@@ -200,6 +204,10 @@ pub fn evaluate(situation: Situation<'_>) -> Decision {
     let Situation {
         policy, before, at, ..
     } = situation;
+    let situation = Situation {
+        history: policy.look_back(situation.history, at, |earlier| earlier.at),
+        ..situation
+    };
     let judged = Judged::of(situation);
     let mut reasons = reasons(situation, &judged);
     let demanded = highest(&reasons);

@@ -61,6 +61,14 @@ codes! {
     Error ValueType = "VALUE_TYPE": "A value is of another type than expected.",
     Error ValueRange = "VALUE_RANGE": "A number lies outside its range.",
     Error ValueUnknown = "VALUE_UNKNOWN": "A word is none of those expected.",
+    Error DocumentUnknown = "DOCUMENT_UNKNOWN": "A document is of no kind that this program knows.",
+    Error NameDuplicate = "NAME_DUPLICATE": "Two entries of a document have the same name.",
+    Error QuantityUnreadable = "QUANTITY_UNREADABLE": "A length of time, an amount or a threshold is written in a form that can't be read.",
+    Warning KeyUnread = "KEY_UNREAD": "A document of another system has a key that means nothing here; it is shown and not read.",
+    Warning MaturityDiffers = "MATURITY_DIFFERS": "A module is declared more mature than the boxes ticked in its document make it.",
+    Warning BelowFloor = "BELOW_FLOOR": "A document declares less security than this program keeps whatever is declared.",
+    Warning EnforcementWeak = "ENFORCEMENT_WEAK": "A document asks for less than strict enforcement, which nothing that guards a record or a gate has.",
+    Warning RegoDialect = "REGO_DIALECT": "A Rego module is written in a form that Open Policy Agent refuses.",
     Error CsvSyntax = "CSV_SYNTAX": "The text is no well-formed CSV.",
     Error ColumnMissing = "COLUMN_MISSING": "A CSV header lacks the column that carries the value.",
     Error ColumnDuplicate = "COLUMN_DUPLICATE": "A CSV header names the same column twice.",
@@ -69,7 +77,6 @@ codes! {
     Error LineTooLong = "LINE_TOO_LONG": "A line is longer than `--max-input-bytes`.",
     Error PolicyContradiction = "POLICY_CONTRADICTION": "Parts of a policy document contradict each other.",
     Error PolicyAmbiguous = "POLICY_AMBIGUOUS": "Two policy documents stand side by side.",
-    Error NameDuplicate = "NAME_DUPLICATE": "Two things of a policy document have the same name.",
     Error ConditionInvalid = "CONDITION_INVALID": "A condition in CEL can't be used.",
     Warning WaiverExpired = "WAIVER_EXPIRED": "A waiver has expired; its trigger counts again.",
     Warning WaiverUnused = "WAIVER_UNUSED": "A waiver's trigger did not fire, so the waiver did nothing.",
@@ -95,6 +102,9 @@ codes! {
     Error HeadDiffers = "HEAD_DIFFERS": "The record that the head names has other bytes.",
     Error StateDiffers = "STATE_DIFFERS": "The state file says something else than the record that it names.",
     Error DecisionDiffers = "DECISION_DIFFERS": "Deciding again from a record gives another result than was recorded.",
+    Error RecordDiffers = "RECORD_DIFFERS": "A line records the decision that deciding again gives, in other bytes.",
+    Error HistoryIncomplete = "HISTORY_INCOMPLETE": "A part of the recorded history is not there, so it is not decided again.",
+    Error TimeMissing = "TIME_MISSING": "Recorded inputs tell no time.",
     Error SignatureWrong = "SIGNATURE_WRONG": "A line's signature is not the one that the key gives.",
     Error SignatureMissing = "SIGNATURE_MISSING": "An unsigned line follows a signed one.",
     Error SegmentChanged = "SEGMENT_CHANGED": "A sealed segment is gone or has other bytes than its successor names.",
@@ -334,6 +344,28 @@ pub fn readable(text: &str, length: usize) -> String {
     shown
 }
 
+/// The help that names the nearest of the words that are known, where one is near.
+pub fn suggestion<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    /// The work grows with both lengths, and the word may come from a file.
+    const LONGEST: usize = 64;
+    const MOST: usize = 1000;
+    if word.len() > LONGEST {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let (far, nearest) = known
+        .into_iter()
+        .take(MOST)
+        .filter(|candidate| candidate.len() <= LONGEST)
+        .map(|candidate| {
+            let far = strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
+            (far, candidate)
+        })
+        .min_by_key(|(far, _)| *far)?;
+    let near = far <= (word.chars().count() / 3).clamp(1, 3);
+    near.then(|| format!("did you mean `{}`?", readable(nearest, SHOWN)))
+}
+
 fn visible(character: char) -> Vec<char> {
     // A file's content must not be able to steer a terminal or end a workflow's log line, nor to
     // reorder what a person reads (Unicode's bidirectional controls).
@@ -369,6 +401,27 @@ mod tests {
         assert!(found.starts_with("\\u{1b}[2J"));
         assert!(found.ends_with('…'));
         assert!(found.chars().count() < 120);
+    }
+
+    #[test]
+    fn a_misspelt_word_names_its_neighbour() {
+        let cases = [
+            ("Yellow_integrty", Some("yellow_integrity")),
+            ("nme", Some("name")),
+            ("orange", None),
+            ("x", None),
+            ("", None),
+        ];
+        for (word, neighbour) in cases {
+            let help = neighbour.map(|neighbour| format!("did you mean `{neighbour}`?"));
+            assert_eq!(
+                suggestion(word, ["yellow_integrity", "name"]),
+                help,
+                "{word}"
+            );
+        }
+        let long = "x".repeat(1 << 20);
+        assert_eq!(suggestion(&long, [long.as_str()]), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! The way through is one: [`signals`] say what the files say, [`policy`] says what follows,
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
-//! walks that way once, [`safeguard`] holds what stands in the way of a response, [`response`] what
+//! walks that way once, [`history`] decides again what was recorded, [`safeguard`] holds what stands in the way of a response, [`response`] what
 //! a level calls for, [`alerts`] say what somebody should look at, and [`report`] and [`cli`] show
 //! it. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
@@ -14,6 +14,7 @@ pub mod decision;
 pub mod diagnostic;
 pub mod evaluation;
 pub mod fs;
+pub mod history;
 pub mod ids;
 pub mod policy;
 pub mod record;

@@ -3,19 +3,24 @@
 //! A [`Policy`] exists only as the product of [`document`]'s parsing and checking, so that what is
 //! evaluated is right by construction. How it is evaluated is said in [`crate::decision`].
 
+pub mod catalogue;
+pub mod difference;
 pub mod document;
 pub mod duration;
 pub mod expression;
+pub mod freeze;
 pub mod level;
 pub mod lints;
 mod orchestration;
 pub mod outline;
+pub mod quantity;
 pub mod readings;
 pub mod rules;
 pub mod source;
 mod thresholds;
 pub mod trigger;
 
+pub use freeze::Calendar;
 pub use level::Level;
 pub use rules::{Floor, Hysteresis, SignalRule, Waiver};
 pub use trigger::{Condition, Trigger};
@@ -25,6 +30,7 @@ use serde::Serialize;
 
 use crate::ids::{Digest, ReasonCode, SignalName};
 use crate::signals::{Percent, Readings, Risk, Value};
+use crate::time::Timestamp;
 use thresholds::Numbers;
 use trigger::LookBack;
 
@@ -82,6 +88,9 @@ impl Thresholds {
     }
 }
 
+/// How many decisions a policy looks back on at most: a run's cost must not grow with the history.
+pub const LONGEST_LOOK: usize = 1_000;
+
 /// Which document a policy came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
@@ -104,6 +113,7 @@ pub struct Policy {
     triggers: Vec<Trigger>,
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
+    freeze: Calendar,
     refused: bool,
 }
 
@@ -116,6 +126,7 @@ struct Parts {
     triggers: Vec<Trigger>,
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
+    freeze: Calendar,
 }
 
 impl Policy {
@@ -129,6 +140,7 @@ impl Policy {
             triggers: parts.triggers,
             hysteresis: parts.hysteresis,
             waivers: parts.waivers,
+            freeze: parts.freeze,
             refused: false,
         }
     }
@@ -144,6 +156,7 @@ impl Policy {
             triggers: reference_triggers(&numbers),
             hysteresis: None,
             waivers: Vec::new(),
+            freeze: Calendar::default(),
         })
     }
 
@@ -195,6 +208,11 @@ impl Policy {
         &self.waivers
     }
 
+    /// When nothing is to be applied. Empty for the reference policy and for the small form.
+    pub fn freeze(&self) -> &Calendar {
+        &self.freeze
+    }
+
     /// True where the document was refused, so that the level is RED whatever the signals say.
     pub fn is_refused(&self) -> bool {
         self.refused
@@ -218,6 +236,25 @@ impl Policy {
         known.unwrap_or(recorded).clone()
     }
 
+    /// The part of what was recorded, the oldest first, that a decision at `at` looks back on: the
+    /// newest without a gap, so many of them or within a time ([`Self::looks_back`]), and at most
+    /// [`LONGEST_LOOK`]. `time` tells when an entry was recorded.
+    pub fn look_back<'h, T>(
+        &self,
+        history: &'h [T],
+        at: Timestamp,
+        time: impl Fn(&T) -> Timestamp,
+    ) -> &'h [T] {
+        let Some(span) = self.looks_back() else {
+            return &[];
+        };
+        let newest_first = history.iter().rev().enumerate();
+        let seen = newest_first
+            .take_while(|(index, entry)| is_looked_at(span, at, *index, time(entry)))
+            .count();
+        history.get(history.len() - seen..).unwrap_or_default()
+    }
+
     /// How far the triggers look back on what was recorded: how many decisions, and over which
     /// time. `None` where none does.
     pub fn looks_back(&self) -> Option<(usize, TimeDelta)> {
@@ -233,6 +270,17 @@ impl Policy {
             })
         })
     }
+}
+
+/// True where a look back over `span` reaches the entry that `newer` entries follow.
+pub fn is_looked_at(
+    span: (usize, TimeDelta),
+    at: Timestamp,
+    newer: usize,
+    recorded: Timestamp,
+) -> bool {
+    let (count, time) = span;
+    newer < LONGEST_LOOK && (newer < count || recorded >= at.minus(time))
 }
 
 /// The ten triggers of CONTRACT.md section 3.

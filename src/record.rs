@@ -9,6 +9,7 @@ mod beyond;
 pub mod chain;
 pub mod findings;
 pub mod fix_branch;
+pub mod fixed;
 pub mod heads;
 pub mod journal;
 pub mod ledger;
@@ -21,6 +22,7 @@ pub mod state;
 pub mod verified;
 pub mod verify;
 
+pub use fixed::FixedLine;
 pub use journal::{Inspection, JournalTail};
 pub use ledger::Records;
 pub use line::{Head, RecordedLine};

@@ -3,12 +3,17 @@
 //! Everything here turns values into text and writes nothing; where the text goes is the business
 //! of [`crate::cli`].
 
+pub mod account;
+pub mod backtest;
 pub mod check;
 pub mod codes;
+pub mod documents;
 pub mod findings;
 pub mod github;
 pub mod human;
+pub mod junit;
 pub mod paint;
+pub mod replay;
 pub mod sarif;
 
 pub use paint::Paint;

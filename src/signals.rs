@@ -9,12 +9,15 @@ pub mod consensus;
 pub mod csv_tail;
 pub mod declared;
 pub mod forecast;
+pub mod history;
 pub mod integrity;
 pub mod json;
 pub mod members;
 pub mod number;
 pub mod reputation;
 pub mod responses;
+pub mod six;
+pub mod table;
 pub mod trust;
 pub mod value;
 

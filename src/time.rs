@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time in UTC with a resolution of one microsecond, in the years 1 to 9999.
@@ -28,6 +28,9 @@ pub struct ReadTime {
 }
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
+
     /// Takes the forms that files in the field use: RFC 3339 with any offset, the same without an
     /// offset or with a blank for the `T`, and a bare date (midnight). `None` for all else.
     pub fn read(text: &str) -> Option<ReadTime> {
@@ -63,6 +66,12 @@ impl Timestamp {
         })
     }
 
+    /// As [`Self::read`], of the one form that this program writes, from bytes that nobody has found
+    /// to be text yet; `None` says nothing about any other form.
+    pub fn read_usual(text: &[u8]) -> Option<Self> {
+        usual(text).map(Self)
+    }
+
     fn checked(time: DateTime<Utc>) -> Option<Self> {
         if !(1..=9999).contains(&time.year()) {
             return None;
@@ -70,9 +79,30 @@ impl Timestamp {
         DateTime::from_timestamp_micros(time.timestamp_micros()).map(Self)
     }
 
+    /// The time so many seconds after 1970-01-01T00:00:00Z, before it where they are negative;
+    /// `None` outside the years 1 to 9999.
+    pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
+        DateTime::from_timestamp(seconds, nanos).and_then(Self::checked)
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z, fractions cut off downwards.
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
+    }
+
+    /// The time so many microseconds after 1970-01-01T00:00:00Z; `None` outside the years 1 to 9999.
+    pub fn from_unix_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).and_then(Self::checked)
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub fn unix_micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// The time so many seconds after 1970-01-01T00:00:00Z; `None` outside the years 1 to 9999.
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).and_then(Self::checked)
     }
 
     /// How long `self` lies after `earlier`; negative where it lies before.
@@ -96,6 +126,14 @@ impl Timestamp {
             .and_then(|delta| self.0.checked_add_signed(delta))
             .and_then(Self::checked)
             .unwrap_or(self)
+    }
+
+    /// The same time of the day so many months later, on the last day of a month that is shorter.
+    /// `None` where that leaves the range.
+    pub fn plus_months(self, months: u32) -> Option<Self> {
+        self.0
+            .checked_add_months(Months::new(months))
+            .and_then(Self::checked)
     }
 
     /// The first moment of its day, in UTC.
@@ -187,13 +225,16 @@ fn usual(text: &[u8]) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
-/// The number that a few decimal digits spell.
+/// The number that at most nine decimal digits spell.
+#[inline]
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| number * 10 + u32::from(digit - b'0'))
-    })
+    let (mut number, mut wrong) = (0_u32, false);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        wrong |= digit > 9;
+        number = number.wrapping_mul(10).wrapping_add(u32::from(digit));
+    }
+    (!wrong).then_some(number)
 }
 
 impl fmt::Display for Timestamp {

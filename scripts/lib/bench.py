@@ -35,6 +35,7 @@ class Used(NamedTuple):
     peak_kb: int
     code: int
     stderr: str
+    wall_us: int
 
 
 class Tools(NamedTuple):
@@ -70,13 +71,13 @@ def measure(tools, argv, cwd, expect=0, prefix=()):
         cwd=cwd, env=environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )
     try:
-        user, system, peak, code, signal, _wall = map(int, done.stdout.split())
+        user, system, peak, code, signal, wall = map(int, done.stdout.split())
     except ValueError:
         raise Trouble(f"launcher failed: {done.stderr.strip()}") from None
     if signal or (expect is not None and code != expect):
         end = f"signal {signal}" if signal else f"exit code {code}, expected {expect}"
         raise Trouble(f"{' '.join(map(str, argv))} in {cwd}: {end}\n{done.stderr.strip()[-2000:]}")
-    return Used(user + system, peak, code, done.stderr)
+    return Used(user + system, peak, code, done.stderr, wall)
 
 
 def output_of(argv, cwd):

@@ -17,6 +17,8 @@ pub enum Exit {
     Blocked,
     /// 5: tampering or a broken chain was found.
     Tampering,
+    /// 10: `policy backtest --fail-on-flips` found a decision that would come out otherwise.
+    Flips,
     /// 20: `alerts --exit-code` found a high or critical alert.
     Alert,
     /// `run --exit-code`: 0 for GREEN, 10 for YELLOW, 15 for a level between, 20 for RED.
@@ -32,6 +34,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Blocked => 3,
             Self::Tampering => 5,
+            Self::Flips => 10,
             Self::Alert => 20,
             Self::Level(level) => level.exit_code(),
         }

@@ -3,11 +3,10 @@
 //! A recorded decision is decided again from its journal line and the policy document that was kept
 //! for it, without the signal files; that the result is the same is part of the answer.
 
-use std::io::Read as _;
-
 use clap::Args;
 use serde::Serialize;
 
+use super::given::Given;
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::decision::{
     Before, Decision, Held, Inputs, JournalHealth, Needs, Reason, Situation, Waived, evaluate,
@@ -258,7 +257,13 @@ fn of_inputs(
     file: &str,
     at: Timestamp,
 ) -> anyhow::Result<Explained> {
-    let bytes = read_inputs(file)?;
+    let given = Given {
+        path: file,
+        what: "file of inputs",
+        expected: "a JSON file with the six inputs, or a state file",
+        limit: INPUTS_LIMIT,
+    };
+    let bytes = given.read()?;
     let (readings, warnings) = json::inputs_from(file, &bytes).map_err(|mut findings| {
         let last = findings.pop();
         context.output.findings(&findings);
@@ -289,40 +294,3 @@ fn of_inputs(
 
 /// The largest file of inputs.
 const INPUTS_LIMIT: u64 = 1024 * 1024;
-
-fn read_inputs(file: &str) -> Checked<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = match file {
-        "-" => std::io::stdin()
-            .lock()
-            .take(INPUTS_LIMIT + 1)
-            .read_to_end(&mut bytes),
-        path => std::fs::File::open(path)
-            .and_then(|open| open.take(INPUTS_LIMIT + 1).read_to_end(&mut bytes)),
-    };
-    read.map_err(|error| {
-        Box::new(
-            Diagnostic::new(
-                Code::FileUnreadable,
-                Place::file(file),
-                "the file of inputs can't be read",
-            )
-            .found(crate::fs::read::plain(&error))
-            .expected("a JSON file with the six inputs, or a state file")
-            .help("check the path"),
-        )
-    })?;
-    if bytes.len() as u64 > INPUTS_LIMIT {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::FileTooLarge,
-                Place::file(file),
-                "the file of inputs is too large",
-            )
-            .found(format!("more than {INPUTS_LIMIT} bytes"))
-            .expected("a JSON file with the six inputs, or a state file")
-            .help("check the path"),
-        ));
-    }
-    Ok(bytes)
-}

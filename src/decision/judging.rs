@@ -111,7 +111,7 @@ fn recorded(situation: Situation<'_>, trigger: &Trigger) -> Vec<(Timestamp, f64)
         let value = earlier.readings.get(signal).and_then(Reading::value)?;
         Some((earlier.at, value.as_number()?))
     };
-    situation.history.iter().filter_map(number).collect()
+    situation.history.iter().rev().filter_map(number).collect()
 }
 
 /// Where one of its signals has no value, an expression does not fire: what the silence of that

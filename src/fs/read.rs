@@ -6,13 +6,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 
 use super::Workspace;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::time::Timestamp;
 
 /// A regular file of the workspace that is open for reading.
 #[derive(Debug)]
@@ -129,15 +130,25 @@ impl Workspace {
             {
                 return false;
             }
-            let status = rustix::fs::lstat(self.path(directory));
-            let kind = status.map(|status| FileType::from_raw_mode(status.st_mode as _));
-            if kind == Ok(FileType::Directory) {
-                self.plain_directories
-                    .borrow_mut()
-                    .push(directory.to_owned());
-            }
-            kind == Ok(FileType::Symlink)
+            self.kind_of(directory) == Ok(FileType::Symlink)
         })
+    }
+
+    /// True where no directory of that name is there, nor anything else: then no file in it is. Asked
+    /// once, it spares the question for each file that may stand there.
+    pub fn lacks(&self, directory: &str) -> bool {
+        self.kind_of(directory) == Err(rustix::io::Errno::NOENT)
+    }
+
+    /// What stands there; a plain directory is remembered.
+    fn kind_of(&self, directory: &str) -> rustix::io::Result<FileType> {
+        let status = rustix::fs::lstat(self.path(directory))?;
+        let kind = FileType::from_raw_mode(status.st_mode as _);
+        if kind == FileType::Directory {
+            let mut plain = self.plain_directories.borrow_mut();
+            plain.push(directory.to_owned());
+        }
+        Ok(kind)
     }
 
     /// The slow way, for links: they may lead anywhere inside the workspace and nowhere else.
@@ -311,6 +322,24 @@ impl InputFile {
         )
     }
 
+    /// When the file's content was last changed, as the file system tells it.
+    pub fn changed_at(&self) -> Checked<Timestamp> {
+        let status = self.file.metadata().map_err(|error| self.failed(&error))?;
+        let nanos = u32::try_from(status.mtime_nsec()).unwrap_or(0);
+        Timestamp::from_unix(status.mtime(), nanos).ok_or_else(|| {
+            Box::new(
+                Diagnostic::new(
+                    Code::ValueRange,
+                    Place::file(&self.name),
+                    "the time of the file's last change is out of range",
+                )
+                .found(format!("{} seconds since 1970", status.mtime()))
+                .expected("a time in the years 1 to 9999")
+                .help("let its writer write the file again, or `touch` it"),
+            )
+        })
+    }
+
     /// Reads what comes next into `buffer`; 0 at the end of the file.
     pub fn read_some(&mut self, buffer: &mut [u8]) -> Checked<usize> {
         loop {
@@ -324,6 +353,18 @@ impl InputFile {
 
     pub(crate) fn failed(&self, error: &io::Error) -> Box<Diagnostic> {
         unreadable(&self.name, Path::new(&self.name), error)
+    }
+}
+
+/// Opens a file that a person named on the command line, wherever it is.
+pub fn open_named(path: &Path) -> Checked<InputFile> {
+    let name = path.display().to_string();
+    let flags = READ.difference(OFlags::NOFOLLOW);
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map(File::from);
+    let file = file.map_err(|error| unreadable(&name, path, &error.into()))?;
+    match regular(&name, file)? {
+        Opened::File(file) => Ok(file),
+        Opened::Absent => Err(unreadable(&name, path, &io::ErrorKind::NotFound.into())),
     }
 }
 

@@ -15,6 +15,9 @@ pub use super::thresholds::reference;
 /// The reference policy as a document of the large form, with comments for whoever starts from it.
 pub const TEMPLATE: &str = include_str!("reference.yaml");
 
+/// Where a document of the small form stands, relative to the workspace.
+pub const SMALL_FORM: &str = thresholds::FILE;
+
 /// Where a document may stand, relative to the workspace; the first is where one is written.
 pub const FILES: [&str; 4] = [
     "policy/policy.yaml",
@@ -22,6 +25,9 @@ pub const FILES: [&str; 4] = [
     "policy/policy.json",
     thresholds::FILE,
 ];
+
+/// The directory that all of them are in.
+const DIRECTORY: &str = "policy";
 
 /// A document larger than this is none.
 pub const LIMIT: u64 = 256 * 1024;
@@ -49,6 +55,9 @@ pub struct Standing {
 /// The documents of a workspace; more than one are too many.
 pub fn find(workspace: &Workspace) -> Vec<Standing> {
     let mut found = Vec::new();
+    if workspace.lacks(DIRECTORY) {
+        return found;
+    }
     for file in FILES {
         let bytes = match workspace.open_input(file) {
             Ok(Opened::Absent) => continue,
@@ -72,15 +81,10 @@ pub fn ambiguity(found: &[Standing]) -> Option<Diagnostic> {
 pub fn load(workspace: &Workspace) -> Loaded {
     let mut found = find(workspace);
     if let (Some(ambiguous), Some(one)) = (ambiguity(&found), found.first()) {
-        let bytes = one.bytes.clone().unwrap_or_default();
-        return refuse(one.file, bytes, vec![ambiguous]);
+        return refuse_unread(one.file, ambiguous);
     }
     let Some(Standing { file, bytes }) = found.pop() else {
-        return Loaded {
-            policy: reference(),
-            file: None,
-            problems: Vec::new(),
-        };
+        return built_in();
     };
     match bytes {
         Ok(bytes) => match parse(file, &bytes) {
@@ -91,11 +95,15 @@ pub fn load(workspace: &Workspace) -> Loaded {
             },
             Err(problems) => refuse(file, bytes, problems),
         },
-        Err(error) => {
-            // There are no bytes to keep; what stands in for them says why.
-            let document = format!("{}\n", *error);
-            refuse(file, document.into_bytes(), vec![*error])
-        }
+        Err(error) => refuse_unread(file, *error),
+    }
+}
+
+fn built_in() -> Loaded {
+    Loaded {
+        policy: reference(),
+        file: None,
+        problems: Vec::new(),
     }
 }
 
@@ -155,6 +163,12 @@ fn refuse(file: &'static str, document: Vec<u8>, problems: Vec<Diagnostic>) -> L
         file: Some(file),
         problems,
     }
+}
+
+/// There are no bytes that alone are to blame: what is kept in their place says why, and is no
+/// document that could decide again to another end.
+fn refuse_unread(file: &'static str, problem: Diagnostic) -> Loaded {
+    refuse(file, format!("{problem}\n").into_bytes(), vec![problem])
 }
 
 fn ambiguous(one: &str, other: &str) -> Diagnostic {

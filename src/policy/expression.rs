@@ -30,8 +30,6 @@ mod problems;
 mod program;
 #[cfg(feature = "cel")]
 mod syntax;
-#[cfg(all(test, feature = "cel"))]
-mod tests;
 #[cfg(feature = "cel")]
 mod tokens;
 
@@ -49,7 +47,10 @@ pub const MAX_DEPTH: usize = 32;
 /// A list behind `in` may have this many elements.
 pub const MAX_ELEMENTS: usize = 100;
 /// An expression may use this many patterns.
-pub const MAX_PATTERNS: usize = 8;
+pub const MAX_PATTERNS: usize = 4;
+/// A text may have this many bytes to be looked at. With the size of patterns it bounds what the
+/// worst of expressions costs: one or two seconds.
+pub const MAX_TEXT: usize = 4_096;
 
 /// What a name in an expression is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,12 +124,11 @@ impl Expression {
     }
 
     /// Does it hold? `Err` says why that can't be said: an operand that it needs is absent, not
-    /// finite, or not what was declared; a division by zero; a result beyond all numbers. As CEL
-    /// has it, what decides alone decides: `false && x` is false and `true || x` true, whatever is
-    /// wrong with `x`, in either order.
+    /// finite, too long, or not what was declared; a division by zero; a result beyond all
+    /// numbers. As CEL has it, what decides alone decides: `false && x` is false and `true || x`
+    /// true, whatever is wrong with `x`, in either order.
     ///
-    /// The work is linear in the length of the source for operands of a bounded length; `contains`
-    /// and `matches` are linear in that of the text that they look at.
+    /// The work is linear in the length of the source and in that of its texts.
     pub fn holds<'a>(&self, value: &dyn Fn(&str) -> Operand<'a>) -> Result<bool, String> {
         self.program.holds(value)
     }
@@ -141,3 +141,7 @@ impl PartialEq for Expression {
 }
 
 impl Eq for Expression {}
+
+#[cfg(test)]
+#[cfg(feature = "cel")]
+mod tests;

@@ -10,6 +10,8 @@ mod signals;
 mod triggers;
 mod values;
 
+pub(super) use values::of_signal;
+
 use super::outline::{Outline, Part};
 use super::source::collect::{self, Field, did_you_mean};
 use super::source::{self, Lines, Spot};
@@ -32,7 +34,7 @@ const PROSE_LENGTH: usize = 1_000;
 /// Parses and checks a document. `file` is named in the findings.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let text = source::text(file, bytes).map_err(|error| vec![*error])?;
-    let root = match source::parse(file, text) {
+    let root = match source::parse(file, bytes) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
@@ -93,6 +95,7 @@ impl Draft<'_> {
             document: bytes.to_vec(),
             signals: rules.into_iter().map(|known| known.rule).collect(),
             hysteresis: self.hysteresis(&spec.hysteresis),
+            freeze: self.windows(&spec.freeze),
             between,
             triggers,
             waivers,

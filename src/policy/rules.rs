@@ -5,7 +5,9 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::Level;
+use super::source::collect::Scalar;
 use crate::ids::{ReasonCode, SignalName};
+use crate::signals::Value;
 use crate::signals::declared::Declared;
 use crate::time::Timestamp;
 
@@ -37,6 +39,13 @@ impl SignalRule {
             on_stale: Floor::Demands(Level::YELLOW),
             on_invalid: Level::RED,
         }
+    }
+}
+
+impl SignalRule {
+    /// The value that a document writes for this signal; the error is what it should have written.
+    pub fn value(&self, scalar: &Scalar) -> Result<Value, String> {
+        super::orchestration::of_signal(scalar, self)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::decision::{Before, Earlier, Held};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
-use crate::policy::Level;
+use crate::policy::{Level, is_looked_at};
 use crate::time::Timestamp;
 
 pub use super::chain::Purpose;
@@ -213,16 +213,12 @@ pub fn find(workspace: &Workspace, seq: Option<u64>) -> Checked<Option<RecordedL
 pub struct Past {
     /// Where the decision before held its level although less was demanded.
     pub held: Option<Held>,
-    /// The decisions before, the newest first, as far as was asked.
+    /// The decisions before, the oldest first, as far as was asked.
     pub history: Vec<Earlier>,
 }
 
-/// How many decisions a run looks back on at most: its cost must not grow with the history.
-pub const LONGEST_LOOK: usize = 1_000;
-
 /// What was recorded before the decision `seq`, or before the next one. `span` is how far a policy
-/// looks back ([`crate::policy::Policy::looks_back`]): so many decisions, and all within a time
-/// before `at`, at most [`LONGEST_LOOK`].
+/// looks back ([`crate::policy::Policy::looks_back`]).
 pub fn past(
     workspace: &Workspace,
     seq: Option<u64>,
@@ -233,8 +229,6 @@ pub fn past(
     let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
         return Ok(past);
     };
-    let (count, time) = span.unwrap_or((0, TimeDelta::zero()));
-    let begin = at.minus(time);
     let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
     let mut is_first = true;
     while let Some(line) = reverse.next_line()? {
@@ -247,15 +241,14 @@ pub fn past(
         if std::mem::take(&mut is_first) {
             past.held.clone_from(&recorded.held);
         }
-        let looked = past.history.len();
-        if looked >= LONGEST_LOOK || looked >= count && recorded.at < begin {
-            break;
-        }
-        if looked >= count && span.is_none() {
+        let newer = past.history.len();
+        let is_seen = span.is_some_and(|span| is_looked_at(span, at, newer, recorded.at));
+        if !is_seen {
             break;
         }
         past.history.push(recorded.into_earlier());
     }
+    past.history.reverse();
     Ok(past)
 }
 

@@ -220,7 +220,7 @@ impl Segment {
 }
 
 /// True for a name that a fix branch of ours can have: a journal must not be able to name another.
-fn is_fix_branch(name: &str) -> bool {
+pub(super) fn is_fix_branch(name: &str) -> bool {
     let time = name.strip_prefix(super::fix_branch::PREFIX);
     time.is_some_and(|time| time.len() == 14 && time.bytes().all(|byte| byte.is_ascii_digit()))
 }

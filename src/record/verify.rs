@@ -522,7 +522,7 @@ impl<'a> Pass<'a> {
 }
 
 /// The segment that the first line of a sealed one names, if it is itself the successor of one.
-fn segment_before(input: &InputFile) -> Checked<Option<Segment>> {
+pub fn segment_before(input: &InputFile) -> Checked<Option<Segment>> {
     let length = input.size.min(LINE_LIMIT);
     let mut start = vec![0; usize::try_from(length).unwrap_or(0)];
     input
@@ -562,7 +562,7 @@ fn place(file: &str, line: Option<u64>) -> Place {
 }
 
 /// The finding for a line whose bytes are not those that the next line names.
-pub(super) fn changed(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
+pub fn changed(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
     Diagnostic::new(
         Code::LineChanged,
         place(file, line),

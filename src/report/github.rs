@@ -257,7 +257,7 @@ fn table(text: &mut String, title: &str, header: &str, rows: impl Iterator<Item 
 }
 
 /// Text for a table's cell: no pipes, no line ends, no markup from a file's content.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -128,7 +128,8 @@ pub fn load_or_first_problem(workspace: &Workspace) -> Checked<Responses> {
     load(workspace).map_err(|mut problems| Box::new(problems.swap_remove(0)))
 }
 
-fn parse(bytes: &[u8]) -> Result<Responses, Vec<Diagnostic>> {
+/// Parses and checks a document.
+pub fn parse(bytes: &[u8]) -> Result<Responses, Vec<Diagnostic>> {
     let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let raw: Raw = serde_json::from_slice(bare).map_err(|error| vec![malformed(&error)])?;
     let mut problems = Vec::new();

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::actions::Action;
-use super::gates::{self, DecisionFact, Fact, Facts, PreviewFact, Unattended, Word};
+use super::gates::{self, DecisionFact, Fact, Facts, FreezeFact, PreviewFact, Unattended, Word};
 use super::plan::{Plan, plan};
 use super::{declared, log, preview, settle};
 use crate::diagnostic::{Checked, Diagnostic};
@@ -11,6 +11,7 @@ use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
 use crate::policy::Level;
+use crate::policy::document;
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
     Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
@@ -164,6 +165,7 @@ fn facts(
             .map_err(said),
         responses: recent_responses(question, recent.as_ref()),
         unlocks: unlocks::count(workspace, at).map_err(said),
+        freeze: freeze(workspace, at),
         other_apply: Ok(question.other_apply.clone()),
         unsettled: match &question.unsettleable {
             Some(why) => Err(why.clone()),
@@ -293,6 +295,27 @@ fn context<'a>(question: &Question<'a>) -> ReadContext<'a> {
         at: question.at,
         limit: question.limit,
     }
+}
+
+/// The freeze windows of the policy that is in force now, which may be another than the one that
+/// decided: what is applied is what its author allows at this moment. A refused document may freeze
+/// everything, for all that anybody knows.
+fn freeze(workspace: &Workspace, at: Timestamp) -> Fact<FreezeFact> {
+    let document::Loaded {
+        policy, problems, ..
+    } = document::load(workspace);
+    if policy.is_refused() {
+        let why = problems.first().map_or_else(String::new, place_and_message);
+        return Err(format!(
+            "the policy document is refused, so nobody knows its freeze windows: {why}"
+        ));
+    }
+    let identity = policy.identity();
+    Ok(FreezeFact {
+        policy: format!("policy `{}`, version {}", identity.name, identity.version),
+        windows: policy.freeze().windows().len(),
+        standing: policy.freeze().at(at),
+    })
 }
 
 /// A small JSON file as a shape: `None` where it is absent. An empty one can't be read.

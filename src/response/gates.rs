@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::policy::Level;
+use crate::policy::freeze::{Mode, Standing};
 use crate::record::journal::is_late;
 use crate::safeguard::brake::BrakeFact;
 use crate::safeguard::unlocks::UnlockFact;
@@ -36,6 +37,17 @@ pub struct AppliedFact {
     pub user: String,
     /// Its id.
     pub response_id: String,
+}
+
+/// What the policy in force says about applies at this time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreezeFact {
+    /// Where it was found: name and version of the policy.
+    pub policy: String,
+    /// How many freeze windows that declares.
+    pub windows: usize,
+    /// How things stand.
+    pub standing: Standing,
 }
 
 /// The last dry run.
@@ -90,6 +102,8 @@ pub struct Facts {
     pub applies: Vec<Timestamp>,
     /// Manual unlocks.
     pub unlocks: Fact<UnlockFact>,
+    /// The freeze windows of the policy in force.
+    pub freeze: Fact<FreezeFact>,
     /// Who holds the lock of applies, where another does.
     pub other_apply: Fact<Option<String>>,
     /// Actions whose outcome nobody knows, but for those that the operator's word is about.
@@ -153,7 +167,7 @@ pub const UNATTENDED: [&str; 3] = ["auto_apply", "preview", "approver"];
 
 /// The gates that are asked again before every action of an apply. The others are about the apply as
 /// a whole, which has begun.
-pub const STANDING: [&str; 8] = [
+pub const STANDING: [&str; 9] = [
     "kill_switch",
     "journals",
     "decision_fresh",
@@ -161,6 +175,7 @@ pub const STANDING: [&str; 8] = [
     "trust_unlocked",
     "safety_brake_off",
     "manual_unlocks",
+    "freeze",
     "signing_secret",
 ];
 
@@ -175,6 +190,7 @@ pub fn evaluate(facts: &Facts) -> Vec<Gate> {
         brake(facts),
         rate(facts),
         unlocks(facts),
+        freeze(facts),
         signing(facts),
         other_apply(facts),
         settled(facts),
@@ -367,6 +383,45 @@ fn unlocks(facts: &Facts) -> Gate {
                 ..Gate::closed(NAME, reason, detail)
             }
         }
+    }
+}
+
+fn freeze(facts: &Facts) -> Gate {
+    const NAME: &str = "freeze";
+    let fact = match &facts.freeze {
+        Err(why) => return Gate::unreadable(NAME, why),
+        Ok(fact) => fact,
+    };
+    let FreezeFact {
+        policy, windows, ..
+    } = fact;
+    let Standing::Frozen {
+        by,
+        mode,
+        reason,
+        until,
+    } = &fact.standing
+    else {
+        let found = match windows {
+            0 => "no freeze window is declared".to_owned(),
+            count => format!("freeze windows: {count}, none in the way"),
+        };
+        return Gate::open(NAME, format!("{policy}: {found}"));
+    };
+    let (why, found) = match mode {
+        Mode::Deny => ("frozen", format!("in the window `{by}`: {reason}")),
+        Mode::Allow => (
+            "outside_windows",
+            format!("outside every window that allows, `{by}` comes next: {reason}"),
+        ),
+    };
+    let end = match until {
+        Some(_) => "",
+        None => "; no end was found within a year",
+    };
+    Gate {
+        opens_at: *until,
+        ..Gate::closed(NAME, why, format!("{policy}: {found}{end}"))
     }
 }
 

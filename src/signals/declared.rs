@@ -1,11 +1,29 @@
 //! A signal that a policy document declares: which file, where in it, and what it may say.
 //!
 //! The document's form is not known here; [`crate::policy`] makes these values. What a file says
-//! becomes a [`super::Reading`] like that of a built-in signal.
+//! becomes a [`super::Reading`] like that of a built-in signal: here is decided which reader that
+//! needs ([`json`], [`jsonl`], [`csv`], [`window`], [`age`]). Where the built-in signals leave a
+//! choice, it is made like this:
+//!
+//! - `null` where the pointer leads, and an empty list on the way, are missing: nobody reported.
+//!   Any other place that the pointer does not reach is invalid, and so is an empty cell.
+//! - A JSONL file without a line is missing, but a valid 0 where its entries are counted.
+//! - The time of the observation is never worth a refusal; where the time is the value (an age),
+//!   one that can't be read is invalid.
+
+mod age;
+mod csv;
+mod json;
+mod jsonl;
+mod kind;
+pub mod pointer;
+mod window;
 
 use chrono::TimeDelta;
 
-use super::Word;
+use self::pointer::Pointer;
+use super::{Outcome, ReadContext, Reading, Word};
+use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::SignalName;
 
 /// A signal beyond the six.
@@ -64,10 +82,118 @@ pub enum Kind {
     Age,
 }
 
-/// STUB
-pub fn load(declared: &Declared, _: super::ReadContext<'_>) -> super::Reading {
-    super::Reading::bare(
-        declared.name.clone(),
-        super::Outcome::Missing(String::new()),
-    )
+/// What has to be read, with all that the declaration names in its checked form.
+enum Plan<'d> {
+    Json {
+        value: Pointer,
+        time: Option<Pointer>,
+    },
+    Jsonl {
+        value: Pointer,
+        time: Option<Pointer>,
+    },
+    Csv {
+        column: &'d str,
+        time: Option<&'d str>,
+    },
+    Window {
+        time: Pointer,
+        length: TimeDelta,
+    },
+    Changed,
 }
+
+/// Why nothing can be read as it was declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What was declared.
+    pub found: String,
+    /// What would have been right.
+    pub expected: &'static str,
+}
+
+impl Declared {
+    /// What makes this declaration one by which nothing can be read: a pointer that is none, or a
+    /// source that does not suit the kind.
+    pub fn problem(&self) -> Option<Problem> {
+        self.plan().err()
+    }
+
+    fn plan(&self) -> Result<Plan<'_>, Problem> {
+        let time = self.time.as_deref();
+        match (&self.source, &self.kind) {
+            (Source::File, Kind::CountInWindow(length)) => Ok(Plan::Window {
+                time: pointer(time.ok_or_else(|| Problem {
+                    found: "a count in a window without it".to_owned(),
+                    expected: "where the time of an entry stands",
+                })?)?,
+                length: *length,
+            }),
+            (Source::File, Kind::Age) if time.is_none() => Ok(Plan::Changed),
+            (Source::File, Kind::Age) => Err(Problem {
+                found: "the age of a file as a whole, and where a time stands in it".to_owned(),
+                expected: "one of the two",
+            }),
+            (Source::File, _) => Err(Problem {
+                found: "a file as a whole".to_owned(),
+                expected: "where in the file the value stands",
+            }),
+            (_, Kind::CountInWindow(_)) => Err(Problem {
+                found: "a count in a window, and where a value stands".to_owned(),
+                expected: "a file as a whole, whose entries are counted",
+            }),
+            (Source::Json(value), _) => Ok(Plan::Json {
+                value: pointer(value)?,
+                time: time.map(pointer).transpose()?,
+            }),
+            (Source::Jsonl(value), _) => Ok(Plan::Jsonl {
+                value: pointer(value)?,
+                time: time.map(pointer).transpose()?,
+            }),
+            (Source::Csv(column), _) => Ok(Plan::Csv { column, time }),
+        }
+    }
+}
+
+fn pointer(text: &str) -> Result<Pointer, Problem> {
+    Pointer::parse(text).ok_or_else(|| Problem {
+        found: format!("`{text}`"),
+        expected: Pointer::EXPECTED,
+    })
+}
+
+/// Reads a declared signal. Nothing is written.
+pub fn load(declared: &Declared, context: ReadContext<'_>) -> Reading {
+    match declared.plan() {
+        Ok(Plan::Json { value, time }) => json::load(declared, &value, time.as_ref(), context),
+        Ok(Plan::Jsonl { value, time }) => jsonl::load(declared, &value, time.as_ref(), context),
+        Ok(Plan::Csv { column, time }) => csv::load(declared, column, time, context),
+        Ok(Plan::Window { time, length }) => window::load(declared, &time, length, context),
+        Ok(Plan::Changed) => age::load(declared, context),
+        Err(problem) => invalid(
+            declared,
+            Diagnostic::new(
+                Code::ValueType,
+                Place::file(&declared.file),
+                format!(
+                    "`{}` is declared so that nothing can be read",
+                    declared.name
+                ),
+            )
+            .found(problem.found)
+            .expected(problem.expected)
+            .help("correct the declaration in the policy document"),
+        ),
+    }
+}
+
+fn missing(declared: &Declared, why: String) -> Reading {
+    Reading::bare(declared.name.clone(), Outcome::Missing(why))
+}
+
+fn invalid(declared: &Declared, error: Diagnostic) -> Reading {
+    Reading::bare(declared.name.clone(), Outcome::Invalid(vec![error]))
+}
+
+#[cfg(test)]
+mod tests;

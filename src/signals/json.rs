@@ -4,15 +4,17 @@
 //! wrong type is a finding about that member and not about the document. Which members a signal
 //! has is said in the signal's own file.
 
+pub mod parts;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
-use super::{
-    Outcome, Percent, ReadContext, Reading, Readings, Source, Status, Value, forecast, number,
-};
+use self::parts::{each_element, keys_in_words};
+use super::number::{self, Wanted};
+use super::{Outcome, Percent, ReadContext, Reading, Readings, Source, Status, Value, forecast};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, Warnings};
 use crate::fs::Opened;
 use crate::ids::{Digest, SignalName};
@@ -38,11 +40,13 @@ pub struct Parsed {
     pub warnings: Warnings,
 }
 
-/// A parser of one signal's document.
-pub type Parse = fn(&Document<'_>) -> Result<Parsed, Vec<Diagnostic>>;
-
 /// Opens, reads and parses the JSON file of a signal.
-pub fn load(signal: SignalName, file: &str, parse: Parse, context: ReadContext<'_>) -> Reading {
+pub fn load(
+    signal: SignalName,
+    file: &str,
+    parse: impl FnOnce(&Document<'_>) -> Result<Parsed, Vec<Diagnostic>>,
+    context: ReadContext<'_>,
+) -> Reading {
     let bytes = match context.workspace.open_input(file) {
         Ok(Opened::Absent) => {
             return Reading::bare(signal, Outcome::Missing(format!("{file} is not there")));
@@ -57,33 +61,55 @@ pub fn load(signal: SignalName, file: &str, parse: Parse, context: ReadContext<'
 }
 
 /// Parses the bytes of a signal's JSON file.
-pub fn from_bytes(signal: SignalName, file: &str, bytes: &[u8], parse: Parse) -> Reading {
+pub fn from_bytes(
+    signal: SignalName,
+    file: &str,
+    bytes: &[u8],
+    parse: impl FnOnce(&Document<'_>) -> Result<Parsed, Vec<Diagnostic>>,
+) -> Reading {
     let sources = vec![Source {
         file: file.to_owned(),
         sha256: Digest::of(bytes),
         from: None,
     }];
-    let mut reading = Reading {
-        sources,
-        ..Reading::bare(signal, Outcome::Missing(format!("{file} is empty")))
-    };
     let parsed = match Document::read(file, bytes) {
         Ok(Some(document)) => parse(&document),
-        Ok(None) => return reading,
+        Ok(None) => Ok(Parsed::nothing(format!("{file} is empty"))),
         Err(error) => Err(vec![*error]),
     };
-    match parsed {
-        Ok(parsed) => {
-            reading.outcome = match parsed.said {
-                Said::Value(value) => Outcome::Valid(value),
-                Said::Nothing(why) => Outcome::Missing(why),
-            };
-            reading.observed_at = parsed.observed_at;
-            reading.warnings = parsed.warnings.into_vec();
-        }
-        Err(errors) => reading.outcome = Outcome::Invalid(errors),
+    Reading {
+        sources,
+        ..reading(signal, parsed)
     }
-    reading
+}
+
+/// The reading that a parsed document makes, without its sources.
+pub fn reading(signal: SignalName, parsed: Result<Parsed, Vec<Diagnostic>>) -> Reading {
+    match parsed {
+        Ok(parsed) => Reading {
+            observed_at: parsed.observed_at,
+            warnings: parsed.warnings.into_vec(),
+            ..Reading::bare(
+                signal,
+                match parsed.said {
+                    Said::Value(value) => Outcome::Valid(value),
+                    Said::Nothing(why) => Outcome::Missing(why),
+                },
+            )
+        },
+        Err(errors) => Reading::bare(signal, Outcome::Invalid(errors)),
+    }
+}
+
+impl Parsed {
+    /// Nothing, for a reason.
+    pub fn nothing(why: String) -> Self {
+        Self {
+            said: Said::Nothing(why),
+            observed_at: None,
+            warnings: Warnings::default(),
+        }
+    }
 }
 
 /// A well-formed JSON text and the file it came from.
@@ -91,6 +117,8 @@ pub fn from_bytes(signal: SignalName, file: &str, bytes: &[u8], parse: Parse) ->
 pub struct Document<'a> {
     file: &'a str,
     text: &'a str,
+    /// The document is a line of the file and not the whole of it; places are within that line.
+    is_line: bool,
 }
 
 /// A member of an object, unparsed: `Some` where the key is there, whatever stands behind it.
@@ -106,6 +134,16 @@ impl<'a> Document<'a> {
     /// text of nothing but blanks.
     pub fn read(file: &'a str, bytes: &'a [u8]) -> Checked<Option<Self>> {
         let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        Self::checked(file, bare, false)
+    }
+
+    /// As [`Self::read`], of a line of the file. A byte-order mark belongs to the file and is taken
+    /// off by the caller.
+    pub fn read_line(file: &'a str, line: &'a [u8]) -> Checked<Option<Self>> {
+        Self::checked(file, line, true)
+    }
+
+    fn checked(file: &'a str, bare: &'a [u8], is_line: bool) -> Checked<Option<Self>> {
         let text = match std::str::from_utf8(bare) {
             Ok(text) => text,
             Err(error) => return Err(not_utf8(file, bare, error.valid_up_to())),
@@ -113,7 +151,11 @@ impl<'a> Document<'a> {
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let document = Self { file, text };
+        let document = Self {
+            file,
+            text,
+            is_line,
+        };
         match serde_json::from_str::<&RawValue>(text) {
             Ok(_) => Ok(Some(document)),
             Err(error) => Err(document.syntax(&error)),
@@ -180,16 +222,25 @@ impl<'a> Document<'a> {
             .lines()
             .nth(error.line().saturating_sub(1))
             .unwrap_or_default();
-        let found = if error.is_eof() {
-            "the end of the file".to_owned()
+        let found = match (error.is_eof(), self.is_line) {
+            (true, false) => "the end of the file".to_owned(),
+            (true, true) => "the end of the line".to_owned(),
+            (false, _) => word_around(offending, error.column()),
+        };
+        let help = if self.is_line {
+            "let the writer of this file append each line in one write"
         } else {
-            word_around(offending, error.column())
+            "let the writer of this file write it again, to a temporary file that it then renames"
         };
         Box::new(
-            Diagnostic::new(Code::JsonSyntax, Place::line(self.file, line).column(column), format!("this is no well-formed JSON: {what}"))
-                .found(found)
-                .expected("one JSON text after RFC 8259")
-                .help("let the writer of this file write it again, to a temporary file that it then renames"),
+            Diagnostic::new(
+                Code::JsonSyntax,
+                Place::line(self.file, line).column(column),
+                format!("this is no well-formed JSON: {what}"),
+            )
+            .found(found)
+            .expected("one JSON text after RFC 8259")
+            .help(help),
         )
     }
 
@@ -200,27 +251,14 @@ impl<'a> Document<'a> {
             Place::file(self.file),
             "the file does not name the value",
         )
-        .found(self.keys())
+        .found(keys_in_words(self.text))
         .expected(expected)
         .help("let its writer use that key, or remove a file that is another's")
     }
 
-    fn keys(&self) -> String {
-        let names: Option<Vec<String>> = serde_json::from_str::<Keys>(self.text)
-            .ok()
-            .map(|keys| keys.0);
-        match names {
-            Some(names) if names.is_empty() => "an object without a key".to_owned(),
-            Some(names) => format!(
-                "the keys {}",
-                names
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-            None => "other content".to_owned(),
-        }
+    /// The document's text.
+    pub fn whole(&self) -> &'a str {
+        self.text
     }
 
     /// Reads `true` or `false`.
@@ -245,12 +283,23 @@ impl<'a> Document<'a> {
 
     /// Reads a percentage: a number, or a number written as text, with a warning.
     pub fn percent(&self, raw: &RawValue, path: &str, warnings: &mut Warnings) -> Checked<Percent> {
+        self.number(raw, path, &number::PERCENT, warnings)
+    }
+
+    /// Reads a number, or a number written as text, with a warning.
+    pub fn number<T>(
+        &self,
+        raw: &RawValue,
+        path: &str,
+        wanted: &Wanted<'_, T>,
+        warnings: &mut Warnings,
+    ) -> Checked<T> {
         let written = raw.get();
         let place = || self.place(written, path);
-        let what = format!("`{}`", path.trim_start_matches("$."));
+        let what = named(path);
         if written.starts_with('"') {
             let text = self.text(raw, path)?;
-            let percent = number::percent_from_text(&text, &place, &what, warnings)?;
+            let number = wanted.of_text(&text, &place, &what, warnings)?;
             warnings.add(|| {
                 Diagnostic::new(
                     Code::NumberAsText,
@@ -261,15 +310,15 @@ impl<'a> Document<'a> {
                 .expected("the number without quotes")
                 .help("let its writer write a number")
             });
-            return Ok(percent);
+            return Ok(number);
         }
         match serde_json::from_str::<f64>(written) {
-            Ok(number) => number::percent(number, written, &place, &what, warnings),
+            Ok(number) => wanted.of_number(number, written, &place, &what, warnings),
             Err(error) if error.is_syntax() => {
                 // A number so large that no f64 holds it.
-                number::percent(f64::INFINITY, written, &place, &what, warnings)
+                wanted.of_number(f64::INFINITY, written, &place, &what, warnings)
             }
-            Err(_) => Err(wrong_type(place(), path, written, number::EXPECTED)),
+            Err(_) => Err(wrong_type(place(), path, written, wanted.expected)),
         }
     }
 
@@ -277,23 +326,8 @@ impl<'a> Document<'a> {
     pub fn count(&self, raw: &RawValue, path: &str) -> Checked<u64> {
         let written = raw.get();
         let bare = written.trim_matches('"').trim();
-        let number: Option<f64> = bare.parse().ok();
-        match number {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "checked: whole and in range"
-            )]
-            Some(number) if number.fract() == 0.0 && (0.0..9e15).contains(&number) => {
-                Ok(number as u64)
-            }
-            _ => Err(wrong_type(
-                self.place(written, path),
-                path,
-                written,
-                "a whole number from 0 on",
-            )),
-        }
+        let count = bare.parse().ok().and_then(number::whole);
+        count.ok_or_else(|| wrong_type(self.place(written, path), path, written, number::A_COUNT))
     }
 
     /// Reads the first of `members` that is there as a time. A time is never worth a refusal: one
@@ -334,9 +368,8 @@ impl<'a> Document<'a> {
         path: &str,
         each: &mut dyn FnMut(usize, &'a RawValue),
     ) -> Checked<()> {
-        let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-        let walked = Elements(each).deserialize(&mut deserializer);
-        walked.map_err(|_| wrong_type(self.place(raw.get(), path), path, raw.get(), "a list"))
+        each_element(raw.get(), each)
+            .map_err(|_| wrong_type(self.place(raw.get(), path), path, raw.get(), "a list"))
     }
 }
 
@@ -360,80 +393,32 @@ pub fn time_naive(place: Place, found: &str) -> Diagnostic {
     .help("let its writer add the offset")
 }
 
-struct Elements<'f, 'a>(&'f mut dyn FnMut(usize, &'a RawValue));
-
-impl<'a> DeserializeSeed<'a> for Elements<'_, 'a> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Elements<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<S: SeqAccess<'a>>(self, mut elements: S) -> Result<(), S::Error> {
-        let mut index = 0;
-        while let Some(element) = elements.next_element::<&'a RawValue>()? {
-            (self.0)(index, element);
-            index += 1;
-        }
-        Ok(())
-    }
-}
-
-/// The keys of an object, for a message.
-struct Keys(Vec<String>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Keys;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<Keys, M::Error> {
-                let mut names = Vec::new();
-                while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
-                    if names.len() < 8 {
-                        names.push(name);
-                    }
-                }
-                Ok(Keys(names))
-            }
-        }
-        deserializer.deserialize_map(Names)
-    }
-}
-
-fn wrong_type(place: Place, path: &str, written: &str, expected: &str) -> Box<Diagnostic> {
-    let what = if path == "$" {
+/// A value by its path, for a message.
+pub fn named(path: &str) -> String {
+    if path == "$" {
         "the document".to_owned()
     } else {
         format!("`{}`", path.trim_start_matches("$."))
-    };
+    }
+}
+
+/// The finding for a value of another kind.
+pub fn wrong_type(place: Place, path: &str, written: &str, expected: &str) -> Box<Diagnostic> {
+    let what = named(path);
     Box::new(
         Diagnostic::new(
             Code::ValueType,
             place,
             format!("{what} is of another kind than expected"),
         )
-        .found(kind(written))
+        .found(kind_of(written))
         .expected(expected)
         .help("correct the value where it is written, or run the writer of this file again"),
     )
 }
 
 /// Names a JSON value for a person.
-fn kind(written: &str) -> String {
+pub fn kind_of(written: &str) -> String {
     match written.trim_ascii_start().bytes().next() {
         Some(b'{') => "an object".to_owned(),
         Some(b'[') => "a list".to_owned(),

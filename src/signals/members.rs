@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json::Document;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, suggestion};
 
 /// More findings than this in one document help nobody.
 pub const ENOUGH: usize = 20;
@@ -71,13 +71,7 @@ impl<'a> Members<'a> {
 }
 
 fn did_you_mean(key: &str, known: Known<'_>) -> String {
-    let key = key.to_lowercase();
-    let near = |candidate: &str| strsim::damerau_levenshtein(candidate, &key);
-    let nearest = known.keys.iter().min_by_key(|candidate| near(candidate));
-    match nearest.filter(|candidate| near(candidate) <= 3) {
-        Some(candidate) => format!("did you mean `{candidate}`?"),
-        None => known.otherwise.to_owned(),
-    }
+    suggestion(key, known.keys.iter().copied()).unwrap_or_else(|| known.otherwise.to_owned())
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -6,84 +6,143 @@
 use super::Percent;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, Warnings};
 
+/// What to do about a value that is wrong.
+pub const CORRECT: &str =
+    "correct the value where it is written, or run the writer of this file again";
+
 /// What a percentage is expected to be, in messages.
-pub const EXPECTED: &str = "a number from 0 to 100";
+const EXPECTED: &str = "a number from 0 to 100";
+
+/// What a number has to be.
+#[derive(Clone, Copy)]
+pub struct Wanted<'w, T> {
+    /// In words, for messages.
+    pub expected: &'w str,
+    /// What the number becomes; `None` where it is out of range.
+    pub make: &'w dyn Fn(f64) -> Option<T>,
+    /// Text may carry a trailing `%`, which is worth a warning.
+    pub percent_sign: bool,
+    /// A number up to 1 looks like a fraction, which is worth a warning (row B-12).
+    pub fraction: bool,
+}
+
+/// A percentage.
+pub const PERCENT: Wanted<'static, Percent> = Wanted {
+    expected: EXPECTED,
+    make: &Percent::new,
+    percent_sign: true,
+    fraction: true,
+};
+
+/// A count.
+pub const COUNT: Wanted<'static, u64> = Wanted {
+    expected: A_COUNT,
+    make: &whole,
+    percent_sign: false,
+    fraction: false,
+};
+
+/// What a count is expected to be, in messages.
+pub const A_COUNT: &str = "a whole number from 0 on";
+
+/// A whole number from 0 on, up to where a number may no longer be the one that was written.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked: whole and in range"
+)]
+pub fn whole(number: f64) -> Option<u64> {
+    (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
+}
+
+impl<T> Wanted<'_, T> {
+    /// Reads text that may carry blanks around the number. `place` is only asked for where there
+    /// is a finding; `what` names the value.
+    pub fn of_text(
+        &self,
+        text: &str,
+        place: &dyn Fn() -> Place,
+        what: &str,
+        warnings: &mut Warnings,
+    ) -> Checked<T> {
+        let trimmed = text.trim();
+        let bare = trimmed.strip_suffix('%').filter(|_| self.percent_sign);
+        let bare = bare.map(str::trim_end);
+        let Some(number) = parse(bare.unwrap_or(trimmed)) else {
+            return Err(self.not_a_number(text, place, what));
+        };
+        if bare.is_some() {
+            warnings.add(|| {
+                Diagnostic::new(
+                    Code::PercentSign,
+                    place(),
+                    format!("{what} carries a percent sign"),
+                )
+                .found(format!("`{text}`"))
+                .expected("the bare number")
+                .help("let its writer leave the sign out")
+            });
+        }
+        self.of_number(number, trimmed, place, what, warnings)
+    }
+
+    /// Takes a number: refuses what is out of range and warns of what looks like a fraction of 1.
+    /// `text` is how it was written.
+    pub fn of_number(
+        &self,
+        number: f64,
+        text: &str,
+        place: &dyn Fn() -> Place,
+        what: &str,
+        warnings: &mut Warnings,
+    ) -> Checked<T> {
+        let Some(made) = (self.make)(number) else {
+            return Err(Box::new(
+                Diagnostic::new(Code::ValueRange, place(), format!("{what} is out of range"))
+                    .found(format!("`{text}`"))
+                    .expected(self.expected)
+                    .help(CORRECT),
+            ));
+        };
+        if self.fraction && number > 0.0 && number <= 1.0 {
+            warnings.add(|| {
+                Diagnostic::new(
+                    Code::LooksLikeFraction,
+                    place(),
+                    format!("{what} looks like a fraction of 1; it is taken as it stands"),
+                )
+                .found(format!("`{text}`"))
+                .expected("a percentage, 95 rather than 0.95")
+                .help("if a fraction was meant, let its writer multiply by 100")
+            });
+        }
+        Ok(made)
+    }
+
+    /// The finding for text that is no number.
+    fn not_a_number(&self, text: &str, place: &dyn Fn() -> Place, what: &str) -> Box<Diagnostic> {
+        let found = if text.trim().is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("`{text}`")
+        };
+        Box::new(
+            Diagnostic::new(Code::ValueType, place(), format!("{what} is no number"))
+                .found(found)
+                .expected(self.expected)
+                .help(CORRECT),
+        )
+    }
+}
 
 /// Reads a percentage from text that may carry blanks around it and a trailing `%`.
-/// `place` is only asked for where there is a finding.
 pub fn percent_from_text(
     text: &str,
     place: &dyn Fn() -> Place,
     what: &str,
     warnings: &mut Warnings,
 ) -> Checked<Percent> {
-    let trimmed = text.trim();
-    let bare = trimmed.strip_suffix('%').map(str::trim_end);
-    let Some(number) = parse(bare.unwrap_or(trimmed)) else {
-        return Err(not_a_number(text, place, what));
-    };
-    if bare.is_some() {
-        warnings.add(|| {
-            Diagnostic::new(
-                Code::PercentSign,
-                place(),
-                format!("{what} carries a percent sign"),
-            )
-            .found(format!("`{text}`"))
-            .expected("the bare number")
-            .help("let its writer leave the sign out")
-        });
-    }
-    percent(number, trimmed, place, what, warnings)
-}
-
-/// Takes a number as a percentage: refuses what is out of range and warns of what looks like a
-/// fraction of 1 (row B-12). `text` is how it was written.
-pub fn percent(
-    number: f64,
-    text: &str,
-    place: &dyn Fn() -> Place,
-    what: &str,
-    warnings: &mut Warnings,
-) -> Checked<Percent> {
-    let Some(percent) = Percent::new(number) else {
-        return Err(Box::new(
-            Diagnostic::new(Code::ValueRange, place(), format!("{what} is out of range"))
-                .found(format!("`{text}`"))
-                .expected(EXPECTED)
-                .help(
-                    "correct the value where it is written, or run the writer of this file again",
-                ),
-        ));
-    };
-    if number > 0.0 && number <= 1.0 {
-        warnings.add(|| {
-            Diagnostic::new(
-                Code::LooksLikeFraction,
-                place(),
-                format!("{what} looks like a fraction of 1; it is taken as it stands"),
-            )
-            .found(format!("`{text}`"))
-            .expected("a percentage, 95 rather than 0.95")
-            .help("if a fraction was meant, let its writer multiply by 100")
-        });
-    }
-    Ok(percent)
-}
-
-/// The finding for text that is no number.
-pub fn not_a_number(text: &str, place: &dyn Fn() -> Place, what: &str) -> Box<Diagnostic> {
-    let found = if text.trim().is_empty() {
-        "nothing".to_owned()
-    } else {
-        format!("`{text}`")
-    };
-    Box::new(
-        Diagnostic::new(Code::ValueType, place(), format!("{what} is no number"))
-            .found(found)
-            .expected(EXPECTED)
-            .help("correct the value where it is written, or run the writer of this file again"),
-    )
+    PERCENT.of_text(text, place, what, warnings)
 }
 
 /// A decimal number with optional sign, fraction and exponent. Rust's own parser would also take

@@ -715,7 +715,10 @@ fn started(workspace: &Workspace) -> std::process::Child {
 #[test]
 fn a_gate_that_is_closed_meanwhile_keeps_the_next_action_from_starting() {
     type Close = fn(&Workspace);
-    let cases: [(&str, Close); 5] = [
+    let cases: [(&str, Close); 6] = [
+        ("freeze is closed", |workspace| {
+            workspace.write("policy/policy_thresholds.json", "{\"orange\": 1}");
+        }),
         ("trust_unlocked", |workspace| {
             workspace.write("trust_lock_state.json", "{\"locked\": true}");
         }),

@@ -2,26 +2,28 @@
 
 use std::path::Path;
 
-use policy_orchestrator::report::codes;
+use policy_orchestrator::report::{codes, documents};
 
 fn project(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
+/// Holds a page against what the code makes of it, and writes it where `scripts/regenerate` asks.
+fn is_made_from_the_code(name: &str, page: &str) {
+    if std::env::var_os("POLICY_REGENERATE").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(name), page).unwrap();
+    }
+    assert_eq!(project(name), page, "run scripts/regenerate");
+}
+
 #[test]
 fn the_page_of_codes_is_made_from_the_code() {
-    if std::env::var_os("POLICY_REGENERATE").is_some() {
-        std::fs::write(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md"),
-            codes::page(),
-        )
-        .unwrap();
-    }
-    assert_eq!(
-        project("docs/codes.md"),
-        codes::page(),
-        "run scripts/regenerate"
-    );
+    is_made_from_the_code("docs/codes.md", &codes::page());
+}
+
+#[test]
+fn the_page_of_documents_is_made_from_the_code() {
+    is_made_from_the_code("docs/documents.md", &documents::page());
 }
 
 #[test]

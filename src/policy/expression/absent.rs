@@ -18,7 +18,7 @@ pub(super) fn compile(
         message: "this build can't evaluate conditions in CEL".to_owned(),
         found: "an expression, in a program built without the feature `cel`".to_owned(),
         expected: "a comparison in the document's own keys".to_owned(),
-        help: "use a build with its default features (`cargo install policy-orchestrator`), or write the trigger as a comparison".to_owned(),
+        help: "build the program with its default features (`cargo build --release`), or write the trigger as a comparison".to_owned(),
     }])
 }
 

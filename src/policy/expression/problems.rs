@@ -101,7 +101,7 @@ pub(super) fn nearest<'c>(
         .map(|(_, candidate)| candidate)
 }
 
-/// `a`, `b` or `c`, as many as a line holds.
+/// The words with commas between them, as many as a line holds.
 pub(super) fn one_of<'c>(words: impl ExactSizeIterator<Item = &'c str>) -> String {
     const SHOWN: usize = 12;
     let all = words.len();

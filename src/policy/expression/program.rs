@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::Operand;
 use super::pattern::Pattern;
 use super::syntax::{Arithmetic, Comparison};
+use super::{MAX_TEXT, Operand};
 
 /// Looks up a name.
 type Look<'l, 'a> = &'l dyn Fn(&str) -> Operand<'a>;
@@ -72,6 +72,7 @@ pub(super) enum Failure {
     /// A name, what it was declared to be, and what came.
     OtherKind(String, &'static str, &'static str),
     NotNamed(String),
+    TooLong(String),
     NotFinite(String),
     DivisionByZero,
     TooLarge,
@@ -284,6 +285,7 @@ fn number_of(name: &str, operand: Operand<'_>) -> Evaluated<f64> {
 fn text_of<'a>(name: &str, values: Option<&[String]>, operand: Operand<'a>) -> Evaluated<&'a str> {
     let known = |text| values.is_none_or(|values| values.iter().any(|value| value == text));
     match operand {
+        Operand::Text(text) if text.len() > MAX_TEXT => Err(Failure::TooLong(name.to_owned())),
         Operand::Text(text) if known(text) => Ok(text),
         Operand::Text(_) => Err(Failure::NotNamed(name.to_owned())),
         other => Err(Failure::of(name, "a text", other)),
@@ -310,6 +312,7 @@ impl fmt::Display for Failure {
                 write!(f, "`{name}` was declared as {declared}, but is {is}")
             }
             Self::NotNamed(name) => write!(f, "`{name}` is none of its declared values"),
+            Self::TooLong(name) => write!(f, "`{name}` has more than {MAX_TEXT} bytes"),
             Self::NotFinite(name) => write!(f, "`{name}` is no finite number"),
             Self::DivisionByZero => f.write_str("a division by zero"),
             Self::TooLarge => f.write_str("a result beyond the largest number"),

@@ -276,218 +276,220 @@ fn unknown_names_before_a_syntax_fault_are_named_too() {
     );
 }
 
+/// A source, what stands at the place of its one problem, and what is said about it.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("coverage", "coverage", "the expression is no condition"),
+    ("branch", "branch", "the expression is no condition"),
+    (
+        "coverage < signed",
+        "< signed",
+        "`<` compares two things of different kinds",
+    ),
+    (
+        "signed < signed",
+        "< signed",
+        "`<` can't compare what is true or false",
+    ),
+    (
+        "risk == light",
+        "== light",
+        "the two have no value in common",
+    ),
+    (
+        "(signed ? 'lo' : 'high') == risk",
+        "'lo' : 'high') == risk",
+        "`lo` is none of the declared values",
+    ),
+    (
+        "risk in ['low', 'lo']",
+        "'lo']",
+        "`lo` is none of the declared values",
+    ),
+    (
+        "(signed ? risk : 'low') == 'x'",
+        "'x'",
+        "`x` is none of the declared values",
+    ),
+    (
+        "risk in branch",
+        "branch",
+        "`in` looks for a value in a list",
+    ),
+    ("risk in []", "[]", "nothing is in an empty list"),
+    (
+        "signed in [true]",
+        "in [true]",
+        "`in` can't look for what is true or false",
+    ),
+    (
+        "risk in [branch]",
+        "branch]",
+        "the element is not of the kind that is looked for",
+    ),
+    (
+        "coverage in ['1']",
+        "'1']",
+        "the element is not of the kind that is looked for",
+    ),
+    (
+        "coverage in [1 + 1]",
+        "1 + 1]",
+        "the element is not of the kind that is looked for",
+    ),
+    (
+        "[1] == coverage",
+        "[1] == coverage",
+        "a list can stand behind `in` only",
+    ),
+    (
+        "signed ? coverage : risk",
+        "signed ? coverage : risk",
+        "a choice gives two things of different kinds",
+    ),
+    (
+        "coverage ? signed : signed",
+        "coverage ? signed : signed",
+        "what stands before `?` is no condition",
+    ),
+    (
+        "signed ? signed ? signed : signed : signed",
+        "? signed : signed : signed",
+        "`?` can't stand here",
+    ),
+    ("-signed", "signed", "`-` needs a number"),
+    ("!coverage", "coverage", "`!` turns a condition round"),
+    (
+        "coverage.startsWith('x')",
+        "coverage.startsWith('x')",
+        "`startsWith` looks at how a text begins",
+    ),
+    (
+        "branch.startsWith(1)",
+        "1)",
+        "`startsWith` looks at how a text begins",
+    ),
+    (
+        "startsWith(branch, 'x')",
+        "startsWith(branch, 'x')",
+        "`startsWith` is written in another way",
+    ),
+    (
+        "'x'.contains('y')",
+        "contains('y')",
+        "the call looks at nothing: it always comes out alike",
+    ),
+    (
+        "risk.startsWith('x')",
+        "startsWith('x')",
+        "no declared value answers to this",
+    ),
+    (
+        "size() > 1 || signed",
+        "size() > 1 || signed",
+        "`size` is written in another way",
+    ),
+    (
+        "size(coverage) > 1",
+        "coverage) > 1",
+        "`size` counts the characters of a text",
+    ),
+    (
+        "'x'.matches('x') || signed",
+        "'x'.matches('x') || signed",
+        "the pattern is looked for in nothing that is read",
+    ),
+    (
+        "coverage.high < 3",
+        "coverage.high < 3",
+        "`coverage.high` is not declared",
+    ),
+    ("'x'.y == branch", ".y == branch", "`'x'` has no parts"),
+    ("branch[0] == 'x'", "[0] == 'x'", "`[` can't stand here"),
+    (
+        "{1: 2} == coverage",
+        "{1: 2} == coverage",
+        "`{` can't stand here",
+    ),
+    ("branch{a: 1}", "{a: 1}", "`{` can't stand here"),
+    (
+        "coverage < 9007199254740993",
+        "9007199254740993",
+        "the number is too large to be told from its neighbours",
+    ),
+    (
+        "coverage < 1e999",
+        "1e999",
+        "the number is too large to be told from its neighbours",
+    ),
+    ("coverage < 80u", "80u", "`80u` is no number"),
+    ("coverage < 0x50", "0x50", "`0x50` is no number"),
+    ("coverage < 5m", "5m", "`5m` is no number"),
+    ("branch == 'x", "'x", "the text has no end"),
+    ("branch == 'x\ny'", "'x\ny'", "the text has no end"),
+    ("branch == 'x\\", "'x\\", "the text has no end"),
+    (
+        "branch == '''x'''",
+        "'''x'''",
+        "texts in three quotes can't be written here",
+    ),
+    (
+        "branch == '\\q'",
+        "\\q'",
+        "the backslash begins nothing that is known",
+    ),
+    (
+        "branch == '\\ud800'",
+        "\\ud800'",
+        "the backslash begins nothing that is known",
+    ),
+    (
+        "branch == '\\x4'",
+        "\\x4'",
+        "the backslash begins nothing that is known",
+    ),
+    (
+        "coverage < 80 \0",
+        "\0",
+        "the character `\\u{0}` means nothing here",
+    ),
+    (
+        "coverage ≤ 80",
+        "≤ 80",
+        "the character `≤` means nothing here",
+    ),
+    (
+        "größe < 80",
+        "öße < 80",
+        "the character `ö` means nothing here",
+    ),
+    ("coverage <> 80", "<> 80", "`<>` means nothing here"),
+    ("signed & signed", "& signed", "`&` means nothing here"),
+    ("coverage < 80 80", "80", "`80` can't stand here"),
+    ("signed &&", "", "the expression ends too early"),
+    ("", "", "the expression ends too early"),
+    (" // nothing", "", "the expression ends too early"),
+    ("(signed", "", "the expression ends too early"),
+    ("signed)", ")", "`)` can't stand here"),
+    ("for == 1", "for == 1", "`for` can't stand here"),
+    ("branch.contains('x',)", ")", "`)` can't stand here"),
+    (
+        "branch.matches('(')",
+        "'(')",
+        "the pattern can't be read: unclosed group",
+    ),
+    (
+        "branch.matches('(?=x)')",
+        "'(?=x)')",
+        "the pattern can't be read: look-around, including look-ahead and look-behind, is not supported",
+    ),
+];
+
 #[test]
 fn one_refusal_each() {
-    let cases = [
-        ("coverage", "coverage", "the expression is no condition"),
-        ("branch", "branch", "the expression is no condition"),
-        (
-            "coverage < signed",
-            "< signed",
-            "`<` compares two things of different kinds",
-        ),
-        (
-            "signed < signed",
-            "< signed",
-            "`<` can't compare what is true or false",
-        ),
-        (
-            "risk == light",
-            "== light",
-            "the two have no value in common",
-        ),
-        (
-            "(signed ? 'lo' : 'high') == risk",
-            "'lo' : 'high') == risk",
-            "`lo` is none of the declared values",
-        ),
-        (
-            "risk in ['low', 'lo']",
-            "'lo']",
-            "`lo` is none of the declared values",
-        ),
-        (
-            "(signed ? risk : 'low') == 'x'",
-            "'x'",
-            "`x` is none of the declared values",
-        ),
-        (
-            "risk in branch",
-            "branch",
-            "`in` looks for a value in a list",
-        ),
-        ("risk in []", "[]", "nothing is in an empty list"),
-        (
-            "signed in [true]",
-            "in [true]",
-            "`in` can't look for what is true or false",
-        ),
-        (
-            "risk in [branch]",
-            "branch]",
-            "the element is not of the kind that is looked for",
-        ),
-        (
-            "coverage in ['1']",
-            "'1']",
-            "the element is not of the kind that is looked for",
-        ),
-        (
-            "coverage in [1 + 1]",
-            "1 + 1]",
-            "the element is not of the kind that is looked for",
-        ),
-        (
-            "[1] == coverage",
-            "[1] == coverage",
-            "a list can stand behind `in` only",
-        ),
-        (
-            "signed ? coverage : risk",
-            "signed ? coverage : risk",
-            "a choice gives two things of different kinds",
-        ),
-        (
-            "coverage ? signed : signed",
-            "coverage ? signed : signed",
-            "what stands before `?` is no condition",
-        ),
-        (
-            "signed ? signed ? signed : signed : signed",
-            "? signed : signed : signed",
-            "`?` can't stand here",
-        ),
-        ("-signed", "signed", "`-` needs a number"),
-        ("!coverage", "coverage", "`!` turns a condition round"),
-        (
-            "coverage.startsWith('x')",
-            "coverage.startsWith('x')",
-            "`startsWith` looks at how a text begins",
-        ),
-        (
-            "branch.startsWith(1)",
-            "1)",
-            "`startsWith` looks at how a text begins",
-        ),
-        (
-            "startsWith(branch, 'x')",
-            "startsWith(branch, 'x')",
-            "`startsWith` is written in another way",
-        ),
-        (
-            "'x'.contains('y')",
-            "contains('y')",
-            "the call looks at nothing: it always comes out alike",
-        ),
-        (
-            "risk.startsWith('x')",
-            "startsWith('x')",
-            "no declared value answers to this",
-        ),
-        (
-            "size() > 1 || signed",
-            "size() > 1 || signed",
-            "`size` is written in another way",
-        ),
-        (
-            "size(coverage) > 1",
-            "coverage) > 1",
-            "`size` counts the characters of a text",
-        ),
-        (
-            "'x'.matches('x') || signed",
-            "'x'.matches('x') || signed",
-            "the pattern is looked for in nothing that is read",
-        ),
-        (
-            "coverage.high < 3",
-            "coverage.high < 3",
-            "`coverage.high` is not declared",
-        ),
-        ("'x'.y == branch", ".y == branch", "`'x'` has no parts"),
-        ("branch[0] == 'x'", "[0] == 'x'", "`[` can't stand here"),
-        (
-            "{1: 2} == coverage",
-            "{1: 2} == coverage",
-            "`{` can't stand here",
-        ),
-        ("branch{a: 1}", "{a: 1}", "`{` can't stand here"),
-        (
-            "coverage < 9007199254740993",
-            "9007199254740993",
-            "the number is too large to be told from its neighbours",
-        ),
-        (
-            "coverage < 1e999",
-            "1e999",
-            "the number is too large to be told from its neighbours",
-        ),
-        ("coverage < 80u", "80u", "`80u` is no number"),
-        ("coverage < 0x50", "0x50", "`0x50` is no number"),
-        ("coverage < 5m", "5m", "`5m` is no number"),
-        ("branch == 'x", "'x", "the text has no end"),
-        ("branch == 'x\ny'", "'x\ny'", "the text has no end"),
-        ("branch == 'x\\", "'x\\", "the text has no end"),
-        (
-            "branch == '''x'''",
-            "'''x'''",
-            "texts in three quotes can't be written here",
-        ),
-        (
-            "branch == '\\q'",
-            "\\q'",
-            "the backslash begins nothing that is known",
-        ),
-        (
-            "branch == '\\ud800'",
-            "\\ud800'",
-            "the backslash begins nothing that is known",
-        ),
-        (
-            "branch == '\\x4'",
-            "\\x4'",
-            "the backslash begins nothing that is known",
-        ),
-        (
-            "coverage < 80 \0",
-            "\0",
-            "the character `\\u{0}` means nothing here",
-        ),
-        (
-            "coverage ≤ 80",
-            "≤ 80",
-            "the character `≤` means nothing here",
-        ),
-        (
-            "größe < 80",
-            "öße < 80",
-            "the character `ö` means nothing here",
-        ),
-        ("coverage <> 80", "<> 80", "`<>` means nothing here"),
-        ("signed & signed", "& signed", "`&` means nothing here"),
-        ("coverage < 80 80", "80", "`80` can't stand here"),
-        ("signed &&", "", "the expression ends too early"),
-        ("", "", "the expression ends too early"),
-        (" // nothing", "", "the expression ends too early"),
-        ("(signed", "", "the expression ends too early"),
-        ("signed)", ")", "`)` can't stand here"),
-        ("for == 1", "for == 1", "`for` can't stand here"),
-        ("branch.contains('x',)", ")", "`)` can't stand here"),
-        (
-            "branch.matches('(')",
-            "'(')",
-            "the pattern can't be read: unclosed group",
-        ),
-        (
-            "branch.matches('(?=x)')",
-            "'(?=x)')",
-            "the pattern can't be read: look-around, including look-ahead and look-behind, is not supported",
-        ),
-    ];
-    for (source, rest, message) in cases {
+    for (source, rest, message) in REFUSALS {
         assert_eq!(
             only(source),
-            (rest.to_owned(), message.to_owned()),
+            ((*rest).to_owned(), (*message).to_owned()),
             "{source}"
         );
     }
@@ -513,8 +515,8 @@ fn without_names_a_signal_has_to_be_declared_first() {
 #[test]
 fn only_so_many_patterns() {
     let one = "branch.matches('a')";
-    accepted(&vec![one; MAX_PATTERNS].join(" || "));
-    let (_, message) = only(&vec![one; MAX_PATTERNS + 1].join(" || "));
+    accepted(&[one; MAX_PATTERNS].join(" || "));
+    let (_, message) = only(&[one; MAX_PATTERNS + 1].join(" || "));
     assert_eq!(message, "the expression uses too many patterns");
 }
 
@@ -599,9 +601,10 @@ mod page {
 
     #[test]
     fn the_limits_are_those_of_the_code() {
-        use super::super::{MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS};
+        use super::super::{MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_TEXT};
         assert_eq!((MAX_BYTES, MAX_DEPTH), (2_000, 32));
-        assert_eq!((MAX_ELEMENTS, MAX_PATTERNS), (100, 8));
-        assert!(PAGE.contains("at most 2,000 bytes, 32 brackets, signs, calls and choices in each other, 100 elements in a list, and 8 patterns of 256 KB each"));
+        assert_eq!((MAX_ELEMENTS, MAX_PATTERNS, MAX_TEXT), (100, 4, 4_096));
+        assert!(PAGE.contains("a text has more than 4,096 bytes"));
+        assert!(PAGE.contains("at most 2,000 bytes, 32 brackets, signs, calls and choices in each other, 100 elements in a list, and 4 patterns of 256 KB each"));
     }
 }

@@ -5,6 +5,7 @@ use super::{Draft, items, one_of};
 use crate::diagnostic::Code;
 use crate::ids::ReasonCode;
 use crate::policy::Trigger;
+use crate::policy::freeze::{self, Calendar, Mode, Window};
 use crate::policy::outline::Part;
 use crate::policy::rules::{Hysteresis, Waiver};
 use crate::policy::source::collect::{Field, did_you_mean};
@@ -124,6 +125,79 @@ impl Draft<'_> {
         } else {
             read.time
         })
+    }
+
+    pub(super) fn windows(&mut self, list: &shape::List<shape::Window>) -> Calendar {
+        let fields = list.get().map(Vec::as_slice).unwrap_or_default();
+        if fields.len() > MOST {
+            self.refuse(
+                list,
+                Code::ValueRange,
+                "there are too many freeze windows",
+                |finding| {
+                    finding
+                        .found(format!("{} windows", fields.len()))
+                        .expected(format!("at most {MOST}"))
+                        .help("write those that recur as one")
+                },
+            );
+        }
+        let mut windows: Vec<Window> = Vec::new();
+        for field in fields.iter().take(MOST) {
+            let Some(raw) = field.get() else { continue };
+            let Some(window) = self.window(raw, field) else {
+                continue;
+            };
+            if windows.iter().any(|other| other.name() == window.name()) {
+                self.refuse(
+                    &raw.name,
+                    Code::NameDuplicate,
+                    "two freeze windows have this name",
+                    |finding| {
+                        finding
+                            .found(format!("`{}`", window.name()))
+                            .expected("every name once: a blocked apply names the window")
+                            .help("rename one of the two")
+                    },
+                );
+                continue;
+            }
+            windows.push(window);
+        }
+        Calendar::new(windows)
+    }
+
+    fn window(&mut self, raw: &shape::Window, field: &Field<shape::Window>) -> Option<Window> {
+        let name = self.required(&raw.name, "name", field.spot);
+        let reason = self.required(&raw.reason, "reason", field.spot);
+        let cron = self.required(&raw.cron, "cron", field.spot);
+        let duration = self.required(&raw.duration, "duration", field.spot);
+        let zone = raw.timezone.get().map_or("UTC", String::as_str);
+        let mode = match raw.mode.get() {
+            Some(shape::Mode::Allow) => Mode::Allow,
+            Some(shape::Mode::Deny) | None => Mode::Deny,
+        };
+        let problems = match Window::parse(name?, mode, cron?, duration?, zone, reason?) {
+            Ok(window) => return Some(window),
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            let field = match problem.field {
+                freeze::Field::Name => &raw.name,
+                freeze::Field::Cron => &raw.cron,
+                freeze::Field::Duration => &raw.duration,
+                freeze::Field::Timezone => &raw.timezone,
+                // The mode is a word of the shape.
+                freeze::Field::Reason | freeze::Field::Mode => &raw.reason,
+            };
+            self.refuse(field, Code::ValueRange, problem.message, |finding| {
+                finding
+                    .found(problem.found)
+                    .expected(problem.expected)
+                    .help(problem.help)
+            });
+        }
+        None
     }
 
     pub(super) fn hysteresis(&mut self, field: &Field<shape::Hysteresis>) -> Option<Hysteresis> {

@@ -31,7 +31,7 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    fn built_in(name: &SignalName) -> Self {
+    pub(super) fn built_in(name: &SignalName) -> Self {
         match name.as_str() {
             "trust" => Self::Flag,
             "forecast" => Self::Risk,

@@ -4,7 +4,7 @@ use super::Draft;
 use super::signals::Sort;
 use crate::diagnostic::Code;
 use crate::policy::source::collect::{Field, Scalar, did_you_mean};
-use crate::policy::{duration, expression};
+use crate::policy::{SignalRule, duration, expression};
 use crate::signals::declared::Kind;
 use crate::signals::{Finite, Percent, Risk, Value, Word};
 
@@ -12,11 +12,7 @@ impl Draft<'_> {
     /// A value of the signal's kind.
     pub(super) fn value(&mut self, field: &Field<Scalar>, sort: &Sort) -> Option<Value> {
         let scalar = field.get()?;
-        let (value, expected) = match sort {
-            Sort::Flag => (flag(scalar), "locked, unlocked, true or false".to_owned()),
-            Sort::Risk => (risk(scalar), "low, medium or high".to_owned()),
-            Sort::Of(kind) => of_kind(scalar, kind),
-        };
+        let (value, expected) = of_sort(scalar, sort);
         if value.is_none() {
             let is_number = matches!(scalar, Scalar::Number(_));
             let out_of_range = is_number && expected.contains("number");
@@ -58,6 +54,24 @@ fn help(scalar: &Scalar, expected: &str, out_of_range: bool) -> String {
             format!("write `{bare}`, without quotes or a sign behind it")
         }
         _ => "write a number in plain digits, with a point before its fraction".to_owned(),
+    }
+}
+
+/// The value that a document writes for a signal, or what it should have written.
+pub(in crate::policy) fn of_signal(scalar: &Scalar, rule: &SignalRule) -> Result<Value, String> {
+    let sort = match &rule.declared {
+        Some(declared) => Sort::Of(declared.kind.clone()),
+        None => Sort::built_in(&rule.name),
+    };
+    let (value, expected) = of_sort(scalar, &sort);
+    value.ok_or(expected)
+}
+
+fn of_sort(scalar: &Scalar, sort: &Sort) -> (Option<Value>, String) {
+    match sort {
+        Sort::Flag => (flag(scalar), "locked, unlocked, true or false".to_owned()),
+        Sort::Risk => (risk(scalar), "low, medium or high".to_owned()),
+        Sort::Of(kind) => of_kind(scalar, kind),
     }
 }
 

@@ -14,6 +14,8 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
+pub use super::scalar::Scalar;
+
 use super::{Entry, Kind, Node, Spot};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -308,46 +310,65 @@ impl<'n> Reader<'n> {
         entries: &'n [Entry],
         keys: &'static [&'static str],
     ) -> Vec<(&'n str, &'n Entry)> {
+        let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
         let mut known: Vec<(&str, &Entry)> = Vec::new();
+        let mut rest: Vec<&Entry> = Vec::new();
         for entry in entries {
-            let path = format!("{}.{}", self.path, entry.key);
+            if keys.contains(&entry.key.as_str()) {
+                rest.push(entry);
+                continue;
+            }
+            let near = nearest(&entry.key, keys);
+            self.refuse_key(entry, near, keys);
             let is_taken = |key: &str| known.iter().any(|(other, _)| *other == key);
-            if !keys.contains(&entry.key.as_str()) {
-                let near = nearest(&entry.key, keys);
-                self.sink.add(entry.spot, &path, |place| {
-                    let help = near.map_or_else(
-                        || "remove the key".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    Diagnostic::new(
-                        Code::KeyUnknown,
-                        place,
-                        format!("the key `{}` means nothing here", entry.key),
-                    )
-                    .found(format!("`{}`", entry.key))
-                    .expected(format!("one of {}", keys.join(", ")))
-                    .help(help)
-                });
-                let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
-                if let Some(near) = near.filter(|near| !is_there(near) && !is_taken(near)) {
-                    known.push((near, entry));
-                }
-            } else if is_taken(&entry.key) {
-                self.sink.add(entry.spot, &path, |place| {
-                    Diagnostic::new(
-                        Code::KeyDuplicate,
-                        place,
-                        format!("the key `{}` stands there twice", entry.key),
-                    )
-                    .found(format!("`{}` twice", entry.key))
-                    .expected("every key once: which of two values counts is anybody's guess")
-                    .help("remove one of the two")
-                });
-            } else {
-                known.push((entry.key.as_str(), entry));
+            if let Some(near) = near.filter(|near| !is_taken(near) && !is_there(near)) {
+                known.push((near, entry));
             }
         }
+        known.extend(self.distinct(rest));
         known
+    }
+
+    fn refuse_key(&self, entry: &Entry, near: Option<&str>, keys: &[&str]) {
+        let path = format!("{}.{}", self.path, entry.key);
+        self.sink.add(entry.spot, &path, |place| {
+            let help = near.map_or_else(
+                || "remove the key".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Diagnostic::new(
+                Code::KeyUnknown,
+                place,
+                format!("the key `{}` means nothing here", entry.key),
+            )
+            .found(format!("`{}`", entry.key))
+            .expected(format!("one of {}", keys.join(", ")))
+            .help(help)
+        });
+    }
+
+    /// The entries without those whose key stands there before; they are written down.
+    fn distinct(&self, entries: impl IntoIterator<Item = &'n Entry>) -> Vec<(&'n str, &'n Entry)> {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut distinct = Vec::new();
+        for entry in entries {
+            if seen.insert(entry.key.as_str()) {
+                distinct.push((entry.key.as_str(), entry));
+                continue;
+            }
+            let path = format!("{}.{}", self.path, entry.key);
+            self.sink.add(entry.spot, &path, |place| {
+                Diagnostic::new(
+                    Code::KeyDuplicate,
+                    place,
+                    format!("the key `{}` stands there twice", entry.key),
+                )
+                .found(format!("`{}` twice", entry.key))
+                .expected("every key once: which of two values counts is anybody's guess")
+                .help("remove one of the two")
+            });
+        }
+        distinct
     }
 }
 
@@ -410,6 +431,21 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         })
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let Kind::Map(entries) = &self.node.kind else {
+            return Err(de::Error::invalid_type(
+                self.unexpected(),
+                &"keys and values",
+            ));
+        };
+        let entries = self.distinct(entries).into_iter();
+        visitor.visit_map(Members {
+            reader: &self,
+            entries,
+            value: None,
+        })
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -427,7 +463,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier ignored_any
+        unit_struct seq tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -550,61 +586,29 @@ impl<'de> VariantAccess<'de> for Word<'_> {
     }
 }
 
-/// A number, a word or a flag: what a comparison may stand against.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Scalar {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A number.
-    Number(f64),
-    /// Text.
-    Text(String),
-}
+/// Keys that the document chooses itself, in their order, each with its value.
+#[derive(Debug, Clone)]
+pub struct Entries<T>(pub Vec<(String, Field<T>)>);
 
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(value) => write!(f, "`{value}`"),
-            Self::Number(number) => write!(f, "the number {number}"),
-            Self::Text(text) => write!(f, "the text `{text}`"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl Visitor<'_> for Any {
-            type Value = Scalar;
+        struct InOrder<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Entries<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, a text, true or false")
+                f.write_str("keys and values")
             }
 
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Bool(value))
-            }
-
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Number(number))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(text.to_owned()))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_any(Any)
-    }
-}
-
-#[cfg(test)]
-impl schemars::JsonSchema for Scalar {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Scalar".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["number", "string", "boolean"] })
+        deserializer.deserialize_map(InOrder(PhantomData))
     }
 }
 
@@ -640,7 +644,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once_with_its_place() {
         let text =
             "nam: x\nname: 7\nsize: big\nsize: 3\nparts:\n  - kind: smal\n  - kind: big\n  - 4\n";
-        let root = parse("d.yaml", text).unwrap().unwrap();
+        let root = parse("d.yaml", text.as_bytes()).unwrap().unwrap();
         let mut problems = Vec::new();
         let shape: Field<Shape> = read("d.yaml", &root, &mut problems);
         problems.sort_by_key(|problem| (problem.place.line, problem.place.column));

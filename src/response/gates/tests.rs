@@ -32,12 +32,30 @@ fn open() -> Facts {
             today: 2,
             allowed: 3,
         }),
+        freeze: Ok(freeze(Standing::Open)),
         other_apply: Ok(None),
         unsettled: Ok(Vec::new()),
         applied: Ok(None),
         unattended: None,
         production: false,
         has_key: true,
+    }
+}
+
+fn freeze(standing: Standing) -> FreezeFact {
+    FreezeFact {
+        policy: "policy `ours`, version 3".to_owned(),
+        windows: 2,
+        standing,
+    }
+}
+
+fn frozen(mode: Mode, until: Option<&str>) -> Standing {
+    Standing::Frozen {
+        by: "weekend".to_owned(),
+        mode,
+        reason: "nobody is there".to_owned(),
+        until: until.map(at),
     }
 }
 
@@ -52,7 +70,7 @@ fn closed(facts: &Facts) -> Vec<(&'static str, String)> {
 type Change = fn(&mut Facts);
 
 /// One way to close each gate of an apply by hand and no other.
-const BY_HAND: [(&str, Change); 12] = [
+const BY_HAND: [(&str, Change); 13] = [
     ("kill_switch", |facts| {
         facts.kill_switch = Some("drill".to_owned());
     }),
@@ -83,6 +101,9 @@ const BY_HAND: [(&str, Change); 12] = [
             today: 3,
             allowed: 3,
         });
+    }),
+    ("freeze", |facts| {
+        facts.freeze = Ok(freeze(frozen(Mode::Deny, None)));
     }),
     ("signing_secret", |facts| {
         facts.production = true;
@@ -256,7 +277,7 @@ fn a_single_action_has_every_gate_but_those_of_a_decision() {
 
 #[test]
 fn what_cannot_be_read_or_is_absent_is_closed() {
-    let cases: [(Change, &[(&str, &str)]); 10] = [
+    let cases: [(Change, &[(&str, &str)]); 11] = [
         (
             |f| f.decision = Err("x".into()),
             &[
@@ -304,6 +325,10 @@ fn what_cannot_be_read_or_is_absent_is_closed() {
         (
             |f| f.unlocks = Err("x".into()),
             &[("manual_unlocks", "gate_unreadable")],
+        ),
+        (
+            |f| f.freeze = Err("x".into()),
+            &[("freeze", "gate_unreadable")],
         ),
         (
             |f| f.at = at("2026-01-15T10:59:59Z"),
@@ -374,4 +399,40 @@ fn the_unlock_limit_opens_again_with_the_next_day() {
     let gates = evaluate(&facts);
     let gate = gates.iter().find(|gate| !gate.open).unwrap();
     assert_eq!(gate.opens_at, Some(at("2026-01-16T00:00:00Z")));
+}
+
+#[test]
+fn a_freeze_names_its_window_its_reason_and_when_it_ends() {
+    let monday = "2026-01-19T08:00:00Z";
+    let cases = [
+        (
+            frozen(Mode::Deny, Some(monday)),
+            "frozen",
+            "policy `ours`, version 3: in the window `weekend`: nobody is there",
+        ),
+        (
+            frozen(Mode::Deny, None),
+            "frozen",
+            "policy `ours`, version 3: in the window `weekend`: nobody is there; no end was found within a year",
+        ),
+        (
+            frozen(Mode::Allow, Some(monday)),
+            "outside_windows",
+            "policy `ours`, version 3: outside every window that allows, `weekend` comes next: nobody is there",
+        ),
+    ];
+    for (standing, reason, detail) in cases {
+        let Standing::Frozen { until, .. } = &standing else {
+            unreachable!("each case is frozen");
+        };
+        let until = *until;
+        let mut facts = open();
+        facts.freeze = Ok(freeze(standing));
+        let gates = evaluate(&facts);
+        let gate = gates.iter().find(|gate| !gate.open).unwrap();
+        let found = (gate.name, gate.reason.as_deref(), gate.detail.as_str());
+        assert_eq!(found, ("freeze", Some(reason), detail));
+        assert_eq!(gate.opens_at, until);
+        assert!(permit(&gates).is_none());
+    }
 }

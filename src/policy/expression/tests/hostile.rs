@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS};
+use super::super::{MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_TEXT, Operand};
 use super::{Expression, accepted, complete, names, only, refused, value};
 
 /// Short, long, and as long as the source may be.
@@ -108,6 +108,14 @@ fn closed_brackets_are_refused_beyond_the_limit_only() {
 }
 
 #[test]
+fn calls_on_calls_are_depth() {
+    let of = |times: usize| format!("branch{} > 1", ".size()".repeat(times));
+    let deep = |times| refused(&of(times))[0].message.clone();
+    assert_eq!(deep(2), "`size` counts the characters of a text");
+    assert_eq!(deep(MAX_DEPTH), "the expression is nested too deeply");
+}
+
+#[test]
 fn long_chains_are_no_depth() {
     let joined =
         |part: &str, by: &str| vec![part; (MAX_BYTES - 30) / (part.len() + by.len())].join(by);
@@ -198,11 +206,20 @@ fn patterns_that_grow_are_refused() {
 
 #[test]
 fn a_pattern_of_evil_repetitions_looks_at_a_long_text_once() {
-    let text = "a".repeat(20_000);
+    let text = "a".repeat(MAX_TEXT);
     let expression = accepted("branch.matches('^(a+)+$') && !branch.matches('(a|aa)+b$')");
     // With a reader that tries one way after the other this would outlast the universe.
-    let holds = expression.holds(&|_| super::Operand::Text(&text));
+    let holds = expression.holds(&|_| Operand::Text(&text));
     assert_eq!(holds, Ok(true));
+}
+
+#[test]
+fn a_text_beyond_the_limit_is_not_looked_at() {
+    let text = "a".repeat(MAX_TEXT + 1);
+    for source in ["branch.matches('a')", "branch == 'a'", "size(branch) > 1"] {
+        let holds = accepted(source).holds(&|_| Operand::Text(&text));
+        assert_eq!(holds, Err("`branch` has more than 4096 bytes".to_owned()));
+    }
 }
 
 /// Words of which some make expressions and most don't.

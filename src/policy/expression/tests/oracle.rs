@@ -197,24 +197,22 @@ fn agrees(source: &str, values: &Values) -> Result<(), TestCaseError> {
 #[test]
 fn what_is_accepted_comes_to_the_same_in_cel() {
     let mut runner = TestRunner::new(Config {
-        cases: 1_500,
+        cases: 600,
         failure_persistence: None,
         ..Config::default()
     });
-    let mut parsed = 0;
-    let counted = std::cell::Cell::new(0);
+    let parsed = std::cell::Cell::new(0);
     let cases = (typed().1, values());
     runner
         .run(&cases, |(source, values)| {
             if Expression::parse(&source, &names()).is_ok() {
-                counted.set(counted.get() + 1);
+                parsed.set(parsed.get() + 1);
             }
             agrees(&source, &values)
         })
         .unwrap();
-    parsed += counted.get();
     // A generator that makes what is refused would prove nothing.
-    assert!(parsed > 1_000, "{parsed}");
+    assert!(parsed.get() > 400, "{}", parsed.get());
 }
 
 #[test]
@@ -257,7 +255,7 @@ fn what_a_soup_of_words_happens_to_say_comes_to_the_same_in_cel() {
     ]);
     let soup = prop::collection::vec(words, 1..9).prop_map(|words| words.join(" "));
     let mut runner = TestRunner::new(Config {
-        cases: 30_000,
+        cases: 10_000,
         failure_persistence: None,
         ..Config::default()
     });
@@ -270,7 +268,7 @@ fn what_a_soup_of_words_happens_to_say_comes_to_the_same_in_cel() {
             agrees(&source, &values)
         })
         .unwrap();
-    assert!(accepted.get() > 300, "{}", accepted.get());
+    assert!(accepted.get() > 100, "{}", accepted.get());
 }
 
 /// A number of them that no generator would think of.
@@ -300,6 +298,9 @@ fn a_corpus_comes_to_the_same_in_cel() {
         "vulnerabilities / releases > 0.5 && releases > 0",
         "coverage\n<// c\r\n80",
         "risk in ['low', 'high',]",
+        "branch != 'a\u{0}b' && branch != '\u{7f}\u{1}é🐱\u{202e}'",
+        "branch != '\t\u{c}' // to the end",
+        "\u{c}signed\t",
     ] {
         let expression = accepted(source);
         let ours = expression.holds(&value);

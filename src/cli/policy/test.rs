@@ -1,0 +1,303 @@
+//! `policy test`: cases that a policy has to answer.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::named::Named;
+use crate::cli::given::Given;
+use crate::cli::{Context, Exit, Format};
+use crate::decision::cases::{self, Answer, Case, Coverage, Difference, Ground};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::policy::{Level, Policy, readings};
+use crate::report::junit;
+use crate::signals::{DEFAULT_LIMIT, ReadContext};
+
+const EXAMPLES: &str = "\
+Examples:
+  policy-orchestrator policy test
+  policy-orchestrator policy test --coverage --junit target/policy.xml
+  policy-orchestrator policy test --policy next.yaml policy/tests/reference.yaml
+
+A file of cases:
+  at: 2026-01-15T12:00:00Z
+  defaults: {coverage: 90}
+  cases:
+    - name: a fallen score is RED
+      inputs: {integrity: 89.9}              # or missing, stale, invalid; or `workspace: DIR`
+      before: {level: YELLOW}                # for hysteresis
+      history: [{at: 2026-01-14T12:00:00Z, inputs: {integrity: 97}}]
+      expect: {level: RED, reasons: [INTEGRITY_BELOW_RED, INTEGRITY_BELOW_YELLOW], errors: 0}
+
+Exit codes:
+  0  every case is answered as expected
+  1  one is not, a file or document can't be used, or with --require-coverage a trigger is never fired";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct TestArgs {
+    /// Files of cases [default: policy/tests/*.yaml, *.yml and *.json of the workspace]
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+
+    /// The policy to ask: a file, or `reference` [default: the one in force]
+    #[arg(long, value_name = "DOCUMENT")]
+    policy: Option<String>,
+
+    /// Say which triggers no case fires
+    #[arg(long)]
+    coverage: bool,
+
+    /// Fail where a trigger is fired by no case
+    #[arg(long)]
+    require_coverage: bool,
+
+    /// Write a report in the JUnit form to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// The JSON shape of a test run.
+#[derive(Serialize)]
+struct Tested<'a> {
+    schema: u32,
+    policy: &'a crate::policy::Identity,
+    passed: usize,
+    failed: usize,
+    cases: Vec<Shown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<&'a Coverage>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    file: &'a str,
+    line: u64,
+    name: &'a str,
+    passed: bool,
+    level: &'a Level,
+    differences: &'a [Difference],
+}
+
+/// An answered case with its file.
+struct Answered {
+    file: String,
+    case: Case,
+    answer: Answer,
+}
+
+/// The directory of cases in a workspace.
+const DIRECTORY: &str = "policy/tests";
+
+pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::Result<Exit> {
+    let Some(policy) = Named::of(arguments.policy.as_deref()).policy(context)? else {
+        return Ok(Exit::Failed);
+    };
+    let files = if arguments.files.is_empty() {
+        files_of(&context.workspace()?)?
+    } else {
+        arguments.files.clone()
+    };
+    let Some(answered) = answer_all(context, &policy, &files)? else {
+        return Ok(Exit::Failed);
+    };
+    let coverage = Coverage::of(&policy, answered.iter().map(|answered| &answered.answer));
+    if let Some(file) = &arguments.junit {
+        write_junit(file, &answered)?;
+    }
+    let told = (arguments.coverage || arguments.require_coverage).then_some(&coverage);
+    show(context, &policy, &answered, told)?;
+    let failed = answered
+        .iter()
+        .any(|answered| !answered.answer.differences.is_empty());
+    let uncovered = arguments.require_coverage && !coverage.unfired.is_empty();
+    Ok(if failed || uncovered {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
+}
+
+/// The files of cases of a workspace, by name.
+fn files_of(workspace: &Workspace) -> Checked<Vec<String>> {
+    let directory = workspace.path(DIRECTORY);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let path = entry.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if matches!(extension, Some("yaml" | "yml" | "json")) {
+            files.push(path.display().to_string());
+        }
+    }
+    if files.is_empty() {
+        return Err(Box::new(
+            Diagnostic::new(Code::KeyMissing, Place::file(DIRECTORY), "there is no file of cases")
+                .found("no .yaml, .yml or .json file")
+                .expected("at least one")
+                .help("`policy-orchestrator policy init` writes the first, `policy test --help` shows one"),
+        ));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Answers the cases of all files; `None` where one can't be used, and why is told.
+fn answer_all(
+    context: &Context,
+    policy: &Policy,
+    files: &[String],
+) -> anyhow::Result<Option<Vec<Answered>>> {
+    let (mut answered, mut is_whole) = (Vec::new(), true);
+    for file in files {
+        let given = Given {
+            path: file,
+            what: "file of cases",
+            expected: "a file of cases",
+            limit: DEFAULT_LIMIT,
+        };
+        match cases::parse(file, &given.read()?, policy) {
+            Ok(cases) => {
+                for case in cases {
+                    let answer = answer(policy, file, &case)?;
+                    let file = file.clone();
+                    answered.push(Answered { file, case, answer });
+                }
+            }
+            Err(problems) => {
+                context.output.findings(&problems);
+                is_whole = false;
+            }
+        }
+    }
+    Ok(is_whole.then_some(answered))
+}
+
+fn answer(policy: &Policy, file: &str, case: &Case) -> Checked<Answer> {
+    match &case.ground {
+        Ground::Readings(readings) => Ok(case.answer(policy, readings)),
+        Ground::Workspace(directory) => {
+            let beside = Path::new(file).parent().unwrap_or(Path::new("."));
+            let workspace = Workspace::open(&beside.join(directory))?;
+            let context = ReadContext {
+                workspace: &workspace,
+                at: case.at,
+                limit: DEFAULT_LIMIT,
+            };
+            Ok(case.answer(policy, &readings::load(context, policy)))
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a report that a user names, wherever that is; a half one is simply made again"
+)]
+fn write_junit(file: &Path, answered: &[Answered]) -> Checked<()> {
+    let cases: Vec<junit::Case<'_>> = answered
+        .iter()
+        .map(|answered| junit::Case {
+            file: &answered.file,
+            name: &answered.case.name,
+            failure: failure(&answered.answer),
+        })
+        .collect();
+    std::fs::write(file, junit::report("policy test", &cases)).map_err(|error| {
+        Box::new(
+            Diagnostic::new(
+                Code::WriteFailed,
+                Place::file(file.display().to_string()),
+                "the report could not be written",
+            )
+            .found(crate::fs::read::plain(&error))
+            .expected("a file in a directory that is there")
+            .help("check the path of `--junit`"),
+        )
+    })
+}
+
+/// What is otherwise than expected, in one line for each; `None` for a case that passed.
+fn failure(answer: &Answer) -> Option<String> {
+    let line = |difference: &Difference| {
+        let Difference {
+            what,
+            expected,
+            found,
+        } = difference;
+        format!("{what}: expected {expected}, found {found}\n")
+    };
+    let text: String = answer.differences.iter().map(line).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+fn show(
+    context: &Context,
+    policy: &Policy,
+    answered: &[Answered],
+    coverage: Option<&Coverage>,
+) -> anyhow::Result<()> {
+    let failed = answered
+        .iter()
+        .filter(|answered| !answered.answer.differences.is_empty())
+        .count();
+    let passed = answered.len() - failed;
+    match context.format() {
+        Format::Json => context.output.json(&Tested {
+            schema: 1,
+            policy: policy.identity(),
+            passed,
+            failed,
+            cases: answered.iter().map(shown).collect(),
+            coverage,
+        }),
+        Format::Human => {
+            let mut text: String = answered.iter().map(row).collect();
+            text.push_str(&format!("\n{passed} passed, {failed} failed\n"));
+            text.push_str(&coverage.map(covered).unwrap_or_default());
+            context.output.result(&text)
+        }
+    }
+}
+
+fn shown(answered: &Answered) -> Shown<'_> {
+    Shown {
+        file: &answered.file,
+        line: answered.case.line,
+        name: &answered.case.name,
+        passed: answered.answer.differences.is_empty(),
+        level: &answered.answer.decision.level,
+        differences: &answered.answer.differences,
+    }
+}
+
+fn row(answered: &Answered) -> String {
+    let Answered { file, case, answer } = answered;
+    let level = answer.decision.level.name();
+    match failure(answer) {
+        None => format!("ok      {level:<8} {}\n", case.name),
+        Some(why) => {
+            let why = why.trim_end().replace('\n', "\n          ");
+            format!(
+                "FAILED  {level:<8} {}  ({file}:{})\n          {why}\n",
+                case.name, case.line
+            )
+        }
+    }
+}
+
+fn covered(coverage: &Coverage) -> String {
+    let fired = coverage.triggers - coverage.unfired.len();
+    let mut text = format!(
+        "{fired} of {} triggers are fired by a case\n",
+        coverage.triggers
+    );
+    for code in &coverage.unfired {
+        text.push_str(&format!("  never   {code}\n"));
+    }
+    text
+}

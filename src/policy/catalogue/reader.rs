@@ -1,0 +1,424 @@
+//! Reading a tree into a typed shape, collecting everything that is wrong on the way.
+//!
+//! A value of the wrong type is an error; a key that nobody here knows is a warning, since these are
+//! other people's documents. Each method gives what it could read; whoever asked looks at the
+//! findings last, and uses nothing of a document with an error.
+
+use super::tree::{self, Entry, Meant, Node, Value};
+use super::words::{Effect, Mode, Severity};
+use crate::diagnostic::{Code, Diagnostic, Place, Severity as Gravity};
+use crate::policy::quantity::{Bytes, Cpu, Measure, Span, Threshold};
+use crate::signals::members::ENOUGH;
+
+/// A document on its way into its shape.
+pub(super) struct Reader<'d> {
+    file: &'d str,
+    text: &'d str,
+    findings: Vec<Diagnostic>,
+}
+
+/// A group of entries, as several kinds of documents have them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group<T> {
+    /// Its name.
+    pub name: String,
+    /// Its entries in their order.
+    pub entries: Vec<T>,
+}
+
+impl<'d> Reader<'d> {
+    pub(super) fn new(file: &'d str, text: &'d str) -> Self {
+        Self {
+            file,
+            text,
+            findings: Vec::new(),
+        }
+    }
+
+    /// The warnings of a document that can be used, or all findings of one that can't.
+    pub(super) fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+        let is_error = |finding: &Diagnostic| finding.severity() == Gravity::Error;
+        if self.findings.iter().any(is_error) {
+            return Err(self.findings);
+        }
+        Ok(self.findings)
+    }
+
+    /// Adds a finding about a value.
+    pub(super) fn find(&mut self, node: &Node, make: impl FnOnce(Place) -> Diagnostic) {
+        self.find_at(node.at, &node.path, make);
+    }
+
+    /// Adds a finding about a byte of the text.
+    pub(super) fn find_at(
+        &mut self,
+        at: usize,
+        path: &str,
+        make: impl FnOnce(Place) -> Diagnostic,
+    ) {
+        if self.findings.len() < ENOUGH {
+            let place = tree::place(self.file, self.text, at, path);
+            self.findings.push(make(place));
+        }
+    }
+
+    fn wrong(&mut self, node: &Node, expected: &str, help: &str) {
+        self.find(node, |place| {
+            let name = name(node);
+            Diagnostic::new(
+                Code::ValueType,
+                place,
+                format!("{name} is of another kind than expected"),
+            )
+            .found(node.kind())
+            .expected(expected)
+            .help(help)
+        });
+    }
+
+    /// A mapping with some keys; others are warned of.
+    pub(super) fn map<'n>(&mut self, node: &'n Node, known: &[&str]) -> Option<&'n Node> {
+        let members = self.open_map(node)?;
+        for member in members {
+            if !known.contains(&member.key.as_str()) {
+                self.unread(&node.path, member, known);
+            }
+        }
+        Some(node)
+    }
+
+    /// A mapping whose keys are names.
+    pub(super) fn open_map<'n>(&mut self, node: &'n Node) -> Option<&'n [Entry]> {
+        if let Value::Map(members) = &node.value {
+            return Some(members);
+        }
+        self.wrong(
+            node,
+            "a mapping: keys with values",
+            "indent the keys below it, each with a colon",
+        );
+        None
+    }
+
+    fn unread(&mut self, path: &str, member: &Entry, known: &[&str]) {
+        let key = &member.key;
+        self.find_at(member.at, &format!("{path}.{key}"), |place| {
+            Diagnostic::new(
+                Code::KeyUnread,
+                place,
+                format!("the key `{key}` means nothing here"),
+            )
+            .found(format!("`{key}`"))
+            .expected(format!("one of {}", known.join(", ")))
+            .help(match nearest(key, known) {
+                Some(candidate) => format!("did you mean `{candidate}`?"),
+                None => {
+                    "leave it if another program reads it; here it is shown and not read".to_owned()
+                }
+            })
+        });
+    }
+
+    /// The value of a key that has to be there.
+    pub(super) fn needed<'n>(&mut self, map: &'n Node, key: &str) -> Option<&'n Node> {
+        let found = map.get(key);
+        if found.is_none() {
+            self.find(map, |place| {
+                let names: Vec<&str> = map
+                    .members()
+                    .iter()
+                    .map(|member| member.key.as_str())
+                    .collect();
+                let whose = if map.path == "$" {
+                    "the document".to_owned()
+                } else {
+                    name(map)
+                };
+                Diagnostic::new(Code::KeyMissing, place, format!("{whose} has no `{key}`"))
+                    .found(match names.as_slice() {
+                        [] => "no keys".to_owned(),
+                        names => format!("the keys {}", names.join(", ")),
+                    })
+                    .expected(format!("`{key}`"))
+                    .help(format!("add `{key}: …`"))
+            });
+        }
+        found
+    }
+
+    /// Text.
+    pub(super) fn text(&mut self, node: Option<&Node>) -> Option<String> {
+        let node = node?;
+        match &node.value {
+            Value::Text(text) => return Some(text.trim().to_owned()),
+            Value::Number(_) | Value::Flag(_) => self.wrong(node, "text", "put it in quotes"),
+            _ => self.wrong(node, "text", "write a text"),
+        }
+        None
+    }
+
+    /// Text that has to be there and to say something.
+    pub(super) fn needed_text(&mut self, map: &Node, key: &str) -> String {
+        let node = self.needed(map, key);
+        let text = self.text(node);
+        if let (Some(""), Some(node)) = (text.as_deref(), node) {
+            self.find(node, |place| {
+                Diagnostic::new(
+                    Code::ValueType,
+                    place,
+                    format!("{} says nothing", name(node)),
+                )
+                .found("an empty text")
+                .expected("a text")
+                .help(format!("write what `{key}` is, or remove the entry"))
+            });
+        }
+        text.unwrap_or_default()
+    }
+
+    /// True or false.
+    pub(super) fn flag(&mut self, node: Option<&Node>) -> Option<bool> {
+        let node = node?;
+        if let Value::Flag(flag) = node.value {
+            return Some(flag);
+        }
+        self.wrong(node, "true or false", "write true or false, without quotes");
+        None
+    }
+
+    /// A whole number from 0 on.
+    pub(super) fn whole(&mut self, node: Option<&Node>) -> Option<u64> {
+        let node = node?;
+        let number = match &node.value {
+            Value::Number(number) => number.as_u64(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong(
+                node,
+                "a whole number from 0 on",
+                "write the number, without quotes or a unit",
+            );
+        }
+        number
+    }
+
+    /// A list.
+    pub(super) fn list<'n>(&mut self, node: Option<&'n Node>) -> &'n [Node] {
+        let Some(node) = node else { return &[] };
+        if let Value::List(items) = &node.value {
+            return items;
+        }
+        self.wrong(
+            node,
+            "a list",
+            "begin each entry with `- `, or write it in brackets",
+        );
+        &[]
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&mut self, node: Option<&Node>) -> Vec<String> {
+        let items = self.list(node);
+        items
+            .iter()
+            .filter_map(|item| self.text(Some(item)))
+            .collect()
+    }
+
+    /// One of some words; the case counts unless `any_case`.
+    fn word<T: Copy>(&mut self, node: &Node, words: &[(&str, T)], any_case: bool) -> Option<T> {
+        let text = self.text(Some(node))?;
+        let asked = if any_case {
+            text.to_lowercase()
+        } else {
+            text.clone()
+        };
+        let found = words.iter().find(|(word, _)| *word == asked);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.find(node, |place| {
+                Diagnostic::new(
+                    Code::ValueUnknown,
+                    place,
+                    format!("{} is no word that is known here", name(node)),
+                )
+                .found(format!("`{text}`"))
+                .expected(format!("one of {}", known.join(", ")))
+                .help(match nearest(&text, &known) {
+                    Some(candidate) => format!("did you mean `{candidate}`?"),
+                    None => "write one of these words".to_owned(),
+                })
+            });
+        }
+        found.map(|(_, meant)| *meant)
+    }
+
+    /// How strictly; less than strict is warned of (row C-53).
+    pub(super) fn mode(&mut self, node: Option<&Node>) -> Option<Mode> {
+        let node = node?;
+        let mode = self.word(node, &Mode::WORDS, false)?;
+        if mode != Mode::Strict {
+            let what = match mode {
+                Mode::Warn => "`warn` lets happen what breaks the rule, and says so",
+                _ => "`monitor` lets happen what breaks the rule, and records it",
+            };
+            self.weak(node, what, "`strict`");
+        }
+        Some(mode)
+    }
+
+    /// Warns of enforcement that is less than strict.
+    pub(super) fn weak(&mut self, node: &Node, what: &str, expected: &str) {
+        self.find(node, |place| {
+            Diagnostic::new(Code::EnforcementWeak, place, what)
+                .found(node.kind())
+                .expected(format!("{expected} outside of a trial"))
+                .help("gates, the kill switch, journals and what is read here stay strict whatever this says")
+        });
+    }
+
+    /// How grave; the case does not count (row C-52).
+    pub(super) fn severity(&mut self, node: Option<&Node>) -> Option<Severity> {
+        let node = node?;
+        let severity = self.word(node, &Severity::WORDS, true)?;
+        let _ = node.meant.set(Meant::Word(severity.as_str()));
+        Some(severity)
+    }
+
+    /// Allow or deny.
+    pub(super) fn effect(&mut self, node: Option<&Node>) -> Option<Effect> {
+        self.word(node?, &Effect::WORDS, false)
+    }
+
+    /// A length of time.
+    pub(super) fn span(&mut self, node: Option<&Node>) -> Option<Span> {
+        self.quantity(node, Span::EXPECTED, Span::EXAMPLE, |text| {
+            Span::parse(text).map(|span| (span, span.measure(text)))
+        })
+    }
+
+    /// A share of processors.
+    pub(super) fn cpu(&mut self, node: Option<&Node>) -> Option<Cpu> {
+        self.quantity(node, Cpu::EXPECTED, Cpu::EXAMPLE, |text| {
+            Cpu::parse(text).map(|cpu| (cpu, cpu.measure(text)))
+        })
+    }
+
+    /// A number of bytes.
+    pub(super) fn bytes(&mut self, node: Option<&Node>) -> Option<Bytes> {
+        self.quantity(node, Bytes::EXPECTED, Bytes::EXAMPLE, |text| {
+            Bytes::parse(text).map(|bytes| (bytes, bytes.measure(text)))
+        })
+    }
+
+    /// A threshold.
+    pub(super) fn threshold(&mut self, node: Option<&Node>) -> Option<Threshold> {
+        self.quantity(node, Threshold::EXPECTED, Threshold::EXAMPLE, |text| {
+            let threshold = Threshold::parse(text)?;
+            let measure = threshold.measure(text);
+            Some((threshold, measure))
+        })
+    }
+
+    /// A quantity: a text, or a plain number where its form allows one.
+    fn quantity<T>(
+        &mut self,
+        node: Option<&Node>,
+        expected: &str,
+        example: &str,
+        parse: impl FnOnce(&str) -> Option<(T, Measure)>,
+    ) -> Option<T> {
+        let node = node?;
+        let written = match &node.value {
+            Value::Text(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => {
+                self.wrong(node, expected, &format!("write {example}, say"));
+                return None;
+            }
+        };
+        if let Some((quantity, measure)) = parse(&written) {
+            // Only the first reading of a value counts; there is no second one.
+            let _ = node.meant.set(Meant::Quantity(measure));
+            return Some(quantity);
+        }
+        self.find(node, |place| {
+            Diagnostic::new(
+                Code::QuantityUnreadable,
+                place,
+                format!("{} can't be read as a quantity", name(node)),
+            )
+            .found(format!("`{written}`"))
+            .expected(expected)
+            .help(format!("write {example}, say"))
+        });
+        None
+    }
+
+    /// Lists of entries by the names of their groups: some known ones, or any where none is given.
+    pub(super) fn groups<T>(
+        &mut self,
+        node: &Node,
+        known: &[&str],
+        mut entry: impl FnMut(&mut Self, &Node) -> Option<T>,
+    ) -> Vec<Group<T>> {
+        let named = if known.is_empty() {
+            self.open_map(node).map(|_| node)
+        } else {
+            self.map(node, known)
+        };
+        let Some(node) = named else {
+            return Vec::new();
+        };
+        let mut groups = Vec::new();
+        for member in node.members() {
+            let items = self.list(Some(&member.node));
+            self.names_once(items);
+            groups.push(Group {
+                name: member.key.clone(),
+                entries: items.iter().filter_map(|item| entry(self, item)).collect(),
+            });
+        }
+        groups
+    }
+
+    /// Refuses entries whose `name` another before them has.
+    pub(super) fn names_once(&mut self, items: &[Node]) {
+        let mut seen = std::collections::BTreeSet::new();
+        for node in items.iter().filter_map(|item| item.get("name")) {
+            let Value::Text(text) = &node.value else {
+                continue;
+            };
+            if !seen.insert(text.as_str()) {
+                self.find(node, |place| {
+                    Diagnostic::new(
+                        Code::NameDuplicate,
+                        place,
+                        format!("two entries are called `{}`", text.trim()),
+                    )
+                    .found(format!("`{}` again", text.trim()))
+                    .expected("a name of its own for each entry")
+                    .help("rename one of the two")
+                });
+            }
+        }
+    }
+}
+
+/// The value's name in a message.
+fn name(node: &Node) -> String {
+    if node.path == "$" {
+        return "the document".to_owned();
+    }
+    format!("`{}`", node.path.trim_start_matches("$."))
+}
+
+/// The known word that resembles `word` most, where one does.
+pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let word: String = word.to_lowercase().chars().take(64).collect();
+    let distance = |candidate: &&&str| strsim::damerau_levenshtein(candidate, &word);
+    let nearest = known.iter().min_by_key(distance)?;
+    let near = distance(&nearest) <= (nearest.len() / 3).clamp(1, 3);
+    near.then_some(*nearest)
+}

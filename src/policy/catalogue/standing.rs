@@ -1,0 +1,386 @@
+//! What of each kind of document this program keeps, where, and what it can only show.
+//!
+//! One table for the command and for docs/documents.md, which is made from it. A row is about keys;
+//! every key of a kind is in a row, and no row names a key that its kind has not (tests hold both
+//! against the samples).
+
+use super::Kind;
+use super::shown::Shown;
+
+/// Who keeps what some keys ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// This program; the text says where and how far.
+    Here,
+    /// Only whoever asks could; the text says who, and what it would take.
+    Caller,
+    /// There is nothing to keep: the keys say what something is.
+    Told,
+}
+
+/// A statement about some keys of a kind of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The kind.
+    pub kind: Kind,
+    /// The keys, as paths; lists are looked through, and `*` is any key.
+    pub keys: &'static [&'static str],
+    /// Who keeps it.
+    pub standing: Standing,
+    /// Where and how far, or why not here.
+    pub text: &'static str,
+}
+
+const fn here(kind: Kind, keys: &'static [&'static str], text: &'static str) -> Row {
+    Row {
+        kind,
+        keys,
+        standing: Standing::Here,
+        text,
+    }
+}
+
+const fn caller(kind: Kind, keys: &'static [&'static str], text: &'static str) -> Row {
+    Row {
+        kind,
+        keys,
+        standing: Standing::Caller,
+        text,
+    }
+}
+
+const fn told(kind: Kind, keys: &'static [&'static str], text: &'static str) -> Row {
+    Row {
+        kind,
+        keys,
+        standing: Standing::Told,
+        text,
+    }
+}
+
+/// The table.
+pub const ROWS: &[Row] = &[
+    here(
+        Kind::Module,
+        &["security.audit_logging"],
+        "`run`, `respond`, `undo`, `trust`, `brake`, `kill` and `alerts` record what they do in journals that `audit verify` checks; no declaration switches that off",
+    ),
+    here(
+        Kind::Module,
+        &["security.input_validation"],
+        "`run` checks every signal and policy document whole; what can't be read is RED",
+    ),
+    here(
+        Kind::Module,
+        &["security.rate_limiting"],
+        "the gate `rate` of `respond --apply` limits applies in 24 hours; requests to the module are its own to limit",
+    ),
+    here(
+        Kind::Module,
+        &["lifecycle", "state"],
+        "`policy show` holds them against the boxes ticked in the text; a contradiction is a warning, and changes nothing",
+    ),
+    caller(
+        Kind::Module,
+        &[
+            "security.authentication_required",
+            "security.authorization_level",
+            "agent_accessible",
+            "user_configurable",
+            "phase_availability",
+        ],
+        "whoever serves the module knows who asks; here only an apply with `--auto` or in production asks for an approver",
+    ),
+    caller(
+        Kind::Module,
+        &[
+            "security.data_classification",
+            "security.encryption_at_rest",
+            "security.encryption_in_transit",
+        ],
+        "whoever stores and moves the module's data; this program encrypts nothing",
+    ),
+    caller(
+        Kind::Module,
+        &["promotion_gates"],
+        "whoever promotes the module looks at the evidence; it is listed here, and nothing is promoted",
+    ),
+    caller(
+        Kind::Module,
+        &["observability"],
+        "the module's own monitoring; these metrics are not measured here, nor these alerts raised",
+    ),
+    caller(
+        Kind::Module,
+        &["agent_capabilities", "agent_boundaries"],
+        "whoever runs the agent has to ask before each operation; no agent asks this program",
+    ),
+    told(
+        Kind::Module,
+        &[
+            "title",
+            "module_id",
+            "type",
+            "category",
+            "seat",
+            "priority",
+            "dependencies",
+            "integrations",
+            "api_contracts",
+            "last_updated",
+            "version",
+            "maintainer",
+        ],
+        "what the module is",
+    ),
+    here(
+        Kind::SystemPolicies,
+        &["system_policies.audit_logging"],
+        "for this program's own events only: its journals, checked by `audit verify`; those of other systems are theirs to log",
+    ),
+    caller(
+        Kind::SystemPolicies,
+        &["system_policies.authentication"],
+        "whoever signs users in; this program knows no users and asks for no second factor",
+    ),
+    caller(
+        Kind::SystemPolicies,
+        &["system_policies.data_protection"],
+        "whoever stores the data; this program encrypts nothing",
+    ),
+    caller(
+        Kind::SystemPolicies,
+        &[
+            "system_policies.*.enforcement",
+            "system_policies.*.exceptions",
+        ],
+        "whoever enforces the policy; the gates of this program are strict and have no exceptions from here",
+    ),
+    told(
+        Kind::SystemPolicies,
+        &["system_policies.*.name", "system_policies.*.scope"],
+        "which policy it is, and what for",
+    ),
+    caller(
+        Kind::AgentPolicies,
+        &["agent_policies.data_access"],
+        "whoever hands data to an agent; no request for data passes here",
+    ),
+    caller(
+        Kind::AgentPolicies,
+        &["agent_policies.resource_limits"],
+        "the container runtime that starts the agent; actions of `respond` have a time limit here, and none of processors or memory",
+    ),
+    caller(
+        Kind::AgentPolicies,
+        &["agent_policies.communication"],
+        "whoever carries the messages between agents; none passes here",
+    ),
+    caller(
+        Kind::AgentPolicies,
+        &[
+            "agent_policies.*.enforcement",
+            "agent_policies.*.violations",
+        ],
+        "whoever runs the agent has to end it and to tell somebody; this program ends only its own actions",
+    ),
+    told(
+        Kind::AgentPolicies,
+        &["agent_policies.*.name", "agent_policies.*.scope"],
+        "which policy it is, and what for",
+    ),
+    here(
+        Kind::CompliancePolicies,
+        &["compliance_policies.*.retention_period"],
+        "for this program's own records only: no command deletes a journal, whatever its age; other data are their keeper's to keep",
+    ),
+    caller(
+        Kind::CompliancePolicies,
+        &["compliance_policies.*.secure_deletion"],
+        "whoever stores the data; this program deletes none",
+    ),
+    caller(
+        Kind::CompliancePolicies,
+        &[
+            "compliance_policies.*.rule",
+            "compliance_policies.*.evidence_required",
+            "compliance_policies.*.enforcement",
+        ],
+        "whoever processes the data has to ask for the evidence; none is kept here",
+    ),
+    told(
+        Kind::CompliancePolicies,
+        &["compliance_policies.*.name", "compliance_policies.*.scope"],
+        "which policy it is, and what for",
+    ),
+    caller(
+        Kind::SecurityPolicy,
+        &["spec.scope", "spec.rules"],
+        "conditions are shown and not evaluated; whoever does has to let an absent attribute fail an `allow` and fire a `deny`, and a `deny` win",
+    ),
+    caller(
+        Kind::SecurityPolicy,
+        &["spec.enforcement"],
+        "whoever asks has to ask before it acts, and to keep to the answer",
+    ),
+    caller(
+        Kind::SecurityPolicy,
+        &["spec.monitoring"],
+        "whoever evaluates has to count; the threshold is read (above, and not at, it), and no rate is measured here",
+    ),
+    told(
+        Kind::SecurityPolicy,
+        &["apiVersion", "kind", "metadata", "spec.description"],
+        "which policy it is, and what for",
+    ),
+    caller(
+        Kind::PolicyDevelopment,
+        &[
+            "policy_development.stages.draft.approvals_required",
+            "policy_development.stages.validation.tests",
+        ],
+        "the branch protection and the checks of the repository; no approval is recorded here",
+    ),
+    caller(
+        Kind::PolicyDevelopment,
+        &[
+            "policy_development.stages.*.monitoring_period",
+            "policy_development.stages.*.rollback_criteria",
+            "policy_development.stages.*.deployment_strategy",
+        ],
+        "whoever brings a policy into force: the periods and thresholds are read from this document, and nothing follows them",
+    ),
+    told(
+        Kind::PolicyDevelopment,
+        &["policy_development.stages.*.description"],
+        "what a stage is for",
+    ),
+    caller(
+        Kind::LgpdCompliance,
+        &["lgpd_compliance.*.rule", "lgpd_compliance.*.automation"],
+        "whoever processes personal data; the automations are names here, and nothing runs them",
+    ),
+    told(
+        Kind::LgpdCompliance,
+        &["lgpd_compliance.*.name"],
+        "which rule it is",
+    ),
+    caller(
+        Kind::FinancialCompliance,
+        &[
+            "financial_compliance.*.rule",
+            "financial_compliance.*.automation",
+        ],
+        "whoever processes payments and signs customers in; the automations are names here, and nothing runs them",
+    ),
+    told(
+        Kind::FinancialCompliance,
+        &["financial_compliance.*.name"],
+        "which rule it is",
+    ),
+    here(
+        Kind::EditingPolicy,
+        &["enforcement.fail_closed"],
+        "this program always fails closed: a changed journal is RED, a kill switch that can't be read is on, a gate without its fact is closed",
+    ),
+    here(
+        Kind::EditingPolicy,
+        &["protected.files"],
+        "actions of `respond` can change no file of the safeguards, `policy/`, `state/` or `.git`; other patterns are the editor's to keep",
+    ),
+    caller(
+        Kind::EditingPolicy,
+        &["enforcement.enabled", "limits", "protected.operations"],
+        "the editing tool that reads this document; no edit passes here",
+    ),
+    told(
+        Kind::EditingPolicy,
+        &["version"],
+        "the version of its format",
+    ),
+    caller(
+        Kind::Rego,
+        &["rules"],
+        "Open Policy Agent, where somebody runs it: rules are listed here by name, and none is evaluated",
+    ),
+    told(
+        Kind::Rego,
+        &["package", "imports"],
+        "which module it is, and what it needs",
+    ),
+    here(
+        Kind::Thresholds,
+        &[
+            "red_integrity",
+            "red_consensus",
+            "red_responses",
+            "yellow_integrity",
+            "yellow_consensus",
+            "yellow_reputation",
+            "yellow_responses",
+        ],
+        "`run` decides by them when the file is policy/policy_thresholds.json of the workspace",
+    ),
+    told(
+        Kind::Thresholds,
+        &["name", "version", "description"],
+        "which policy it is",
+    ),
+    here(
+        Kind::OrchestrationPolicy,
+        &["spec"],
+        "`run` decides by it when the file is policy/policy.yaml of the workspace",
+    ),
+    told(
+        Kind::OrchestrationPolicy,
+        &["apiVersion", "kind", "metadata"],
+        "which policy it is",
+    ),
+    here(
+        Kind::Responses,
+        &["actions", "builtin"],
+        "`respond` plans from it, and with `--apply` carries it out behind every gate, when the file is policy/responses.json of the workspace",
+    ),
+    told(Kind::Responses, &["schema"], "the version of its format"),
+    here(
+        Kind::Alerts,
+        &["webhook"],
+        "`alerts` posts to it where this program was built with the feature `webhook`; otherwise it is an error there",
+    ),
+    here(
+        Kind::Alerts,
+        &["hook", "limits"],
+        "`alerts` looks and tells by it when the file is policy/alerts.json of the workspace",
+    ),
+    told(Kind::Alerts, &["schema"], "the version of its format"),
+];
+
+/// The rows of a kind.
+pub fn of(kind: Kind) -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(move |row| row.kind == kind)
+}
+
+/// A row as far as a document is concerned: the keys that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Who keeps it.
+    pub standing: Standing,
+    /// The keys of the row that the document has.
+    pub keys: Vec<&'static str>,
+    /// Where and how far, or why not here.
+    pub text: &'static str,
+}
+
+/// What stands in the table about the keys that a document has.
+pub(super) fn applied(kind: Kind, says: &Shown) -> Vec<Applied> {
+    let row = |row: &Row| {
+        let keys = row.keys.iter().copied();
+        let keys: Vec<&'static str> = keys.filter(|key| says.has(key)).collect();
+        (!keys.is_empty()).then_some(Applied {
+            standing: row.standing,
+            keys,
+            text: row.text,
+        })
+    };
+    of(kind).filter_map(row).collect()
+}

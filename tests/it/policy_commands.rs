@@ -1,0 +1,269 @@
+//! `policy init`, `test`, `diff` and `schema` as a user sees them.
+
+use crate::workspace::Workspace;
+
+const POLICY: &str = "policy/policy.yaml";
+const THRESHOLDS: &str = "policy/policy_thresholds.json";
+
+#[test]
+fn init_writes_a_document_that_decides_as_before_and_answers_its_cases() {
+    let workspace = Workspace::healthy();
+    let before = workspace.run().exits(0).json();
+    let done = workspace.program(&["policy", "init"]).exits(0).json();
+    assert_eq!(
+        done["written"],
+        serde_json::json!([
+            "policy/schema/orchestration-policy.v1.schema.json",
+            "policy/tests/reference.yaml",
+            POLICY
+        ])
+    );
+    let after = workspace.run().exits(0).json();
+    assert_eq!(after["policy"], before["policy"]);
+    assert_eq!(after["thresholds"], before["thresholds"]);
+    let tested = workspace
+        .program(&["policy", "test", "--require-coverage"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&tested["passed"], &tested["failed"]),
+        (&5.into(), &0.into())
+    );
+    // Nothing is overwritten.
+    workspace.write(
+        POLICY,
+        workspace.read(POLICY).replace("below: 95", "below: 96"),
+    );
+    let again = workspace.program(&["policy", "init"]).exits(0).json();
+    assert_eq!(again["written"], serde_json::json!([]));
+    assert!(workspace.read(POLICY).contains("below: 96"));
+    let compared = workspace
+        .program(&["policy", "diff", "reference", "--exit-code"])
+        .exits(10)
+        .json();
+    assert_eq!(compared["differences"][0]["direction"], "stricter");
+    assert_eq!(
+        workspace.temporary_files(),
+        Vec::<std::path::PathBuf>::new()
+    );
+}
+
+#[test]
+fn init_takes_the_numbers_of_the_small_form_over() {
+    let workspace = Workspace::healthy();
+    let thresholds = r#"{"name": "own: \"numbers\"", "version": "1.0", "red_integrity": 91.5, "red_consensus": 80, "red_responses": 9, "yellow_integrity": 97, "yellow_consensus": 88.25, "yellow_reputation": 70, "yellow_responses": 2}"#;
+    workspace.write(THRESHOLDS, thresholds);
+    let before = workspace.run().exits(0).json();
+    let refused = workspace.program(&["policy", "init"]).exits(1);
+    assert!(refused.stderr.contains("--convert"), "{}", refused.stderr);
+    assert!(!workspace.file(POLICY).exists());
+    workspace.write("old.json", thresholds);
+    workspace.program(&["policy", "init", "--convert"]).exits(0);
+    assert!(!workspace.file(THRESHOLDS).exists());
+    let after = workspace.run().exits(0).json();
+    assert_eq!(after["thresholds"], before["thresholds"]);
+    assert_eq!(after["document"]["name"], before["document"]["name"]);
+    let old = workspace.file("old.json");
+    let compared = workspace
+        .program(&["policy", "diff", old.to_str().unwrap(), "--exit-code"])
+        .exits(0)
+        .json();
+    assert_eq!(compared["differences"], serde_json::json!([]));
+}
+
+#[test]
+fn init_leaves_a_refused_document_alone() {
+    let workspace = Workspace::healthy();
+    workspace.write(THRESHOLDS, "{\"yellow_integrity\": 1000}");
+    let ran = workspace.program(&["policy", "init", "--convert"]).exits(1);
+    assert!(ran.stderr.contains("VALUE_RANGE"), "{}", ran.stderr);
+    assert!(workspace.file(THRESHOLDS).exists() && !workspace.file(POLICY).exists());
+}
+
+#[test]
+fn a_case_that_fails_says_what_came_instead() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    workspace.write(
+        POLICY,
+        workspace.read(POLICY).replace("below: 95", "below: 96"),
+    );
+    let ran = workspace.program(&[
+        "policy",
+        "test",
+        "--format",
+        "human",
+        "--junit",
+        "junit.xml",
+    ]);
+    // The path of a report is the user's, not the workspace's.
+    let ran = ran.exits(1);
+    assert!(
+        ran.stdout.contains("level: expected GREEN, found YELLOW\n          reasons: expected none, found INTEGRITY_BELOW_YELLOW\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.ends_with("4 passed, 1 failed\n"),
+        "{}",
+        ran.stdout
+    );
+    let junit = workspace.read("junit.xml");
+    assert!(
+        junit.contains("tests=\"5\" failures=\"1\"")
+            && junit.contains("level: expected GREEN, found YELLOW"),
+        "{junit}"
+    );
+}
+
+#[test]
+fn a_trigger_that_no_case_fires_is_told() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    let cases = "at: 2026-01-15T12:00:00Z\ncases:\n  - {name: locked, inputs: {trust: locked}, expect: {level: RED}}\n";
+    workspace.write("policy/tests/reference.yaml", cases);
+    let ran = workspace
+        .program(&["policy", "test", "--coverage"])
+        .exits(0)
+        .json();
+    assert_eq!(ran["coverage"]["triggers"], 10);
+    assert_eq!(ran["coverage"]["unfired"].as_array().unwrap().len(), 9);
+    workspace
+        .program(&["policy", "test", "--require-coverage"])
+        .exits(1);
+}
+
+#[test]
+fn a_case_may_rest_on_files_a_decision_before_and_a_history() {
+    let workspace = Workspace::healthy();
+    workspace.write(
+        POLICY,
+        "apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: ours, version: \"1\"}
+spec:
+  signals:
+    - name: integrity
+    - {name: coverage, file: coverage.json, pointer: /percent, type: percent}
+  triggers:
+    - {code: LOW, signal: integrity, level: RED, below: 90}
+    - {code: FELL, signal: coverage, level: YELLOW, changed: {way: fall, by_more_than: 5, within: 7d}}
+  hysteresis: {evaluations: 2}
+  waivers:
+    - {trigger: FELL, reason: known, by: ana, ticket: T-1, expires: 2026-01-20}
+",
+    );
+    workspace.write(
+        "policy/tests/ours.yaml",
+        "at: 2026-02-01T12:00:00Z
+defaults: {coverage: 90}
+cases:
+  - name: held
+    before: {level: RED}
+    expect: {level: RED, reasons: [LEVEL_HELD]}
+  - name: falls
+    before: {level: RED, held: {since: 2026-01-31T12:00:00Z, times: 1, peak: GREEN}}
+    expect: {level: GREEN, reasons: []}
+  - name: fell
+    inputs: {coverage: 80}
+    history: [{at: 2026-01-30T12:00:00Z, inputs: {coverage: 86}}]
+    expect: {level: YELLOW, reasons: [FELL], waived: []}
+  - name: fell and waived
+    at: 2026-01-20T12:00:00Z
+    inputs: {coverage: 80}
+    history: [{at: 2026-01-19T12:00:00Z, inputs: {coverage: 86}}]
+    expect: {level: GREEN, waived: [FELL], shadow: YELLOW}
+  - name: files
+    workspace: files
+    expect: {level: RED, reasons: [LOW, INPUT_INVALID], errors: 1}
+",
+    );
+    workspace.write(
+        "policy/tests/files/coverage.json",
+        "{\"percent\": \"much\"}",
+    );
+    workspace.write(
+        "policy/tests/files/exports/integrity_metrics_registry.csv",
+        "integrity_score\n80\n",
+    );
+    let tested = workspace.program(&["policy", "test"]);
+    let tested = tested.exits(0).json();
+    assert_eq!(tested["passed"], 5, "{tested}");
+}
+
+#[test]
+fn wrong_cases_are_told_all_at_once() {
+    let workspace = Workspace::healthy();
+    let cases = "at: yesterday
+defaults: {integrty: 99}
+cases:
+  - name: a
+    inputs: {integrity: high, forecast: medium}
+    expect: {level: ORANGE, reasons: [INTEGRITY_BELOW_YELOW], error: 1}
+  - inputs: {trust: 3}
+";
+    workspace.write("policy/tests/wrong.yaml", cases);
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    let told = ran
+        .stderr
+        .replace(workspace.path().to_str().unwrap(), "WORKSPACE");
+    insta::assert_snapshot!(told);
+    workspace.write("policy/tests/wrong.yaml", "");
+    workspace.program(&["policy", "test"]).exits(1);
+    std::fs::remove_file(workspace.file("policy/tests/wrong.yaml")).unwrap();
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    assert!(
+        ran.stderr.contains("there is no file of cases"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_looser_document_exits_with_20() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    workspace.write(
+        "next.yaml",
+        workspace.read(POLICY).replace("below: 90", "below: 85"),
+    );
+    let next = workspace.file("next.yaml");
+    let ran = workspace
+        .program(&[
+            "policy",
+            "diff",
+            "reference",
+            next.to_str().unwrap(),
+            "--exit-code",
+            "--format",
+            "human",
+        ])
+        .exits(20);
+    assert!(
+        ran.stdout.contains("looser   trigger INTEGRITY_BELOW_RED\n  - RED where integrity is below 90.0\n  + RED where integrity is below 85.0\n"),
+        "{}",
+        ran.stdout
+    );
+    workspace
+        .program(&["policy", "diff", "no-such-file"])
+        .exits(1);
+}
+
+#[test]
+fn the_schema_accepts_what_init_writes_and_refuses_what_is_wrong() {
+    let workspace = Workspace::healthy();
+    let schema: serde_json::Value = workspace.program(&["policy", "schema"]).exits(0).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut document = serde_json::json!({
+        "apiVersion": "policy.orchestra.v1",
+        "kind": "OrchestrationPolicy",
+        "metadata": {"name": "ours", "version": "1"},
+        "spec": {
+            "signals": [{"name": "integrity"}],
+            "triggers": [{"code": "LOW", "signal": "integrity", "level": "RED", "below": 90}],
+        },
+    });
+    assert!(validator.is_valid(&document));
+    document["spec"]["triggers"][0]["belo"] = 1.into();
+    assert!(!validator.is_valid(&document));
+}

@@ -1,0 +1,264 @@
+//! `replay`: a journal that version 0.1.0 wrote is reproduced; whatever was changed in it is told.
+
+use serde_json::{Value, json};
+
+use crate::workspace::{JOURNAL, Ran, Workspace, copy_tree};
+
+fn fixture() -> Workspace {
+    let workspace = Workspace::empty();
+    let from =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal_0_1_0");
+    copy_tree(&from, workspace.path());
+    workspace
+}
+
+/// Changes one line, given by its number.
+fn edit(workspace: &Workspace, number: usize, from: &str, to: &str) {
+    let mut lines = workspace.journal();
+    let line = &mut lines[number - 1];
+    assert!(line.contains(from), "{from} in {line}");
+    *line = line.replace(from, to);
+    workspace.write(JOURNAL, lines.join("\n") + "\n");
+}
+
+/// Codes and lines of the findings.
+fn told(ran: &Ran) -> Vec<String> {
+    let said = ran.json();
+    let finding = |finding: &Value| {
+        format!(
+            "{}:{}",
+            finding["code"].as_str().unwrap(),
+            finding["place"]["line"]
+        )
+    };
+    said["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(finding)
+        .collect()
+}
+
+#[test]
+fn a_journal_of_version_0_1_0_is_reproduced_to_the_byte() {
+    let workspace = fixture();
+    let before = workspace.snapshot();
+    let ran = workspace.program(&["replay", "--format", "human"]).exits(0);
+    assert_eq!(ran.stderr, "");
+    insta::assert_snapshot!("replay_human", ran.stdout);
+    insta::assert_snapshot!(
+        "replay_json",
+        workspace.program(&["replay"]).exits(0).stdout
+    );
+    assert_eq!(workspace.snapshot(), before, "nothing is written");
+}
+
+#[test]
+fn a_changed_value_is_told_as_that_line() {
+    let workspace = fixture();
+    edit(&workspace, 6, "\"integrity\":94.99", "\"integrity\":95.99");
+    let ran = workspace.program(&["replay"]).exits(5);
+    assert_eq!(told(&ran), ["DECISION_DIFFERS:6"]);
+    let said = ran.json();
+    assert_eq!(
+        (&said["reproduced"], &said["differing"], &said["changed"]),
+        (&json!(41), &json!(1), &json!(1))
+    );
+    insta::assert_snapshot!(
+        "replay_changed",
+        workspace
+            .program(&["replay", "--format", "human"])
+            .exits(5)
+            .stderr
+    );
+}
+
+#[test]
+fn a_changed_value_that_changes_no_decision_is_told_too() {
+    let cases = [
+        (4, "\"consensus\":95.0", "\"consensus\":96.0"),
+        (20, "\"before\":\"YELLOW\"", "\"before\":\"GREEN\""),
+        // The last line: only the state file names its hash.
+        (44, "\"integrity\":98.0", "\"integrity\":98.5"),
+    ];
+    for (number, from, to) in cases {
+        let workspace = fixture();
+        edit(&workspace, number, from, to);
+        let ran = workspace.program(&["replay"]).exits(5);
+        assert_eq!(told(&ran), [format!("LINE_CHANGED:{number}")], "{from}");
+    }
+}
+
+#[test]
+fn what_a_decision_says_of_itself_is_held_against_the_bytes() {
+    let cases = [
+        (
+            8,
+            "\"policy\":\"RED\"",
+            "\"policy\":\"YELLOW\"",
+            "DECISION_DIFFERS:8",
+        ),
+        (
+            6,
+            "[\"INTEGRITY_BELOW_YELLOW\"]",
+            "[]",
+            "DECISION_DIFFERS:6",
+        ),
+        (
+            6,
+            "\"integrity\":94.99",
+            "\"integrity\":94.990",
+            "RECORD_DIFFERS:6",
+        ),
+        (
+            6,
+            "\"integrity\":94.99",
+            "\"integrity\": 94.99",
+            "RECORD_DIFFERS:6",
+        ),
+        // What stands in for a value that nobody reported.
+        (
+            8,
+            "\"integrity\":100.0",
+            "\"integrity\":12.0",
+            "RECORD_DIFFERS:8",
+        ),
+    ];
+    for (number, from, to, finding) in cases {
+        let workspace = fixture();
+        let number = workspace
+            .journal()
+            .iter()
+            .enumerate()
+            .skip(number - 2)
+            .find(|(_, line)| line.contains(from))
+            .map_or(number, |(index, _)| index + 1);
+        edit(&workspace, number, from, to);
+        let ran = workspace.program(&["replay"]).exits(5);
+        let code = finding.split(':').next().unwrap();
+        assert_eq!(told(&ran), [format!("{code}:{number}")], "{from} {to}");
+    }
+}
+
+#[test]
+fn a_document_that_is_gone_or_changed_is_a_finding_of_its_lines() {
+    let document =
+        "state/policies/d6beaaafe20496aa72e2c89a497f7624d64ba2e1d90377fd245e8520200ad977";
+    for changed in [false, true] {
+        let workspace = fixture();
+        if changed {
+            workspace.write(document, r#"{"yellow_integrity": 97.0}"#);
+        } else {
+            std::fs::remove_file(workspace.file(document)).unwrap();
+        }
+        let ran = workspace.program(&["replay"]).exits(5);
+        let said = ran.json();
+        assert_eq!(
+            (
+                &said["reproduced"],
+                &said["without_document"],
+                &said["differing"]
+            ),
+            (&json!(32), &json!(10), &json!(0))
+        );
+        assert!(
+            told(&ran)
+                .iter()
+                .all(|finding| finding.starts_with("POLICY_COPY_CHANGED:"))
+        );
+        assert_eq!(said["documents"][1]["name"], Value::Null);
+        // Lines before that document came are reproduced all the same.
+        let later = workspace
+            .program(&["replay", "--since", "2026-06-13T16:00:00Z"])
+            .exits(0)
+            .json();
+        assert_eq!(later["decisions"], later["reproduced"]);
+    }
+}
+
+#[test]
+fn lines_that_can_not_be_read_are_told() {
+    let workspace = fixture();
+    let mut lines = workspace.journal();
+    lines.insert(12, "not a record".to_owned());
+    workspace.write(JOURNAL, lines.join("\n") + "\n");
+    let ran = workspace.program(&["replay"]).exits(5);
+    assert_eq!(told(&ran), ["LINE_UNREADABLE:13"]);
+    assert_eq!(
+        (&ran.json()["reproduced"], &ran.json()["unreadable"]),
+        (&json!(42), &json!(1))
+    );
+}
+
+#[test]
+fn a_sealed_segment_is_replayed_and_its_fault_stays_told() {
+    let workspace = fixture();
+    edit(
+        &workspace,
+        12,
+        "\"forecast\":\"low\"",
+        "\"forecast\":\"high\"",
+    );
+    workspace
+        .program(&[
+            "audit",
+            "reseal",
+            "--reason",
+            "edited",
+            "--at",
+            "2026-06-20T00:00:00Z",
+        ])
+        .exits(0);
+    Workspace::healthy()
+        .snapshot()
+        .iter()
+        .for_each(|(name, bytes)| workspace.write(name.to_str().unwrap(), bytes));
+    workspace.run_at("2026-06-20T04:45:00Z").exits(0);
+    let ran = workspace.program(&["replay"]).exits(5);
+    assert_eq!(told(&ran), ["DECISION_DIFFERS:12"]);
+    assert_eq!(
+        (&ran.json()["decisions"], &ran.json()["reproduced"]),
+        (&json!(43), &json!(42))
+    );
+    workspace
+        .program(&["replay", "--since", "2026-06-20"])
+        .exits(5);
+    let segment = "state/segments/policy_state_log.20260620000000.broken.jsonl";
+    workspace.write(segment, workspace.read(segment) + "x\n");
+    let ran = workspace.program(&["replay"]).exits(5);
+    assert!(
+        told(&ran).contains(&"SEGMENT_CHANGED:null".to_owned()),
+        "{:?}",
+        told(&ran)
+    );
+    std::fs::remove_file(workspace.file(segment)).unwrap();
+    let ran = workspace.program(&["replay"]).exits(5);
+    assert_eq!(told(&ran), ["HISTORY_INCOMPLETE:null"]);
+}
+
+#[test]
+fn signed_lines_are_reproduced_without_the_key() {
+    let workspace = Workspace::healthy();
+    for minute in 0..3 {
+        workspace.forecast(if minute == 1 { "high" } else { "low" });
+        let at = format!("2026-01-15T12:0{minute}:00Z");
+        let mut command = workspace.command(&["run", "--at", &at]);
+        command.env(
+            "POLICY_AUDIT_SECRET",
+            "a secret of at least thirty-two bytes",
+        );
+        assert!(command.output().unwrap().status.success());
+    }
+    let said = workspace.program(&["replay"]).exits(0).json();
+    assert_eq!(
+        (&said["all_reproduced"], &said["reproduced"]),
+        (&json!(true), &json!(3))
+    );
+}
+
+#[test]
+fn without_a_record_there_is_nothing_to_replay() {
+    let workspace = Workspace::healthy();
+    let ran = workspace.program(&["replay"]).exits(1);
+    assert!(ran.stderr.contains("NOTHING_RECORDED"), "{}", ran.stderr);
+}
