@@ -77,7 +77,7 @@ const STATUSES: [&str; 3] = ["missing", "stale VALUE", "invalid"];
 
 /// Reads a file of cases against a policy. `file` is named in the findings; all of them at once.
 pub fn parse(file: &str, bytes: &[u8], policy: &Policy) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    let root = match source::parse_bytes(file, bytes) {
+    let root = match source::parse(file, bytes) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
