@@ -484,7 +484,9 @@ mod tests {
     use super::*;
 
     fn node(text: &str) -> Node {
-        parse("policy/policy.yaml", text.as_bytes()).unwrap().unwrap()
+        parse("policy/policy.yaml", text.as_bytes())
+            .unwrap()
+            .unwrap()
     }
 
     fn member<'n>(node: &'n Node, key: &str) -> &'n Node {

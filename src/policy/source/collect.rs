@@ -654,7 +654,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(told.join("\n"), @r"
         KEY_UNKNOWN d.yaml:1:1 at `$.nam`: the key `nam` means nothing here; found `nam`; expected one of name, size, parts; did you mean `name`?
-        VALUE_TYPE d.yaml:2:7 at `$.name`: this is a value of another kind; found the number 7; expected text; put it in quotes
+        VALUE_TYPE d.yaml:2:7 at `$.name`: this is a value of another kind; found the number 7; expected text; put it in quotes; a duration needs its unit, `26h` say
         VALUE_TYPE d.yaml:3:7 at `$.size`: this is a value of another kind; found the text `big`; expected a number; write a value of that kind
         KEY_DUPLICATE d.yaml:4:1 at `$.size`: the key `size` stands there twice; found `size` twice; expected every key once: which of two values counts is anybody's guess; remove one of the two
         VALUE_UNKNOWN d.yaml:6:11 at `$.parts[0].kind`: this word is none of those that are known here; found `smal`; expected one of big, small; did you mean `small`?
