@@ -12,6 +12,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::policy::{Policy, document, readings};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
+use crate::record::line::HeldBefore;
 use crate::record::state::{self, Content, JournalRef};
 use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, findings};
 use crate::signals::{ReadContext, Readings, Status};
@@ -167,6 +168,8 @@ struct Ground<'a> {
     /// The end of the journal, or what is wrong with it.
     tail: Result<JournalTail, Vec<Diagnostic>>,
     decision: Decision,
+    /// What the line has to say of the hold that was gone on from.
+    held_before: Option<HeldBefore>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -199,6 +202,7 @@ impl<'a> Ground<'a> {
             },
         };
         let decision = evaluate(situation);
+        let held_before = held_before(&loaded.policy, before.as_ref(), &tail);
         Ok(Self {
             workspace,
             options,
@@ -208,6 +212,7 @@ impl<'a> Ground<'a> {
             state,
             tail,
             decision,
+            held_before,
             warnings,
         })
     }
@@ -353,6 +358,19 @@ fn history(
         return Ok(Vec::new());
     };
     journal::past(workspace, None, Some(span), at).map(|past| past.history)
+}
+
+/// What the line has to say of the hold that was gone on from: only a policy that holds levels
+/// asks.
+fn held_before(
+    policy: &Policy,
+    before: Option<&Before>,
+    tail: &Result<JournalTail, Vec<Diagnostic>>,
+) -> Option<HeldBefore> {
+    policy.hysteresis()?;
+    let last = tail.as_ref().ok()?.last.as_ref();
+    let last = last.map(|line| line.as_before(line.at));
+    HeldBefore::of(before, Some(last.as_ref()))
 }
 
 fn before(
