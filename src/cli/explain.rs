@@ -149,7 +149,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         level,
         at: line.at,
         since: since.unwrap_or(line.at),
-        held: past.held,
+        held: line.held_before(past.last.as_ref()),
     });
     let decision = evaluate(Situation {
         policy: &policy,
