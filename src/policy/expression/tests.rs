@@ -127,7 +127,7 @@ fn what_expressions_come_to() {
         ("branch.endsWith(\"gruen\")", true),
         ("branch.contains('x')", false),
         ("branch.contains('')", true),
-        ("branch.size() == 12", true),
+        ("branch.size() == 13", true),
         ("size(branch) > 12", false),
         ("branch.matches('^rel')", true),
         ("branch.matches(r'^\\w+/')", true),
