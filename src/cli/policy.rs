@@ -2,6 +2,7 @@
 
 mod backtest;
 mod check;
+mod convert;
 mod diff;
 mod init;
 mod named;

@@ -71,6 +71,83 @@ fn init_takes_the_numbers_of_the_small_form_over() {
     assert_eq!(compared["differences"], serde_json::json!([]));
 }
 
+/// Lines that nothing can be below, and a name that YAML could not take as it stands.
+#[test]
+fn a_conversion_decides_as_before_or_changes_nothing() {
+    let kept = [
+        r#"{"red_integrity": 0}"#,
+        r#"{"yellow_reputation": 0}"#,
+        r#"{"red_integrity": -0.0, "yellow_integrity": 0, "red_consensus": 0, "yellow_consensus": 0}"#,
+        r#"{"name": "\uffff\u2028\ufeff x: # \"y\"", "description": "why: ours \u2028 # all"}"#,
+        r#"{"red_responses": 1000000, "yellow_responses": 1, "red_integrity": 1e-7}"#,
+        r#"{"description": null}"#,
+    ];
+    for document in kept {
+        let workspace = Workspace::healthy();
+        workspace.integrity("0.00000009");
+        workspace.write(THRESHOLDS, document);
+        let before = workspace.run().exits(0).json();
+        workspace.program(&["policy", "init", "--convert"]).exits(0);
+        assert!(!workspace.file(THRESHOLDS).exists(), "{document}");
+        let after = workspace.run().exits(0).json();
+        for key in ["policy", "reasons"] {
+            assert_eq!(after[key], before[key], "{document}");
+        }
+        let name = |state: &serde_json::Value| state["document"]["name"].clone();
+        assert_eq!(name(&after), name(&before), "{document}");
+        let text = workspace.read(POLICY);
+        assert!(!text.contains("built-in reference policy"), "{text}");
+        assert_eq!(text.contains("why: ours"), document.contains("why: ours"));
+        assert!(!workspace.file("policy/tests").exists());
+    }
+    let refused = [
+        r#"{"name": ""}"#,
+        r#"{"version": ""}"#,
+        r#"{"name": " padded "}"#,
+        r#"{"red_responses": 18446744073709551615}"#,
+        r#"{"red_responses": 10000000000000000}"#,
+        r#"{"red_responses": 9007199254740991}"#,
+        r#"{"description": ["much"]}"#,
+    ];
+    for document in refused {
+        let workspace = Workspace::healthy();
+        workspace.write(THRESHOLDS, document);
+        workspace.run().exits(0);
+        let ran = workspace.program(&["policy", "init", "--convert"]).exits(1);
+        assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+        assert_eq!(workspace.read(THRESHOLDS), document);
+        assert!(!workspace.file(POLICY).exists(), "{document}");
+    }
+}
+
+/// What a kill between the two steps leaves is finished by the next; anything else is left alone.
+#[test]
+fn a_conversion_that_was_cut_off_is_finished() {
+    let workspace = Workspace::healthy();
+    let document = r#"{"yellow_integrity": 96}"#;
+    workspace.write(THRESHOLDS, document);
+    workspace.program(&["policy", "init", "--convert"]).exits(0);
+    workspace.write(THRESHOLDS, r#"{"yellow_integrity": 97}"#);
+    let ran = workspace.program(&["policy", "init", "--convert"]).exits(1);
+    assert!(ran.stderr.contains("POLICY_AMBIGUOUS"), "{}", ran.stderr);
+    workspace.write(THRESHOLDS, document);
+    workspace.run().exits(1);
+    workspace.program(&["policy", "init"]).exits(1);
+    let done = workspace.program(&["policy", "init", "--convert"]).exits(0);
+    assert_eq!(done.json()["removed"], serde_json::json!([THRESHOLDS]));
+    workspace.run().exits(0);
+}
+
+#[test]
+fn init_writes_no_cases_beside_a_document_of_ones_own() {
+    let workspace = Workspace::healthy();
+    workspace.write(THRESHOLDS, r#"{"yellow_integrity": 96}"#);
+    workspace.program(&["policy", "init", "--convert"]).exits(0);
+    let done = workspace.program(&["policy", "init"]).exits(0).json();
+    assert_eq!(done["written"], serde_json::json!([]));
+    assert!(!workspace.file("policy/tests").exists());
+}
+
 #[test]
 fn init_leaves_a_refused_document_alone() {
     let workspace = Workspace::healthy();
