@@ -296,6 +296,24 @@ cases:
     );
 }
 
+/// A FIFO has no writer: whoever opened it for reading would wait for ever.
+#[test]
+fn cases_that_can_not_be_read_are_an_error() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    let fifo = workspace.file("policy/tests/pipe.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    assert!(ran.stderr.contains("a named pipe"), "{}", ran.stderr);
+    std::fs::remove_file(fifo).unwrap();
+    workspace.program(&["policy", "test"]).exits(0);
+    std::fs::remove_dir_all(workspace.file("policy/tests")).unwrap();
+    workspace.write("policy/tests", "no directory");
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    assert!(ran.stderr.contains("FILE_UNREADABLE"), "{}", ran.stderr);
+}
+
 #[test]
 fn a_looser_document_exits_with_20() {
     let workspace = Workspace::healthy();
