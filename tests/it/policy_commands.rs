@@ -296,6 +296,34 @@ cases:
     );
 }
 
+/// The bytes alone say which form a document has: they are all that a replay has.
+#[test]
+fn a_document_decides_alike_under_every_name_and_in_a_replay() {
+    let large = r#"apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: ours, version: "1"}
+spec: {signals: [{name: trust}], triggers: [{code: A, signal: trust, level: RED, equals: locked}]}
+"#;
+    let documents = [
+        ("policy/policy.yaml", "{}", 0),
+        ("policy/policy.yaml", r#"{"red_integrity": 80}"#, 0),
+        (THRESHOLDS, r#"{"name": "kind"}"#, 0),
+        (THRESHOLDS, large, 0),
+        (THRESHOLDS, "red_integrity: 80", 1),
+        (THRESHOLDS, "", 1),
+        ("policy/policy.json", r#"{"kind": 1}"#, 1),
+    ];
+    for (file, document, code) in documents {
+        let workspace = Workspace::healthy();
+        workspace.write(file, document);
+        let ran = workspace.run().exits(code);
+        let expected = if code == 0 { "GREEN" } else { "RED" };
+        assert_eq!(ran.json()["policy"], expected, "{file}: {document}");
+        let replayed = workspace.program(&["replay"]).exits(0).json();
+        assert_eq!(replayed["all_reproduced"], true, "{file}: {document}");
+    }
+}
+
 /// A FIFO has no writer: whoever opened it for reading would wait for ever.
 #[test]
 fn cases_that_can_not_be_read_are_an_error() {

@@ -111,7 +111,8 @@ pub(in crate::cli) fn init(context: &Context, arguments: &InitArgs) -> anyhow::R
 }
 
 fn begin(workspace: &Workspace, loaded: &Loaded, convert: bool) -> Checked<Done> {
-    if loaded.file == Some(SMALL_FORM) {
+    let is_small = document::is_small_form(loaded.policy.document());
+    if loaded.file == Some(SMALL_FORM) && is_small {
         return if convert {
             take_over(workspace, &loaded.policy)
         } else {
