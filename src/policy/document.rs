@@ -67,7 +67,101 @@ pub fn find(workspace: &Workspace) -> Vec<Standing> {
         };
         found.push(Standing { file, bytes });
     }
+    if let [
+        Standing {
+            bytes: Err(first), ..
+        },
+        ..,
+    ] = found.as_slice()
+        && !workspace.path(DIRECTORY).is_dir()
+    {
+        return vec![instead(Box::new(no_directory(first)))];
+    }
+    if found.is_empty() {
+        found.extend(neighbour(workspace).map(instead));
+    }
     found
+}
+
+/// A finding in the place of the document.
+fn instead(problem: Box<Diagnostic>) -> Standing {
+    Standing {
+        file: FILES[0],
+        bytes: Err(problem),
+    }
+}
+
+/// What stands where the directory belongs hides each document that may be meant.
+fn no_directory(first: &Diagnostic) -> Diagnostic {
+    Diagnostic::new(
+        first.code,
+        Place::file(DIRECTORY),
+        "this is no directory, so no policy document can be found in it",
+    )
+    .found(first.found.clone().unwrap_or_default())
+    .expected("a directory with the policy document, or nothing")
+    .help("move it away, or remove it to use the reference policy")
+}
+
+/// A file that is meant for the document but has another name than is read, where none is there
+/// that is: the reference policy would decide in its stead without a word.
+fn neighbour(workspace: &Workspace) -> Option<Box<Diagnostic>> {
+    let names = match workspace.list(DIRECTORY) {
+        Ok(names) => names,
+        Err(error) => return Some(error),
+    };
+    let (name, meant) = names
+        .iter()
+        .find_map(|name| Some((name, meant_by(name)?)))?;
+    let file = format!("{DIRECTORY}/{name}");
+    Some(Box::new(
+        Diagnostic::new(
+            Code::PolicyAmbiguous,
+            Place::file(&file),
+            "this is named almost like a policy document, and would not be read",
+        )
+        .found(format!("`{file}`"))
+        .expected(format!("`{meant}`"))
+        .help(format!(
+            "rename it to {meant}, or give it quite another name to use the reference policy"
+        )),
+    ))
+}
+
+/// The document that a file of that name in the directory is meant for; `None` for a file that has
+/// nothing to do with it.
+fn meant_by(name: &str) -> Option<&'static str> {
+    /// With other endings of files that hold JSON; YAML has no other.
+    const ALIKE: [&str; 3] = ["policy.jsonc", "policy.json5", "policy.hjson"];
+    let lower = name.to_lowercase();
+    if ALIKE.contains(&lower.as_str()) {
+        return Some("policy/policy.json");
+    }
+    FILES
+        .into_iter()
+        .find(|file| file.rsplit('/').next() == Some(lower.as_str()))
+}
+
+/// A file at the top of the workspace that is named like a document. Nobody reads it there; whether
+/// it was meant is for a person to say.
+pub fn misplaced(workspace: &Workspace) -> Option<Diagnostic> {
+    let names = FILES.map(|file| file.rsplit('/').next().unwrap_or(file));
+    let (name, file) = names
+        .into_iter()
+        .zip(FILES)
+        .find(|(name, _)| workspace.path(name).is_file())?;
+    Some(
+        Diagnostic::new(
+            Code::PolicyMisplaced,
+            Place::file(name),
+            "this is named like a policy document, and is not read here",
+        )
+        .found(format!("`{name}`, and the reference policy decides"))
+        .expected(format!("`{file}`"))
+        .help(format!(
+            "move it to {file}, or leave it if it is something else"
+        )),
+    )
 }
 
 /// What is to be said where more than one document stands there.

@@ -324,6 +324,71 @@ spec: {signals: [{name: trust}], triggers: [{code: A, signal: trust, level: RED,
     }
 }
 
+/// A name that is almost right must not mean that the reference policy decides without a word.
+#[test]
+fn a_document_under_a_name_that_is_not_read_is_refused() {
+    let names = [
+        ("policy/Policy.yaml", "`policy/policy.yaml`"),
+        ("policy/policy.YAML", "`policy/policy.yaml`"),
+        ("policy/policy.json5", "`policy/policy.json`"),
+        (
+            "policy/Policy_Thresholds.json",
+            "`policy/policy_thresholds.json`",
+        ),
+    ];
+    for (name, meant) in names {
+        let workspace = Workspace::healthy();
+        workspace.write(name, "{}");
+        let ran = workspace.run().exits(1);
+        assert!(ran.stderr.contains("POLICY_AMBIGUOUS"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(meant), "{}", ran.stderr);
+        assert_eq!(ran.json()["policy"], "RED");
+        let checked = workspace.program(&["policy", "check"]).exits(1);
+        assert!(checked.stdout.contains("POLICY_AMBIGUOUS"));
+        // Beside a document that is read it is the author's business.
+        workspace.write(THRESHOLDS, "{}");
+        workspace.run().exits(0);
+    }
+    let workspace = Workspace::healthy();
+    workspace.write("policy/responses.yaml", "x");
+    workspace.write("policy/policy.md", "x");
+    workspace.run().exits(0);
+    let silent = workspace.program(&["policy", "check"]).exits(0);
+    assert!(!silent.stderr.contains("POLICY_MISPLACED"));
+    // At the top nobody looks during a run.
+    workspace.write("policy.yaml", "x");
+    workspace.run().exits(0);
+    for command in [&["policy", "check"][..], &["doctor", "--format", "human"]] {
+        let ran = workspace.program(command);
+        let told = ran.stdout + &ran.stderr;
+        assert!(told.contains("named like a policy document"), "{told}");
+    }
+}
+
+#[test]
+fn what_stands_where_the_directory_belongs_is_told_once() {
+    let stand: [fn(&std::path::Path); 3] = [
+        |path| std::fs::write(path, "x").unwrap(),
+        |path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.unwrap().success());
+        },
+        |path| std::os::unix::fs::symlink("nowhere", path).unwrap(),
+    ];
+    for stand in stand {
+        let workspace = Workspace::healthy();
+        stand(&workspace.file("policy"));
+        let ran = workspace.run().exits(1);
+        assert!(
+            ran.stderr.contains("this is no directory"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("two policy"), "{}", ran.stderr);
+        assert_eq!(ran.json()["policy"], "RED");
+    }
+}
+
 /// A FIFO has no writer: whoever opened it for reading would wait for ever.
 #[test]
 fn cases_that_can_not_be_read_are_an_error() {
