@@ -186,7 +186,7 @@ fn policy(workspace: &Workspace) -> Vec<Check> {
     let loaded = document::load(workspace);
     if loaded.problems.is_empty() {
         let identity = loaded.policy.identity();
-        return vec![Check::ok(
+        let mut checks = vec![Check::ok(
             "policy",
             format!(
                 "{} version {} ({})",
@@ -195,6 +195,11 @@ fn policy(workspace: &Workspace) -> Vec<Check> {
                 identity.sha256.short()
             ),
         )];
+        if loaded.file.is_none() {
+            let misplaced = document::misplaced(workspace);
+            checks.extend(misplaced.map(|finding| Check::of("policy", &finding)));
+        }
+        return checks;
     }
     loaded
         .problems

@@ -3,6 +3,7 @@
 mod approve;
 mod backtest;
 mod check;
+mod convert;
 mod diff;
 mod draft;
 mod init;

@@ -140,6 +140,24 @@ impl Workspace {
         self.kind_of(directory) == Err(rustix::io::Errno::NOENT)
     }
 
+    /// The names of all that is in a directory, sorted; none where there is no such directory. One
+    /// that is no UTF-8 is told as well as it can be.
+    pub fn list(&self, directory: &str) -> Checked<Vec<String>> {
+        let path = self.path(directory);
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unlisted(directory, &error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| unlisted(directory, &error))?;
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// What stands there; a plain directory is remembered.
     fn kind_of(&self, directory: &str) -> rustix::io::Result<FileType> {
         let status = rustix::fs::lstat(self.path(directory))?;
@@ -261,6 +279,19 @@ fn unreadable(name: &str, path: &Path, error: &io::Error) -> Box<Diagnostic> {
         )
         .found(plain(error))
         .expected("a file that the user of this run may read")
+        .help("check the path and its permissions"),
+    )
+}
+
+fn unlisted(directory: &str, error: &io::Error) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::FileUnreadable,
+            Place::file(directory),
+            "the directory can't be read",
+        )
+        .found(plain(error))
+        .expected("a directory that the user of this run may read")
         .help("check the path and its permissions"),
     )
 }

@@ -1,14 +1,18 @@
 //! What differs between two policies in meaning, not in text: signals, levels, triggers, waivers,
 //! windows, responses. Comments, order and descriptions mean nothing here. Pure.
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 
-use super::freeze::Window;
+use super::freeze::{Mode, Window};
 use super::responses::{Action, List, Section, TIMEOUT};
 use super::source::collect::Field;
+use super::trigger::{Changed, Median, Side, Way};
 use super::{Condition, Floor, Hysteresis, Level, Policy, SignalRule, Trigger, Waiver};
-use crate::signals::Word;
+use crate::ids::SignalName;
 use crate::signals::declared::{Declared, Kind, Source};
+use crate::signals::{Value, Word, number};
 use crate::time::in_words;
 
 /// One difference.
@@ -52,11 +56,13 @@ impl Direction {
 /// The differences from one policy to another: levels, signals, triggers, what is left out.
 pub fn between(old: &Policy, new: &Policy) -> Vec<Difference> {
     let mut found = Vec::new();
+    let sides = Sides { old, new };
     levels(old, new, &mut found);
     each(
         &old.signals,
         &new.signals,
         |rule| rule.name.to_string(),
+        sides,
         &mut found,
         &SIGNALS,
     );
@@ -64,6 +70,7 @@ pub fn between(old: &Policy, new: &Policy) -> Vec<Difference> {
         &old.triggers,
         &new.triggers,
         |trigger| trigger.code.to_string(),
+        sides,
         &mut found,
         &TRIGGERS,
     );
@@ -72,6 +79,7 @@ pub fn between(old: &Policy, new: &Policy) -> Vec<Difference> {
         &old.waivers,
         &new.waivers,
         |waiver| waiver.trigger.to_string(),
+        sides,
         &mut found,
         &WAIVERS,
     );
@@ -79,11 +87,51 @@ pub fn between(old: &Policy, new: &Policy) -> Vec<Difference> {
         old.freeze.windows(),
         new.freeze.windows(),
         |window| window.name().to_owned(),
+        sides,
         &mut found,
         &WINDOWS,
     );
-    responses(old.responses(), new.responses(), &mut found);
+    responses(old.responses(), new.responses(), sides, &mut found);
     found
+}
+
+/// The two policies. A level means what its policy's ladder makes of it, so levels of the two are
+/// told apart by their names.
+#[derive(Clone, Copy)]
+struct Sides<'a> {
+    old: &'a Policy,
+    new: &'a Policy,
+}
+
+impl Sides<'_> {
+    /// Greater where the new level is the graver one. `None` where the two ladders contradict each
+    /// other, or neither has both levels.
+    fn order(self, old: &Level, new: &Level) -> Option<Ordering> {
+        if old.name() == new.name() {
+            return Some(Ordering::Equal);
+        }
+        let on = |policy: &Policy| {
+            let levels = policy.levels();
+            let place =
+                |level: &Level| levels.iter().position(|other| other.name() == level.name());
+            Some(place(new)?.cmp(&place(old)?))
+        };
+        match (on(self.old), on(self.new)) {
+            (Some(one), Some(other)) if one != other => None,
+            (one, other) => other.or(one),
+        }
+    }
+}
+
+/// Greater where something is greater and nothing is less; `None` where that can't be said.
+fn combined<const N: usize>(orders: [Option<Ordering>; N]) -> Option<Ordering> {
+    orders
+        .into_iter()
+        .try_fold(Ordering::Equal, |all, order| match (all, order?) {
+            (all, Ordering::Equal) => Some(all),
+            (Ordering::Equal, order) => Some(order),
+            (all, order) => (all == order).then_some(all),
+        })
 }
 
 /// How things of one kind are compared.
@@ -92,27 +140,31 @@ struct Manner<T> {
     in_words: fn(&T) -> String,
     same: fn(&T, &T) -> bool,
     /// What a new one does, and what one does that is gone.
-    added: Direction,
-    removed: Direction,
-    changed: fn(&T, &T) -> Direction,
+    added: fn(&T) -> Direction,
+    removed: fn(&T) -> Direction,
+    changed: fn(&T, &T, Sides<'_>) -> Direction,
 }
 
 const SIGNALS: Manner<SignalRule> = Manner {
     what: "signal",
     in_words: signal,
-    same: |old, new| old == new,
+    same: same_signal,
     // What nobody reported of it demands a level.
-    added: Direction::Stricter,
-    removed: Direction::Looser,
+    added: |_| Direction::Stricter,
+    removed: |_| Direction::Looser,
     changed: signal_direction,
 };
 
 const TRIGGERS: Manner<Trigger> = Manner {
     what: "trigger",
     in_words: trigger,
-    same: |old, new| old == new,
-    added: Direction::Stricter,
-    removed: Direction::Looser,
+    same: |old, new| {
+        old.signal == new.signal
+            && old.level.name() == new.level.name()
+            && reach(&old.condition, &new.condition, false) == Some(Ordering::Equal)
+    },
+    added: |_| Direction::Stricter,
+    removed: |_| Direction::Looser,
     changed: trigger_direction,
 };
 
@@ -129,18 +181,25 @@ const WAIVERS: Manner<Waiver> = Manner {
         format!("until {expires} by {by} ({ticket}): {reason}")
     },
     same: |old, new| old == new,
-    added: Direction::Looser,
-    removed: Direction::Stricter,
-    changed: |old, new| by_order(new.expires.cmp(&old.expires)),
+    added: |_| Direction::Looser,
+    removed: |_| Direction::Stricter,
+    changed: |old, new, _| demanding(Some(old.expires.cmp(&new.expires))),
 };
 
 const WINDOWS: Manner<Window> = Manner {
     what: "freeze window",
     in_words: window,
     same: |old, new| old == new,
-    added: Direction::Open,
-    removed: Direction::Open,
-    changed: |_, _| Direction::Open,
+    // The first window that allows freezes all other times, a further one frees some.
+    added: |window| match window.mode() {
+        Mode::Deny => Direction::Stricter,
+        Mode::Allow => Direction::Open,
+    },
+    removed: |window| match window.mode() {
+        Mode::Deny => Direction::Looser,
+        Mode::Allow => Direction::Open,
+    },
+    changed: |_, _, _| Direction::Open,
 };
 
 const ACTIONS: Manner<Action> = Manner {
@@ -148,17 +207,17 @@ const ACTIONS: Manner<Action> = Manner {
     in_words: action,
     // Places are no part of the meaning.
     same: |old, new| action(old) == action(new),
-    added: Direction::Open,
-    removed: Direction::Open,
-    changed: |_, _| Direction::Open,
+    added: |_| Direction::Open,
+    removed: |_| Direction::Open,
+    changed: |_, _, _| Direction::Open,
 };
 
-/// More of something that takes away is looser.
-fn by_order(order: std::cmp::Ordering) -> Direction {
+/// The direction of what demands more where the order is greater.
+fn demanding(order: Option<Ordering>) -> Direction {
     match order {
-        std::cmp::Ordering::Greater => Direction::Looser,
-        std::cmp::Ordering::Less => Direction::Stricter,
-        std::cmp::Ordering::Equal => Direction::Open,
+        Some(Ordering::Greater) => Direction::Stricter,
+        Some(Ordering::Less) => Direction::Looser,
+        Some(Ordering::Equal) | None => Direction::Open,
     }
 }
 
@@ -166,6 +225,7 @@ fn each<T>(
     old: &[T],
     new: &[T],
     name: impl Fn(&T) -> String,
+    sides: Sides<'_>,
     found: &mut Vec<Difference>,
     manner: &Manner<T>,
 ) {
@@ -176,7 +236,7 @@ fn each<T>(
                 what: what(item),
                 from: Some((manner.in_words)(item)),
                 to: None,
-                direction: manner.removed,
+                direction: (manner.removed)(item),
             });
             continue;
         };
@@ -185,7 +245,7 @@ fn each<T>(
                 what: what(item),
                 from: Some((manner.in_words)(item)),
                 to: Some((manner.in_words)(other)),
-                direction: (manner.changed)(item, other),
+                direction: (manner.changed)(item, other, sides),
             });
         }
     }
@@ -194,7 +254,7 @@ fn each<T>(
         what: what(item),
         from: None,
         to: Some((manner.in_words)(item)),
-        direction: manner.added,
+        direction: (manner.added)(item),
     }));
 }
 
@@ -224,9 +284,11 @@ fn hysteresis(old: Option<Hysteresis>, new: Option<Hysteresis>, found: &mut Vec<
         (None, _) => Direction::Stricter,
         (_, None) => Direction::Looser,
         (Some(Hysteresis::Evaluations(old)), Some(Hysteresis::Evaluations(new))) => {
-            by_order(old.cmp(&new))
+            demanding(Some(new.cmp(&old)))
         }
-        (Some(Hysteresis::Time(old)), Some(Hysteresis::Time(new))) => by_order(old.cmp(&new)),
+        (Some(Hysteresis::Time(old)), Some(Hysteresis::Time(new))) => {
+            demanding(Some(new.cmp(&old)))
+        }
         _ => Direction::Open,
     };
     found.push(Difference {
@@ -253,36 +315,100 @@ fn trigger(trigger: &Trigger) -> String {
     format!("{} where {signal}{condition}", trigger.level)
 }
 
-fn trigger_direction(old: &Trigger, new: &Trigger) -> Direction {
-    let level = new.level.cmp(&old.level);
+fn trigger_direction(old: &Trigger, new: &Trigger, sides: Sides<'_>) -> Direction {
     let condition = if old.signal == new.signal {
-        reach(&old.condition, &new.condition)
+        let signal = new.signal.as_ref();
+        let is_positive = signal.is_some_and(|signal| {
+            is_never_negative(sides.old, signal) && is_never_negative(sides.new, signal)
+        });
+        reach(&old.condition, &new.condition, is_positive)
     } else {
         None
     };
-    match (level, condition) {
-        (std::cmp::Ordering::Equal, Some(reach)) => by_order(reach.reverse()),
-        (level, Some(std::cmp::Ordering::Equal)) => by_order(level.reverse()),
-        (level, Some(reach)) if level == reach => by_order(level.reverse()),
-        _ => Direction::Open,
+    demanding(combined([sides.order(&old.level, &new.level), condition]))
+}
+
+/// True for a signal whose every value is 0 or more: then a larger ratio is a higher line.
+fn is_never_negative(policy: &Policy, signal: &SignalName) -> bool {
+    let declared = policy
+        .signal(signal)
+        .and_then(|rule| rule.declared.as_ref());
+    match declared.map(|declared| &declared.kind) {
+        Some(Kind::Number { min, .. }) => min.is_some_and(|min| min >= 0.0),
+        _ => true,
     }
 }
 
 /// Greater where the new condition fires on more values than the old one, and on all of its.
-fn reach(old: &Condition, new: &Condition) -> Option<std::cmp::Ordering> {
-    use Condition::{Above, AtLeast, AtMost, Below};
+fn reach(old: &Condition, new: &Condition, is_positive: bool) -> Option<Ordering> {
+    use Condition::{Above, AtLeast, AtMost, Below, Changed, Median};
     if old == new {
-        return Some(std::cmp::Ordering::Equal);
+        return Some(Ordering::Equal);
     }
-    let line = |condition: &Condition| {
-        condition
-            .threshold()
-            .and_then(crate::signals::Value::as_number)
-    };
+    if let (Some(old), Some(new)) = (wanted(old), wanted(new)) {
+        return supersets(old, new);
+    }
     match (old, new) {
-        (Below(_), Below(_)) | (AtMost(_), AtMost(_)) => line(new)?.partial_cmp(&line(old)?),
-        (Above(_), Above(_)) | (AtLeast(_), AtLeast(_)) => line(old)?.partial_cmp(&line(new)?),
+        (Below(_) | AtMost(_), Below(_) | AtMost(_))
+        | (Above(_) | AtLeast(_), Above(_) | AtLeast(_)) => end(new)?.partial_cmp(&end(old)?),
+        (Changed(old), Changed(new)) => reach_of_change(old, new),
+        (Median(old), Median(new)) if is_positive => reach_of_median(old, new),
         _ => None,
+    }
+}
+
+/// How far a comparison reaches, and whether to its line itself.
+fn end(condition: &Condition) -> Option<(f64, bool)> {
+    let line = condition.threshold()?.as_number()?;
+    match condition {
+        Condition::Below(_) => Some((line, false)),
+        Condition::AtMost(_) => Some((line, true)),
+        Condition::Above(_) => Some((-line, false)),
+        Condition::AtLeast(_) => Some((-line, true)),
+        _ => None,
+    }
+}
+
+/// The values that fire, where they are listed.
+fn wanted(condition: &Condition) -> Option<&[Value]> {
+    match condition {
+        Condition::Is(value) => Some(std::slice::from_ref(value)),
+        Condition::OneOf(values) => Some(values),
+        _ => None,
+    }
+}
+
+fn supersets(old: &[Value], new: &[Value]) -> Option<Ordering> {
+    let has_all = |one: &[Value], other: &[Value]| other.iter().all(|value| one.contains(value));
+    match (has_all(new, old), has_all(old, new)) {
+        (true, true) => Some(Ordering::Equal),
+        (true, false) => Some(Ordering::Greater),
+        (false, true) => Some(Ordering::Less),
+        (false, false) => None,
+    }
+}
+
+fn reach_of_change(old: &Changed, new: &Changed) -> Option<Ordering> {
+    let way = match (old.way, new.way) {
+        (old, new) if old == new => Some(Ordering::Equal),
+        (_, Way::Changes) => Some(Ordering::Greater),
+        (Way::Changes, _) => Some(Ordering::Less),
+        _ => None,
+    };
+    combined([
+        way,
+        old.more_than.partial_cmp(&new.more_than),
+        Some(new.within.cmp(&old.within)),
+    ])
+}
+
+fn reach_of_median(old: &Median, new: &Median) -> Option<Ordering> {
+    if old.last != new.last || old.side != new.side {
+        return None;
+    }
+    match new.side {
+        Side::Below => new.ratio.partial_cmp(&old.ratio),
+        Side::Above => old.ratio.partial_cmp(&new.ratio),
     }
 }
 
@@ -307,31 +433,102 @@ fn signal(rule: &SignalRule) -> String {
     parts.join("; ")
 }
 
-fn signal_direction(old: &SignalRule, new: &SignalRule) -> Direction {
-    if old.declared != new.declared {
-        return Direction::Open;
-    }
-    let demand = |floor: &Floor| floor.level().cloned().unwrap_or(Level::GREEN);
-    let orders = [
-        demand(&old.on_missing).cmp(&demand(&new.on_missing)),
-        demand(&old.on_stale).cmp(&demand(&new.on_stale)),
-        old.on_invalid.cmp(&new.on_invalid),
-        match (old.max_age, new.max_age) {
-            (None, Some(_)) => std::cmp::Ordering::Less,
-            (Some(_), None) => std::cmp::Ordering::Greater,
-            (old, new) => new.cmp(&old),
-        },
-    ];
-    let looser = orders.contains(&std::cmp::Ordering::Greater);
-    let stricter = orders.contains(&std::cmp::Ordering::Less);
-    match (looser, stricter) {
-        (true, false) => Direction::Looser,
-        (false, true) => Direction::Stricter,
-        _ => Direction::Open,
+fn same_signal(old: &SignalRule, new: &SignalRule) -> bool {
+    let name = |floor: &Floor| floor.level().map(|level| level.name().to_owned());
+    old.declared == new.declared
+        && old.max_age == new.max_age
+        && name(&old.on_missing) == name(&new.on_missing)
+        && name(&old.on_stale) == name(&new.on_stale)
+        && old.on_invalid.name() == new.on_invalid.name()
+}
+
+fn signal_direction(old: &SignalRule, new: &SignalRule, sides: Sides<'_>) -> Direction {
+    let floor = |old: &Floor, new: &Floor| sides.order(demanded(old), demanded(new));
+    // Without an age nothing is ever stale.
+    let stale = if old.max_age.is_some() && new.max_age.is_some() {
+        floor(&old.on_stale, &new.on_stale)
+    } else {
+        Some(Ordering::Equal)
+    };
+    demanding(combined([
+        declaration(old.declared.as_ref(), new.declared.as_ref()),
+        floor(&old.on_missing, &new.on_missing),
+        stale,
+        sides.order(&old.on_invalid, &new.on_invalid),
+        age(old, new, sides),
+    ]))
+}
+
+fn demanded(floor: &Floor) -> &Level {
+    floor.level().unwrap_or(&Level::GREEN)
+}
+
+/// A report that grows stale earlier demands its floor instead of what its value would.
+fn age(old: &SignalRule, new: &SignalRule, sides: Sides<'_>) -> Option<Ordering> {
+    match (old.max_age, new.max_age) {
+        (old, new) if old == new => Some(Ordering::Equal),
+        (Some(before), Some(after)) if before < after => {
+            staleness(old, sides.old).map(Ordering::reverse)
+        }
+        (Some(_), None) => staleness(old, sides.old).map(Ordering::reverse),
+        _ => staleness(new, sides.new),
     }
 }
 
-fn responses(old: Option<&Section>, new: Option<&Section>, found: &mut Vec<Difference>) {
+/// What it does that reports of a signal grow stale: less is demanded where they then count as
+/// healthy, and that depends where a value could demand more.
+fn staleness(rule: &SignalRule, policy: &Policy) -> Option<Ordering> {
+    let Some(floor) = rule.on_stale.level() else {
+        return Some(Ordering::Less);
+    };
+    let about = |trigger: &&Trigger| trigger.is_about(&rule.name);
+    let peak = policy.triggers().iter().filter(about);
+    let is_highest = peak.map(|trigger| &trigger.level).max() <= Some(floor);
+    is_highest.then_some(Ordering::Greater)
+}
+
+/// Greater where the new declaration differs in its range alone, which takes fewer values for right.
+fn declaration(old: Option<&Declared>, new: Option<&Declared>) -> Option<Ordering> {
+    if old == new {
+        return Some(Ordering::Equal);
+    }
+    let (old, new) = (old?, new?);
+    let (
+        Kind::Number { unit, min, max },
+        Kind::Number {
+            min: new_min,
+            max: new_max,
+            ..
+        },
+    ) = (&old.kind, &new.kind)
+    else {
+        return None;
+    };
+    let same_range = Declared {
+        kind: Kind::Number {
+            unit: unit.clone(),
+            min: *new_min,
+            max: *new_max,
+        },
+        ..old.clone()
+    };
+    if same_range != *new {
+        return None;
+    }
+    let least = |min: &Option<f64>| min.unwrap_or(f64::NEG_INFINITY);
+    let most = |max: &Option<f64>| max.unwrap_or(f64::INFINITY);
+    combined([
+        least(new_min).partial_cmp(&least(min)),
+        most(max).partial_cmp(&most(new_max)),
+    ])
+}
+
+fn responses(
+    old: Option<&Section>,
+    new: Option<&Section>,
+    sides: Sides<'_>,
+    found: &mut Vec<Difference>,
+) {
     let planned = |section: Option<&Section>| section.is_none_or(Section::builtin);
     let words = |planned: bool| if planned { "planned" } else { "left out" };
     let (before, after) = (planned(old), planned(new));
@@ -348,7 +545,7 @@ fn responses(old: Option<&Section>, new: Option<&Section>, found: &mut Vec<Diffe
         all.map(|(_, action)| action.clone()).collect()
     };
     let name = |action: &Action| action.name.get().cloned().unwrap_or_default();
-    each(&actions(old), &actions(new), name, found, &ACTIONS);
+    each(&actions(old), &actions(new), name, sides, found, &ACTIONS);
 }
 
 fn action(action: &Action) -> String {
@@ -407,8 +604,14 @@ fn floor(floor: &Floor) -> String {
 fn declared(declared: &Declared) -> String {
     let kind = match &declared.kind {
         Kind::Percent => "a percentage".to_owned(),
-        Kind::Number { unit, .. } if unit.is_empty() => "a number".to_owned(),
-        Kind::Number { unit, .. } => format!("a number in {unit}"),
+        Kind::Number { unit, min, max } => {
+            let unit = if unit.is_empty() {
+                String::new()
+            } else {
+                format!(" in {unit}")
+            };
+            format!("a number{unit}{}", range(*min, *max))
+        }
         Kind::Boolean => "true or false".to_owned(),
         Kind::Choice(words) => {
             let words: Vec<&str> = words.iter().map(Word::as_str).collect();
@@ -423,72 +626,19 @@ fn declared(declared: &Declared) -> String {
         Source::Csv(column) => format!(" in the column {column}"),
         Source::File => String::new(),
     };
-    format!("{kind} from {}{place}", declared.file)
+    let time = declared.time.as_ref();
+    let time = time.map_or(String::new(), |time| format!(", dated by {time}"));
+    format!("{kind} from {}{place}{time}", declared.file)
+}
+
+fn range(min: Option<f64>, max: Option<f64>) -> String {
+    match (min.map(number::shown), max.map(number::shown)) {
+        (Some(min), Some(max)) => format!(" of {min} to {max}"),
+        (Some(min), None) => format!(" of at least {min}"),
+        (None, Some(max)) => format!(" of at most {max}"),
+        (None, None) => String::new(),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::document;
-    use super::*;
-
-    fn parse(text: &str) -> Policy {
-        document::parse("policy/policy.yaml", text.as_bytes()).unwrap()
-    }
-
-    fn told(old: &str, new: &str) -> Vec<String> {
-        let shown = |difference: Difference| {
-            let Difference {
-                what,
-                from,
-                to,
-                direction,
-            } = difference;
-            let side = |text: Option<String>| text.unwrap_or_else(|| "nothing".to_owned());
-            format!(
-                "{what}: {} -> {} ({})",
-                side(from),
-                side(to),
-                direction.as_str()
-            )
-        };
-        between(&parse(old), &parse(new))
-            .into_iter()
-            .map(shown)
-            .collect()
-    }
-
-    #[test]
-    fn text_that_means_the_same_differs_in_nothing() {
-        let other = document::TEMPLATE
-            .replace("below: 90\n", "below: 90.0 # the same\n")
-            .replace("name: reference", "name: ours");
-        assert_eq!(told(document::TEMPLATE, &other), Vec::<String>::new());
-        assert_eq!(
-            between(&document::reference(), &parse(document::TEMPLATE)),
-            []
-        );
-    }
-
-    #[test]
-    fn what_means_something_else_is_told_with_its_direction() {
-        let other = document::TEMPLATE
-            .replace("      below: 95\n", "      below: 96\n")
-            .replace("      at_least: 8\n", "      at_least: 9\n")
-            .replace("  # levels: [ORANGE]", "  levels: [ORANGE]")
-            .replace("    - name: reputation\n", "    - {name: reputation, on_missing: assume_healthy}\n")
-            .replace("  # hysteresis: {evaluations: 3}", "  hysteresis: {evaluations: 3}")
-            .replace("    - code: FORECAST_MEDIUM\n      signal: forecast\n      level: YELLOW\n      equals: medium\n", "    - {code: BOTH, level: ORANGE, when: integrity < 97.0 && responses > 1.0}\n");
-        assert_eq!(
-            told(document::TEMPLATE, &other),
-            [
-                "levels: GREEN < YELLOW < RED -> GREEN < YELLOW < ORANGE < RED (open)",
-                "signal reputation: built in; missing demands YELLOW -> built in; missing demands nothing (looser)",
-                "trigger RESPONSES_AT_RED: RED where responses is at least 8 -> RED where responses is at least 9 (looser)",
-                "trigger INTEGRITY_BELOW_YELLOW: YELLOW where integrity is below 95.0 -> YELLOW where integrity is below 96.0 (stricter)",
-                "trigger FORECAST_MEDIUM: YELLOW where forecast is medium -> nothing (looser)",
-                "trigger BOTH: nothing -> ORANGE where `integrity < 97.0 && responses > 1.0` holds (stricter)",
-                "hysteresis: nothing -> a level falls after 3 evaluations (stricter)",
-            ]
-        );
-    }
-}
+mod tests;

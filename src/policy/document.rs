@@ -1,9 +1,10 @@
 //! The policy document of a workspace: which file it is, and which of the two forms it has.
 //!
-//! `policy/policy.yaml` (or `.yml`, `.json`) is the large form, read by [`super::orchestration`];
-//! `policy/policy_thresholds.json` is the small one, read by [`super::thresholds`]. Where more than
-//! one stands there, nobody can say which one was meant: the policy is refused. A refused document
-//! yields a policy that calls nothing healthy.
+//! `policy/policy.yaml` (or `.yml`, `.json`) is meant for the large form, read by
+//! [`super::orchestration`]; `policy/policy_thresholds.json` for the small one, read by
+//! [`super::thresholds`]. Which one a document has, its bytes alone say, so that bytes that were kept
+//! decide as the file did. Where more than one stands there, nobody can say which one was meant: the
+//! policy is refused. A refused document yields a policy that calls nothing healthy.
 
 use super::outline::Outline;
 use super::{Policy, orchestration, thresholds};
@@ -66,7 +67,101 @@ pub fn find(workspace: &Workspace) -> Vec<Standing> {
         };
         found.push(Standing { file, bytes });
     }
+    if let [
+        Standing {
+            bytes: Err(first), ..
+        },
+        ..,
+    ] = found.as_slice()
+        && !workspace.path(DIRECTORY).is_dir()
+    {
+        return vec![instead(Box::new(no_directory(first)))];
+    }
+    if found.is_empty() {
+        found.extend(neighbour(workspace).map(instead));
+    }
     found
+}
+
+/// A finding in the place of the document.
+fn instead(problem: Box<Diagnostic>) -> Standing {
+    Standing {
+        file: FILES[0],
+        bytes: Err(problem),
+    }
+}
+
+/// What stands where the directory belongs hides each document that may be meant.
+fn no_directory(first: &Diagnostic) -> Diagnostic {
+    Diagnostic::new(
+        first.code,
+        Place::file(DIRECTORY),
+        "this is no directory, so no policy document can be found in it",
+    )
+    .found(first.found.clone().unwrap_or_default())
+    .expected("a directory with the policy document, or nothing")
+    .help("move it away, or remove it to use the reference policy")
+}
+
+/// A file that is meant for the document but has another name than is read, where none is there
+/// that is: the reference policy would decide in its stead without a word.
+fn neighbour(workspace: &Workspace) -> Option<Box<Diagnostic>> {
+    let names = match workspace.list(DIRECTORY) {
+        Ok(names) => names,
+        Err(error) => return Some(error),
+    };
+    let (name, meant) = names
+        .iter()
+        .find_map(|name| Some((name, meant_by(name)?)))?;
+    let file = format!("{DIRECTORY}/{name}");
+    Some(Box::new(
+        Diagnostic::new(
+            Code::PolicyAmbiguous,
+            Place::file(&file),
+            "this is named almost like a policy document, and would not be read",
+        )
+        .found(format!("`{file}`"))
+        .expected(format!("`{meant}`"))
+        .help(format!(
+            "rename it to {meant}, or give it quite another name to use the reference policy"
+        )),
+    ))
+}
+
+/// The document that a file of that name in the directory is meant for; `None` for a file that has
+/// nothing to do with it.
+fn meant_by(name: &str) -> Option<&'static str> {
+    /// With other endings of files that hold JSON; YAML has no other.
+    const ALIKE: [&str; 3] = ["policy.jsonc", "policy.json5", "policy.hjson"];
+    let lower = name.to_lowercase();
+    if ALIKE.contains(&lower.as_str()) {
+        return Some("policy/policy.json");
+    }
+    FILES
+        .into_iter()
+        .find(|file| file.rsplit('/').next() == Some(lower.as_str()))
+}
+
+/// A file at the top of the workspace that is named like a document. Nobody reads it there; whether
+/// it was meant is for a person to say.
+pub fn misplaced(workspace: &Workspace) -> Option<Diagnostic> {
+    let names = FILES.map(|file| file.rsplit('/').next().unwrap_or(file));
+    let (name, file) = names
+        .into_iter()
+        .zip(FILES)
+        .find(|(name, _)| workspace.path(name).is_file())?;
+    Some(
+        Diagnostic::new(
+            Code::PolicyMisplaced,
+            Place::file(name),
+            "this is named like a policy document, and is not read here",
+        )
+        .found(format!("`{name}`, and the reference policy decides"))
+        .expected(format!("`{file}`"))
+        .help(format!(
+            "move it to {file}, or leave it if it is something else"
+        )),
+    )
 }
 
 /// What is to be said where more than one document stands there.
@@ -87,7 +182,7 @@ pub fn load(workspace: &Workspace) -> Loaded {
         return built_in();
     };
     match bytes {
-        Ok(bytes) => match parse_deciding(file, &bytes) {
+        Ok(bytes) => match parse(file, &bytes) {
             Ok(policy) => Loaded {
                 policy,
                 file: Some(file),
@@ -114,61 +209,99 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
 
 /// As [`parse`], with the places at which the document says what.
 pub fn parse_with_places(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
-    let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let is_yaml = match extension {
-        "yaml" | "yml" => true,
-        "json" => false,
-        _ => !looks_like_json(bytes),
-    };
-    if is_yaml || is_large_form(bytes) {
-        orchestration::parse(file, bytes)
-    } else {
-        thresholds::parse(file, bytes)
+    if is_small_form(bytes) {
+        return thresholds::parse(file, bytes);
     }
-}
-
-/// Parses a document that stands where one decides. Under the name of the large form it may be one of
-/// the small form for a moment: the switch to another version gives it that name first, so that
-/// there are never two documents and never none (`lifecycle::switch`).
-fn parse_deciding(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
-    let parsed = parse(file, bytes);
-    let may_be_small =
-        file == FILES[0] && parsed.is_err() && looks_like_json(bytes) && !is_large_form(bytes);
-    if may_be_small && bytes.contains(&b'"') {
-        let small = thresholds::parse(file, bytes).map(|(policy, _)| policy);
-        return small.or(parsed);
-    }
-    parsed
+    orchestration::parse(file, bytes).map_err(|problems| {
+        // The verdict stands; whose words help more, the file's name may tell.
+        if file.ends_with(".json") && memchr::memmem::find(bytes, b"apiVersion").is_none() {
+            thresholds::parse(file, bytes).err().unwrap_or(problems)
+        } else {
+            problems
+        }
+    })
 }
 
 /// Makes a policy of a document that a journal line names by its digest. Where it is one that is
 /// refused, the policy is the one that refused documents give.
 pub fn from_kept(bytes: &[u8]) -> Policy {
-    if let Some(reference) = thresholds::kept_reference(bytes) {
-        return reference;
-    }
-    let parsed = if looks_like_json(bytes) && !is_large_form(bytes) {
-        thresholds::parse(thresholds::FILE, bytes)
-    } else {
-        orchestration::parse(FILES[0], bytes)
-    };
-    parsed.map_or_else(
-        |_| thresholds::refused(bytes.to_vec()),
-        |(policy, _)| policy,
-    )
+    thresholds::kept_reference(bytes).unwrap_or_else(|| {
+        parse(FILES[0], bytes).unwrap_or_else(|_| thresholds::refused(bytes.to_vec()))
+    })
 }
 
-fn looks_like_json(bytes: &[u8]) -> bool {
+/// The keys at the top of the large form; the small one has none of them.
+const LARGE_KEYS: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
+
+/// True for a document of the small form: an object in braces, without a key of the large form at
+/// its top. What is neither is refused by both.
+pub fn is_small_form(bytes: &[u8]) -> bool {
     let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    bare.trim_ascii_start().starts_with(b"{")
+    let Some(inside) = bare.trim_ascii_start().strip_prefix(b"{") else {
+        return false;
+    };
+    !top_keys(inside).any(|key| LARGE_KEYS.iter().any(|large| key == large.as_bytes()))
 }
 
-/// True for a JSON document that says of itself which kind it is; the small form never does.
-fn is_large_form(bytes: &[u8]) -> bool {
-    let names = [b"apiVersion".as_slice(), b"\"kind\"", b"\"spec\""];
-    names
-        .iter()
-        .any(|name| memchr::memmem::find(bytes, name).is_some())
+/// A piece of a document in braces.
+enum Token<'d> {
+    /// A bracket, a comma or a colon.
+    Mark(u8),
+    /// A quoted text without its quotes, or a bare word.
+    Word(&'d [u8]),
+}
+
+/// The keys at the top of an object, of which `inside` is what follows its brace, up to the first
+/// byte that makes no sense: a document may be broken, or YAML in braces, with bare keys.
+fn top_keys(inside: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut rest, mut depth, mut key) = (inside, 1_usize, None);
+    std::iter::from_fn(move || {
+        loop {
+            let (token, behind) = next_token(rest)?;
+            rest = behind;
+            match token {
+                Token::Mark(b'{' | b'[') => depth += 1,
+                Token::Mark(b'}' | b']') => {
+                    depth = depth.checked_sub(1).filter(|depth| *depth > 0)?;
+                }
+                Token::Mark(b':') if depth == 1 && key.is_some() => return key.take(),
+                Token::Mark(_) => key = None,
+                Token::Word(word) if depth == 1 => key = Some(word),
+                Token::Word(_) => {}
+            }
+        }
+    })
+}
+
+fn next_token(bytes: &[u8]) -> Option<(Token<'_>, &[u8])> {
+    let mut bytes = bytes.trim_ascii_start();
+    while bytes.starts_with(b"#") {
+        let end = memchr::memchr(b'\n', bytes)?;
+        bytes = bytes.get(end..)?.trim_ascii_start();
+    }
+    let (first, behind) = bytes.split_first()?;
+    match *first {
+        mark @ (b'{' | b'}' | b'[' | b']' | b',' | b':') => Some((Token::Mark(mark), behind)),
+        quote @ (b'"' | b'\'') => {
+            let end = end_of_quoted(behind, quote)?;
+            Some((Token::Word(behind.get(..end)?), behind.get(end + 1..)?))
+        }
+        _ => {
+            let is_end = |byte: &u8| b"{}[],:".contains(byte) || byte.is_ascii_whitespace();
+            let end = bytes.iter().position(is_end).unwrap_or(bytes.len());
+            let (word, behind) = bytes.split_at_checked(end)?;
+            Some((Token::Word(word), behind))
+        }
+    }
+}
+
+fn end_of_quoted(inside: &[u8], quote: u8) -> Option<usize> {
+    let mut is_escaped = false;
+    inside.iter().position(|byte| {
+        let is_end = *byte == quote && !is_escaped;
+        is_escaped = quote == b'"' && *byte == b'\\' && !is_escaped;
+        is_end
+    })
 }
 
 fn refuse(file: &'static str, document: Vec<u8>, problems: Vec<Diagnostic>) -> Loaded {
@@ -196,4 +329,81 @@ fn ambiguous(one: &str, other: &str) -> Diagnostic {
     .help(format!(
         "compare them with `policy-orchestrator policy diff {other} {one}`, then remove one"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LARGE: &str = r#"{apiVersion: policy.orchestra.v1, kind: "OrchestrationPolicy", metadata: {name: a, version: "1"}, spec: {signals: [{name: trust}], triggers: [{code: A, signal: trust, level: RED, equals: locked}]}}"#;
+
+    #[test]
+    fn the_form_is_what_stands_at_the_top() {
+        let small = [
+            "{}",
+            r#"{"name": "kind"}"#,
+            r#"{"name": "\"kind\": {\"spec\""}"#,
+            r#"{"description": {"kind": 1, "x": ["spec"]}, "red_integrity": 80}"#,
+            r#" {"red_integrity": "#,
+            r#"{"name": "}", "version": "{"}"#,
+            "\u{feff}{ \"red_integrity\": 80 }",
+        ];
+        for text in small {
+            assert!(is_small_form(text.as_bytes()), "{text}");
+        }
+        let large = [
+            "",
+            "red_integrity: 80",
+            r#"{"name": "x", "kind": 1}"#,
+            r#"{"a": {"b": [1]}, "spec": {}}"#,
+            r#"{"a": "{", 'b': '[', "c": "\\", "spec": {}}"#,
+            "{ # {\n apiVersion: x}",
+            LARGE,
+            TEMPLATE,
+        ];
+        for text in large {
+            assert!(!is_small_form(text.as_bytes()), "{text}");
+        }
+        assert!(parse(SMALL_FORM, br#"{"name": "kind"}"#).is_ok());
+        assert!(parse(SMALL_FORM, LARGE.as_bytes()).is_ok());
+    }
+
+    /// Texts of both forms, broken ones, and neither.
+    fn documents() -> impl Strategy<Value = String> {
+        let whole = prop::sample::select(vec![
+            "{}",
+            "",
+            "[]",
+            "red_integrity: 80",
+            r#"{"name": "kind"}"#,
+            r#"{"red_integrity": 80}"#,
+            LARGE,
+            TEMPLATE,
+        ]);
+        let cut = (whole, any::<prop::sample::Index>(), any::<bool>());
+        let cut = cut.prop_map(|(text, index, is_cut)| {
+            let end = index.index(text.len() + 1);
+            if is_cut {
+                text[..end].to_owned()
+            } else {
+                text.to_owned()
+            }
+        });
+        prop_oneof![cut, any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn kept_bytes_decide_as_the_file_did(text in documents()) {
+            let kept = from_kept(text.as_bytes());
+            for file in FILES {
+                match parse(file, text.as_bytes()) {
+                    Ok(policy) => prop_assert_eq!(&policy, &kept),
+                    Err(_) => prop_assert!(kept.is_refused()),
+                }
+            }
+        }
+    }
 }

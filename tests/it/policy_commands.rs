@@ -71,6 +71,83 @@ fn init_takes_the_numbers_of_the_small_form_over() {
     assert_eq!(compared["differences"], serde_json::json!([]));
 }
 
+/// Lines that nothing can be below, and a name that YAML could not take as it stands.
+#[test]
+fn a_conversion_decides_as_before_or_changes_nothing() {
+    let kept = [
+        r#"{"red_integrity": 0}"#,
+        r#"{"yellow_reputation": 0}"#,
+        r#"{"red_integrity": -0.0, "yellow_integrity": 0, "red_consensus": 0, "yellow_consensus": 0}"#,
+        r#"{"name": "\uffff\u2028\ufeff x: # \"y\"", "description": "why: ours \u2028 # all"}"#,
+        r#"{"red_responses": 1000000, "yellow_responses": 1, "red_integrity": 1e-7}"#,
+        r#"{"description": null}"#,
+    ];
+    for document in kept {
+        let workspace = Workspace::healthy();
+        workspace.integrity("0.00000009");
+        workspace.write(THRESHOLDS, document);
+        let before = workspace.run().exits(0).json();
+        workspace.program(&["policy", "init", "--convert"]).exits(0);
+        assert!(!workspace.file(THRESHOLDS).exists(), "{document}");
+        let after = workspace.run().exits(0).json();
+        for key in ["policy", "reasons"] {
+            assert_eq!(after[key], before[key], "{document}");
+        }
+        let name = |state: &serde_json::Value| state["document"]["name"].clone();
+        assert_eq!(name(&after), name(&before), "{document}");
+        let text = workspace.read(POLICY);
+        assert!(!text.contains("built-in reference policy"), "{text}");
+        assert_eq!(text.contains("why: ours"), document.contains("why: ours"));
+        assert!(!workspace.file("policy/tests").exists());
+    }
+    let refused = [
+        r#"{"name": ""}"#,
+        r#"{"version": ""}"#,
+        r#"{"name": " padded "}"#,
+        r#"{"red_responses": 18446744073709551615}"#,
+        r#"{"red_responses": 10000000000000000}"#,
+        r#"{"red_responses": 9007199254740991}"#,
+        r#"{"description": ["much"]}"#,
+    ];
+    for document in refused {
+        let workspace = Workspace::healthy();
+        workspace.write(THRESHOLDS, document);
+        workspace.run().exits(0);
+        let ran = workspace.program(&["policy", "init", "--convert"]).exits(1);
+        assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+        assert_eq!(workspace.read(THRESHOLDS), document);
+        assert!(!workspace.file(POLICY).exists(), "{document}");
+    }
+}
+
+/// What a kill between the two steps leaves is finished by the next; anything else is left alone.
+#[test]
+fn a_conversion_that_was_cut_off_is_finished() {
+    let workspace = Workspace::healthy();
+    let document = r#"{"yellow_integrity": 96}"#;
+    workspace.write(THRESHOLDS, document);
+    workspace.program(&["policy", "init", "--convert"]).exits(0);
+    workspace.write(THRESHOLDS, r#"{"yellow_integrity": 97}"#);
+    let ran = workspace.program(&["policy", "init", "--convert"]).exits(1);
+    assert!(ran.stderr.contains("POLICY_AMBIGUOUS"), "{}", ran.stderr);
+    workspace.write(THRESHOLDS, document);
+    workspace.run().exits(1);
+    workspace.program(&["policy", "init"]).exits(1);
+    let done = workspace.program(&["policy", "init", "--convert"]).exits(0);
+    assert_eq!(done.json()["removed"], serde_json::json!([THRESHOLDS]));
+    workspace.run().exits(0);
+}
+
+#[test]
+fn init_writes_no_cases_beside_a_document_of_ones_own() {
+    let workspace = Workspace::healthy();
+    workspace.write(THRESHOLDS, r#"{"yellow_integrity": 96}"#);
+    workspace.program(&["policy", "init", "--convert"]).exits(0);
+    let done = workspace.program(&["policy", "init"]).exits(0).json();
+    assert_eq!(done["written"], serde_json::json!([]));
+    assert!(!workspace.file("policy/tests").exists());
+}
+
 #[test]
 fn init_leaves_a_refused_document_alone() {
     let workspace = Workspace::healthy();
@@ -217,6 +294,117 @@ cases:
         "{}",
         ran.stderr
     );
+}
+
+/// The bytes alone say which form a document has: they are all that a replay has.
+#[test]
+fn a_document_decides_alike_under_every_name_and_in_a_replay() {
+    let large = r#"apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: ours, version: "1"}
+spec: {signals: [{name: trust}], triggers: [{code: A, signal: trust, level: RED, equals: locked}]}
+"#;
+    let documents = [
+        ("policy/policy.yaml", "{}", 0),
+        ("policy/policy.yaml", r#"{"red_integrity": 80}"#, 0),
+        (THRESHOLDS, r#"{"name": "kind"}"#, 0),
+        (THRESHOLDS, large, 0),
+        (THRESHOLDS, "red_integrity: 80", 1),
+        (THRESHOLDS, "", 1),
+        ("policy/policy.json", r#"{"kind": 1}"#, 1),
+    ];
+    for (file, document, code) in documents {
+        let workspace = Workspace::healthy();
+        workspace.write(file, document);
+        let ran = workspace.run().exits(code);
+        let expected = if code == 0 { "GREEN" } else { "RED" };
+        assert_eq!(ran.json()["policy"], expected, "{file}: {document}");
+        let replayed = workspace.program(&["replay"]).exits(0).json();
+        assert_eq!(replayed["all_reproduced"], true, "{file}: {document}");
+    }
+}
+
+/// A name that is almost right must not mean that the reference policy decides without a word.
+#[test]
+fn a_document_under_a_name_that_is_not_read_is_refused() {
+    let names = [
+        ("policy/Policy.yaml", "`policy/policy.yaml`"),
+        ("policy/policy.YAML", "`policy/policy.yaml`"),
+        ("policy/policy.json5", "`policy/policy.json`"),
+        (
+            "policy/Policy_Thresholds.json",
+            "`policy/policy_thresholds.json`",
+        ),
+    ];
+    for (name, meant) in names {
+        let workspace = Workspace::healthy();
+        workspace.write(name, "{}");
+        let ran = workspace.run().exits(1);
+        assert!(ran.stderr.contains("POLICY_AMBIGUOUS"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(meant), "{}", ran.stderr);
+        assert_eq!(ran.json()["policy"], "RED");
+        let checked = workspace.program(&["policy", "check"]).exits(1);
+        assert!(checked.stdout.contains("POLICY_AMBIGUOUS"));
+        // Beside a document that is read it is the author's business.
+        workspace.write(THRESHOLDS, "{}");
+        workspace.run().exits(0);
+    }
+    let workspace = Workspace::healthy();
+    workspace.write("policy/responses.yaml", "x");
+    workspace.write("policy/policy.md", "x");
+    workspace.run().exits(0);
+    let silent = workspace.program(&["policy", "check"]).exits(0);
+    assert!(!silent.stderr.contains("POLICY_MISPLACED"));
+    // At the top nobody looks during a run.
+    workspace.write("policy.yaml", "x");
+    workspace.run().exits(0);
+    for command in [&["policy", "check"][..], &["doctor", "--format", "human"]] {
+        let ran = workspace.program(command);
+        let told = ran.stdout + &ran.stderr;
+        assert!(told.contains("named like a policy document"), "{told}");
+    }
+}
+
+#[test]
+fn what_stands_where_the_directory_belongs_is_told_once() {
+    let stand: [fn(&std::path::Path); 3] = [
+        |path| std::fs::write(path, "x").unwrap(),
+        |path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.unwrap().success());
+        },
+        |path| std::os::unix::fs::symlink("nowhere", path).unwrap(),
+    ];
+    for stand in stand {
+        let workspace = Workspace::healthy();
+        stand(&workspace.file("policy"));
+        let ran = workspace.run().exits(1);
+        assert!(
+            ran.stderr.contains("this is no directory"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("two policy"), "{}", ran.stderr);
+        assert_eq!(ran.json()["policy"], "RED");
+    }
+}
+
+/// A FIFO has no writer: whoever opened it for reading would wait for ever.
+#[test]
+fn cases_that_can_not_be_read_are_an_error() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    let fifo = workspace.file("policy/tests/pipe.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    assert!(ran.stderr.contains("a named pipe"), "{}", ran.stderr);
+    std::fs::remove_file(fifo).unwrap();
+    workspace.program(&["policy", "test"]).exits(0);
+    std::fs::remove_dir_all(workspace.file("policy/tests")).unwrap();
+    workspace.write("policy/tests", "no directory");
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    assert!(ran.stderr.contains("FILE_UNREADABLE"), "{}", ran.stderr);
 }
 
 #[test]

@@ -61,7 +61,12 @@ pub(in crate::cli) fn check(context: &Context, arguments: &CheckArgs) -> anyhow:
     let at = clock(arguments.at).read();
     let (documents, prefix) = if arguments.files.is_empty() {
         let workspace = context.workspace()?;
-        let documents = of_workspace(document::find(&workspace), at);
+        let found = document::find(&workspace);
+        if found.is_empty() {
+            let misplaced = document::misplaced(&workspace);
+            context.output.findings(misplaced.as_ref());
+        }
+        let documents = of_workspace(found, at);
         (documents, workflow::prefix(&workspace))
     } else {
         let documents = arguments.files.iter().map(|file| given(file, at));

@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::convert::converted;
 use super::schema;
 use crate::cli::run::{lock_timeout, parse_timeout};
 use crate::cli::{Context, Exit, Format};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
-use crate::policy::document::{self, FILES, Loaded, SMALL_FORM};
-use crate::policy::{Thresholds, document::TEMPLATE};
+use crate::policy::Policy;
+use crate::policy::document::{self, FILES, Loaded, SMALL_FORM, TEMPLATE};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,8 +20,9 @@ Examples:
   policy-orchestrator policy init --convert
 
 Writes policy/policy.yaml, which decides exactly as the policy in force does, the schema that editors
-read, and the first cases that the policy has to answer. Where policy/policy_thresholds.json decides,
---convert takes its numbers over and removes it: with both there, nobody could say which one counts.";
+read and, for the reference policy, the first cases. Where policy/policy_thresholds.json decides,
+--convert takes its numbers over and removes it: with both there, nobody could say which one counts.
+A line that can never fire (below 0) is left out; what the large form can't say is refused.";
 
 /// Where the schema goes.
 const SCHEMA_FILE: &str = "policy/schema/orchestration-policy.v1.schema.json";
@@ -42,13 +44,38 @@ pub(in crate::cli) struct InitArgs {
     lock_timeout: Duration,
 }
 
-/// The JSON shape of what was done.
-#[derive(Serialize)]
+/// What was done to which files.
+#[derive(Default)]
 struct Done {
-    schema: u32,
     written: Vec<&'static str>,
     kept: Vec<&'static str>,
     removed: Vec<&'static str>,
+}
+
+/// The JSON shape of it.
+#[derive(Serialize)]
+struct Shape<'d> {
+    schema: u32,
+    written: &'d [&'static str],
+    kept: &'d [&'static str],
+    removed: &'d [&'static str],
+}
+
+impl Done {
+    fn write(&mut self, workspace: &Workspace, file: &'static str, text: &str) -> Checked<()> {
+        if write::create_new(workspace, file, text.as_bytes())? {
+            self.written.push(file);
+        } else {
+            self.kept.push(file);
+        }
+        Ok(())
+    }
+
+    fn remove_small_form(&mut self, workspace: &Workspace) -> Checked<()> {
+        write::remove(workspace, SMALL_FORM)?;
+        self.removed.push(SMALL_FORM);
+        Ok(())
+    }
 }
 
 pub(in crate::cli) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Exit> {
@@ -56,61 +83,88 @@ pub(in crate::cli) fn init(context: &Context, arguments: &InitArgs) -> anyhow::R
     let timeout = lock_timeout(arguments.lock_timeout);
     let _lock =
         WorkspaceLock::acquire(&workspace, "policy init", timeout, &RetryDelays::default())?;
-    let loaded = document::load(&workspace);
-    if !loaded.problems.is_empty() {
-        context.output.findings(&loaded.problems);
-        return Ok(Exit::Failed);
-    }
-    let done = begin(&workspace, &loaded, arguments.convert)?;
+    let resumed = if arguments.convert {
+        resume(&workspace)?
+    } else {
+        None
+    };
+    let done = if let Some(done) = resumed {
+        done
+    } else {
+        let loaded = document::load(&workspace);
+        if !loaded.problems.is_empty() {
+            context.output.findings(&loaded.problems);
+            return Ok(Exit::Failed);
+        }
+        begin(&workspace, &loaded, arguments.convert)?
+    };
     match context.format() {
-        Format::Json => context.output.json(&done)?,
+        Format::Json => context.output.json(&Shape {
+            schema: 1,
+            written: &done.written,
+            kept: &done.kept,
+            removed: &done.removed,
+        })?,
         Format::Human => context.output.result(&human(&done))?,
     }
     Ok(Exit::Done)
 }
 
 fn begin(workspace: &Workspace, loaded: &Loaded, convert: bool) -> Checked<Done> {
-    let mut done = Done {
-        schema: 1,
-        written: Vec::new(),
-        kept: Vec::new(),
-        removed: Vec::new(),
-    };
-    let is_small = loaded.file == Some(SMALL_FORM);
-    if is_small && !convert {
-        return Err(Box::new(in_the_way()));
-    }
-    let text = match loaded.file {
-        Some(SMALL_FORM) => converted(loaded),
-        _ => TEMPLATE.to_owned(),
-    };
-    write::make_directory(workspace, "policy/schema")?;
-    write::make_directory(workspace, "policy/tests")?;
-    let files = [
-        (SCHEMA_FILE, schema::text()),
-        (CASES_FILE, CASES),
-        (FILES[0], text.as_str()),
-    ];
-    for (file, text) in files {
-        // A document in another of its places decides already.
-        let is_other = file == FILES[0] && !is_small && loaded.file.is_some();
-        // The cases hold the numbers of the reference policy.
-        if is_other || file == CASES_FILE && is_small {
-            done.kept.extend(loaded.file.filter(|_| is_other));
-            continue;
-        }
-        if write::create_new(workspace, file, text.as_bytes())? {
-            done.written.push(file);
+    let is_small = document::is_small_form(loaded.policy.document());
+    if loaded.file == Some(SMALL_FORM) && is_small {
+        return if convert {
+            take_over(workspace, &loaded.policy)
         } else {
-            done.kept.push(file);
-        }
+            Err(Box::new(in_the_way()))
+        };
     }
-    if is_small {
-        // Last: with both there the policy is refused, and nothing is lost.
-        write::remove(workspace, SMALL_FORM)?;
-        done.removed.push(SMALL_FORM);
+    let mut done = Done::default();
+    done.write(workspace, SCHEMA_FILE, &schema::text())?;
+    // The cases hold the numbers of the reference policy.
+    if loaded.file.is_none() || loaded.policy.document() == TEMPLATE.as_bytes() {
+        done.write(workspace, CASES_FILE, CASES)?;
+    }
+    match loaded.file {
+        Some(file) => done.kept.push(file),
+        None => done.write(workspace, FILES[0], TEMPLATE)?,
     }
     Ok(done)
+}
+
+/// The small form as the large one. The text is made and proved before anything is written.
+fn take_over(workspace: &Workspace, policy: &Policy) -> Checked<Done> {
+    let text = converted(policy)?;
+    let mut done = Done::default();
+    done.write(workspace, SCHEMA_FILE, &schema::text())?;
+    done.write(workspace, FILES[0], &text)?;
+    // Last: with both there the policy is refused, and nothing is lost.
+    done.remove_small_form(workspace)?;
+    Ok(done)
+}
+
+/// What is left to do where a conversion was killed between its two steps: the large form stands
+/// there already, word for word. `None` where anything else stands there.
+fn resume(workspace: &Workspace) -> Checked<Option<Done>> {
+    let found = document::find(workspace);
+    let [large, small] = found.as_slice() else {
+        return Ok(None);
+    };
+    let (Ok(written), Ok(bytes)) = (&large.bytes, &small.bytes) else {
+        return Ok(None);
+    };
+    if large.file != FILES[0] || small.file != SMALL_FORM {
+        return Ok(None);
+    }
+    let policy = document::parse(SMALL_FORM, bytes).ok();
+    let text = policy.and_then(|policy| converted(&policy).ok());
+    if text.is_none_or(|text| text.as_bytes() != written.as_slice()) {
+        return Ok(None);
+    }
+    let mut done = Done::default();
+    done.kept.push(FILES[0]);
+    done.remove_small_form(workspace)?;
+    Ok(Some(done))
 }
 
 fn in_the_way() -> Diagnostic {
@@ -122,75 +176,6 @@ fn in_the_way() -> Diagnostic {
     .found("a policy document of the small form")
     .expected("one policy document")
     .help("`policy-orchestrator policy init --convert` takes its numbers over and removes it")
-}
-
-/// The template with the numbers of a document of the small form.
-fn converted(loaded: &Loaded) -> String {
-    let identity = loaded.policy.identity();
-    let Thresholds {
-        red_integrity,
-        red_consensus,
-        red_responses,
-        yellow_integrity,
-        yellow_consensus,
-        yellow_reputation,
-        yellow_responses,
-    } = *loaded.policy.thresholds();
-    let percent =
-        |percent: Option<crate::signals::Percent>| percent.map(|percent| percent.get().to_string());
-    let count = |count: Option<u64>| count.map(|count| count.to_string());
-    let lines = [
-        ("INTEGRITY_BELOW_RED", "below", percent(red_integrity)),
-        ("CONSENSUS_BELOW_RED", "below", percent(red_consensus)),
-        ("RESPONSES_AT_RED", "at_least", count(red_responses)),
-        ("INTEGRITY_BELOW_YELLOW", "below", percent(yellow_integrity)),
-        ("CONSENSUS_BELOW_YELLOW", "below", percent(yellow_consensus)),
-        (
-            "REPUTATION_BELOW_YELLOW",
-            "below",
-            percent(yellow_reputation),
-        ),
-        ("RESPONSES_AT_YELLOW", "at_least", count(yellow_responses)),
-    ];
-    let mut text = TEMPLATE
-        .replacen(
-            "  name: reference\n",
-            &format!("  name: {}\n", quoted(&identity.name)),
-            1,
-        )
-        .replacen(
-            "  version: \"1\"\n",
-            &format!("  version: {}\n", quoted(&identity.version)),
-            1,
-        )
-        .replacen(
-            "The reference policy, as a document to start from",
-            "Taken over from policy_thresholds.json",
-            1,
-        );
-    for (code, key, line) in lines {
-        let Some(line) = line else { continue };
-        text = with_line(&text, code, key, &line);
-    }
-    text
-}
-
-/// The text with another number behind the first `key` that follows `code`.
-fn with_line(text: &str, code: &str, key: &str, line: &str) -> String {
-    let key = format!("      {key}: ");
-    let place = text
-        .find(&format!("code: {code}\n"))
-        .and_then(|code| Some(code + text.get(code..)?.find(&key)? + key.len()));
-    let Some((before, behind)) = place.and_then(|place| text.split_at_checked(place)) else {
-        return text.to_owned();
-    };
-    let rest = behind.find('\n').and_then(|end| behind.get(end..));
-    format!("{before}{line}{}", rest.unwrap_or_default())
-}
-
-/// Text as JSON writes it, which YAML reads alike.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
 }
 
 fn human(done: &Done) -> String {

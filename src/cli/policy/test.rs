@@ -10,7 +10,7 @@ use crate::cli::given::Given;
 use crate::cli::{Context, Exit, Format};
 use crate::decision::cases::{self, Answer, Case, Coverage, Difference, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::Workspace;
+use crate::fs::{Opened, Workspace};
 use crate::policy::{Level, Policy, readings};
 use crate::report::junit;
 use crate::signals::{DEFAULT_LIMIT, ReadContext};
@@ -95,12 +95,13 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
     let Some(policy) = Named::of(arguments.policy.as_deref()).policy(context)? else {
         return Ok(Exit::Failed);
     };
-    let files = if arguments.files.is_empty() {
-        files_of(&context.workspace()?)?
+    let sources = if arguments.files.is_empty() {
+        sources_of(&context.workspace()?)?
     } else {
-        arguments.files.clone()
+        let given = arguments.files.iter().map(|file| Source::given(file));
+        given.collect::<Checked<_>>()?
     };
-    let Some(answered) = answer_all(context, &policy, &files)? else {
+    let Some(answered) = answer_all(context, &policy, &sources)? else {
         return Ok(Exit::Failed);
     };
     let coverage = Coverage::of(&policy, answered.iter().map(|answered| &answered.answer));
@@ -120,22 +121,48 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
     })
 }
 
-/// The files of cases of a workspace, by name.
-fn files_of(workspace: &Workspace) -> Checked<Vec<String>> {
-    let directory = workspace.path(DIRECTORY);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let path = entry.path();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if matches!(extension, Some("yaml" | "yml" | "json")) {
-            files.push(path.display().to_string());
+/// A file of cases with its bytes.
+struct Source {
+    path: String,
+    bytes: Vec<u8>,
+}
+
+impl Source {
+    /// One that a user names: what it is, is the user's business.
+    fn given(path: &str) -> Checked<Self> {
+        let given = Given {
+            path,
+            what: "file of cases",
+            expected: "a file of cases",
+            limit: DEFAULT_LIMIT,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: given.read()?,
+        })
+    }
+}
+
+/// The files of cases of a workspace, by name. What is no regular file is an error, as it is for an
+/// input: cases that nobody could read were not answered.
+fn sources_of(workspace: &Workspace) -> Checked<Vec<Source>> {
+    let mut sources = Vec::new();
+    for name in workspace.list(DIRECTORY)? {
+        let is_yaml_or_json = name
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| matches!(extension, "yaml" | "yml" | "json"));
+        if !is_yaml_or_json {
+            continue;
+        }
+        let file = format!("{DIRECTORY}/{name}");
+        if let Opened::File(open) = workspace.open_input(&file)? {
+            sources.push(Source {
+                path: workspace.path(&file).display().to_string(),
+                bytes: open.read_whole(DEFAULT_LIMIT)?,
+            });
         }
     }
-    if files.is_empty() {
+    if sources.is_empty() {
         return Err(Box::new(
             Diagnostic::new(Code::KeyMissing, Place::file(DIRECTORY), "there is no file of cases")
                 .found("no .yaml, .yml or .json file")
@@ -143,29 +170,22 @@ fn files_of(workspace: &Workspace) -> Checked<Vec<String>> {
                 .help("`policy-orchestrator policy init` writes the first, `policy test --help` shows one"),
         ));
     }
-    files.sort();
-    Ok(files)
+    Ok(sources)
 }
 
 /// Answers the cases of all files; `None` where one can't be used, and why is told.
 fn answer_all(
     context: &Context,
     policy: &Policy,
-    files: &[String],
+    sources: &[Source],
 ) -> anyhow::Result<Option<Vec<Answered>>> {
     let (mut answered, mut is_whole) = (Vec::new(), true);
-    for file in files {
-        let given = Given {
-            path: file,
-            what: "file of cases",
-            expected: "a file of cases",
-            limit: DEFAULT_LIMIT,
-        };
-        match cases::parse(file, &given.read()?, policy) {
+    for Source { path, bytes } in sources {
+        match cases::parse(path, bytes, policy) {
             Ok(cases) => {
                 for case in cases {
-                    let answer = answer(policy, file, &case)?;
-                    let file = file.clone();
+                    let answer = answer(policy, path, &case)?;
+                    let file = path.clone();
                     answered.push(Answered { file, case, answer });
                 }
             }
