@@ -214,7 +214,10 @@ pub fn parse_with_places(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), 
     }
     orchestration::parse(file, bytes).map_err(|problems| {
         // The verdict stands; whose words help more, the file's name may tell.
-        if file.ends_with(".json") && memchr::memmem::find(bytes, b"apiVersion").is_none() {
+        let is_json = file
+            .rsplit_once('.')
+            .is_some_and(|(_, extension)| extension == "json");
+        if is_json && memchr::memmem::find(bytes, b"apiVersion").is_none() {
             thresholds::parse(file, bytes).err().unwrap_or(problems)
         } else {
             problems

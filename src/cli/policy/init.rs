@@ -120,7 +120,7 @@ fn begin(workspace: &Workspace, loaded: &Loaded, convert: bool) -> Checked<Done>
         };
     }
     let mut done = Done::default();
-    done.write(workspace, SCHEMA_FILE, &schema::text())?;
+    done.write(workspace, SCHEMA_FILE, schema::text())?;
     // The cases hold the numbers of the reference policy.
     if loaded.file.is_none() || loaded.policy.document() == TEMPLATE.as_bytes() {
         done.write(workspace, CASES_FILE, CASES)?;
@@ -136,7 +136,7 @@ fn begin(workspace: &Workspace, loaded: &Loaded, convert: bool) -> Checked<Done>
 fn take_over(workspace: &Workspace, policy: &Policy) -> Checked<Done> {
     let text = converted(policy)?;
     let mut done = Done::default();
-    done.write(workspace, SCHEMA_FILE, &schema::text())?;
+    done.write(workspace, SCHEMA_FILE, schema::text())?;
     done.write(workspace, FILES[0], &text)?;
     // Last: with both there the policy is refused, and nothing is lost.
     done.remove_small_form(workspace)?;
