@@ -94,7 +94,11 @@ fn review(version: &Version, deciding: &Deciding, policy: &Policy) -> Checked {
         ),
         Some(approval) => (
             true,
-            format!("approved by {}; {} lines to look at", approval.by, flags.len()),
+            format!(
+                "approved by {}; {} lines to look at",
+                approval.by,
+                flags.len()
+            ),
         ),
     };
     checked(Check::SecurityReview, passed, note, flags)
