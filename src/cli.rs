@@ -158,7 +158,7 @@ enum Command {
     Respond(respond::RespondArgs),
     /// Take back what an apply changed
     Undo(undo::UndoArgs),
-    /// Policy documents: write, check, test, compare and try them, and bring them into production
+    /// Policy documents: write, check, test, compare, try them, and bring them into production
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// How the level went: counts, time, longest stretches, changes

@@ -76,7 +76,7 @@ codes! {
     Error LineNotObject = "LINE_NOT_OBJECT": "A line of a JSONL file is no JSON object.",
     Error LineTooLong = "LINE_TOO_LONG": "A line is longer than `--max-input-bytes`.",
     Error PolicyContradiction = "POLICY_CONTRADICTION": "Parts of a policy document contradict each other.",
-    Error PolicyAmbiguous = "POLICY_AMBIGUOUS": "Two policy documents stand side by side.",
+    Error PolicyAmbiguous = "POLICY_AMBIGUOUS": "Two policy documents, or two declarations of responses, stand side by side.",
     Error ConditionInvalid = "CONDITION_INVALID": "A condition in CEL can't be used.",
     Warning WaiverExpired = "WAIVER_EXPIRED": "A waiver has expired; its trigger counts again.",
     Warning WaiverUnused = "WAIVER_UNUSED": "A waiver's trigger did not fire, so the waiver did nothing.",

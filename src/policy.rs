@@ -15,6 +15,7 @@ mod orchestration;
 pub mod outline;
 pub mod quantity;
 pub mod readings;
+pub mod responses;
 pub mod rules;
 pub mod source;
 mod thresholds;
@@ -31,6 +32,7 @@ use serde::Serialize;
 use crate::ids::{Digest, ReasonCode, SignalName};
 use crate::signals::{Percent, Readings, Risk, Value};
 use crate::time::Timestamp;
+use responses::Section;
 use thresholds::Numbers;
 use trigger::LookBack;
 
@@ -114,6 +116,7 @@ pub struct Policy {
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
     freeze: Calendar,
+    responses: Option<Section>,
     refused: bool,
 }
 
@@ -127,6 +130,7 @@ struct Parts {
     hysteresis: Option<Hysteresis>,
     waivers: Vec<Waiver>,
     freeze: Calendar,
+    responses: Option<Section>,
 }
 
 impl Policy {
@@ -141,6 +145,7 @@ impl Policy {
             hysteresis: parts.hysteresis,
             waivers: parts.waivers,
             freeze: parts.freeze,
+            responses: parts.responses,
             refused: false,
         }
     }
@@ -157,6 +162,7 @@ impl Policy {
             hysteresis: None,
             waivers: Vec::new(),
             freeze: Calendar::default(),
+            responses: None,
         })
     }
 
@@ -213,6 +219,12 @@ impl Policy {
         &self.freeze
     }
 
+    /// What the document says that its levels call for; `None` where it says nothing of it. The
+    /// shape is right; what the actions may do is checked by whoever makes actions of it.
+    pub fn responses(&self) -> Option<&Section> {
+        self.responses.as_ref()
+    }
+
     /// True where the document was refused, so that the level is RED whatever the signals say.
     pub fn is_refused(&self) -> bool {
         self.refused
@@ -227,13 +239,11 @@ impl Policy {
     }
 
     /// A level that was read from a record, in its place on this policy's ladder. One that this
-    /// policy does not know stands in the middle between YELLOW and RED.
+    /// policy does not know is RED: nobody can say how grave it was.
     pub fn resolve(&self, recorded: &Level) -> Level {
-        let known = self
-            .between
-            .iter()
-            .find(|level| level.name() == recorded.name());
-        known.unwrap_or(recorded).clone()
+        let mut levels = self.levels().into_iter();
+        let known = levels.find(|level| level.name() == recorded.name());
+        known.unwrap_or(Level::RED)
     }
 
     /// The part of what was recorded, the oldest first, that a decision at `at` looks back on: the

@@ -374,10 +374,13 @@ fn responses(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
             "`policy-orchestrator trust status` says why and until when",
         ));
     }
+    let of_policy = document::load(workspace).problems;
     let declared = declared::load(workspace).err().unwrap_or_default();
     checks.extend(
         declared
             .iter()
+            // What refuses the policy was told there.
+            .filter(|problem| !of_policy.contains(problem))
             .map(|problem| Check::of("responses", problem)),
     );
     let alerts = configuration::load(workspace).problems;

@@ -14,7 +14,7 @@ use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
 use crate::diagnostic::{Code, Diagnostic, Place, readable};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
-use crate::policy::Level;
+use crate::policy::{Level, document};
 use crate::record::{SigningKey, state};
 use crate::report::github::Responded;
 use crate::report::paint::symbol;
@@ -50,7 +50,7 @@ Exit codes:
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct RespondArgs {
-    /// The level to respond to: GREEN, YELLOW or RED [default: the last decision's]
+    /// The level to respond to: GREEN, YELLOW, RED or another of the policy's [default: the last decision's]
     #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
     policy: Option<Level>,
 
@@ -88,7 +88,8 @@ pub(super) struct RespondArgs {
 }
 
 fn parse_level(name: &str) -> Result<Level, String> {
-    Level::built_in(name).ok_or_else(|| "expected GREEN, YELLOW or RED".to_owned())
+    Level::parse(name)
+        .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
 pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Result<Exit> {
@@ -110,6 +111,11 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         }
         return Ok(Exit::Failed);
     }
+    if let Some(level) = &arguments.policy
+        && let Some(text) = not_in_force(&workspace, level)
+    {
+        return Ok(super::usage_error(context, &text));
+    }
     let question = question(arguments, &workspace, key.as_ref());
     let responded = if arguments.apply {
         carry_out(context, arguments, &question)
@@ -122,6 +128,22 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         workflow::annotate(context.output, &workspace, finding_of(error));
     }
     responded
+}
+
+/// What to say where the policy in force has no such level.
+fn not_in_force(workspace: &Workspace, level: &Level) -> Option<String> {
+    if Level::built_in(level.name()).is_some() {
+        return None;
+    }
+    let levels = document::load(workspace).policy.levels();
+    let names: Vec<&str> = levels.iter().map(Level::name).collect();
+    let known = names.contains(&level.name());
+    (!known).then(|| {
+        format!(
+            "the policy has no level {level}; it has {}",
+            names.join(", ")
+        )
+    })
 }
 
 fn question<'a>(

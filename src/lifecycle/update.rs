@@ -317,8 +317,7 @@ fn read(
     bytes: &[u8],
     problems: &mut Vec<Diagnostic>,
 ) -> Result<Given, Vec<Diagnostic>> {
-    let text = source::text(file, bytes).map_err(|error| vec![*error])?;
-    let root = match source::parse(file, text) {
+    let root = match source::parse(file, bytes) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![missing(file, "policyId")]),
         Err(error) => return Err(vec![*error]),

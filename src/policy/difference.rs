@@ -1,9 +1,11 @@
 //! What differs between two policies in meaning, not in text: signals, levels, triggers, waivers,
-//! windows. Comments, order and descriptions mean nothing here. Pure.
+//! windows, responses. Comments, order and descriptions mean nothing here. Pure.
 
 use serde::Serialize;
 
 use super::freeze::Window;
+use super::responses::{Action, List, Section, TIMEOUT};
+use super::source::collect::Field;
 use super::{Condition, Floor, Hysteresis, Level, Policy, SignalRule, Trigger, Waiver};
 use crate::signals::Word;
 use crate::signals::declared::{Declared, Kind, Source};
@@ -73,14 +75,14 @@ pub fn between(old: &Policy, new: &Policy) -> Vec<Difference> {
         &mut found,
         &WAIVERS,
     );
-    let (old, new) = (old.freeze.windows(), new.freeze.windows());
     each(
-        old,
-        new,
+        old.freeze.windows(),
+        new.freeze.windows(),
         |window| window.name().to_owned(),
         &mut found,
         &WINDOWS,
     );
+    responses(old.responses(), new.responses(), &mut found);
     found
 }
 
@@ -136,6 +138,16 @@ const WINDOWS: Manner<Window> = Manner {
     what: "freeze window",
     in_words: window,
     same: |old, new| old == new,
+    added: Direction::Open,
+    removed: Direction::Open,
+    changed: |_, _| Direction::Open,
+};
+
+const ACTIONS: Manner<Action> = Manner {
+    what: "response",
+    in_words: action,
+    // Places are no part of the meaning.
+    same: |old, new| action(old) == action(new),
     added: Direction::Open,
     removed: Direction::Open,
     changed: |_, _| Direction::Open,
@@ -317,6 +329,64 @@ fn signal_direction(old: &SignalRule, new: &SignalRule) -> Direction {
         (false, true) => Direction::Stricter,
         _ => Direction::Open,
     }
+}
+
+fn responses(old: Option<&Section>, new: Option<&Section>, found: &mut Vec<Difference>) {
+    let planned = |section: Option<&Section>| section.is_none_or(Section::builtin);
+    let words = |planned: bool| if planned { "planned" } else { "left out" };
+    let (before, after) = (planned(old), planned(new));
+    if before != after {
+        found.push(Difference {
+            what: "native actions".to_owned(),
+            from: Some(words(before).to_owned()),
+            to: Some(words(after).to_owned()),
+            direction: Direction::Open,
+        });
+    }
+    let actions = |section: Option<&Section>| -> Vec<Action> {
+        let all = section.into_iter().flat_map(Section::actions);
+        all.map(|(_, action)| action.clone()).collect()
+    };
+    let name = |action: &Action| action.name.get().cloned().unwrap_or_default();
+    each(&actions(old), &actions(new), name, found, &ACTIONS);
+}
+
+fn action(action: &Action) -> String {
+    let level = action.level.get().map_or("", String::as_str);
+    let mut parts = vec![format!("at {level}: {}", list(&action.argv))];
+    if let Some(directory) = action.directory.get().filter(|name| !name.is_empty()) {
+        parts.push(format!("in {directory}"));
+    }
+    for (what, list_of) in [
+        ("gets", &action.environment),
+        ("changes", &action.changes),
+        ("creates", &action.creates),
+    ] {
+        if list_of.get().is_some_and(|items| !items.is_empty()) {
+            parts.push(format!("{what} {}", list(list_of)));
+        }
+    }
+    if action.reversible.get() == Some(&true) {
+        parts.push("can be taken back".to_owned());
+    }
+    let timeout = action.timeout_seconds.get().map(ToString::to_string);
+    let timeout = timeout.unwrap_or_else(|| TIMEOUT.to_string());
+    parts.push(format!("ended after {timeout} s"));
+    if let Some(cooldown) = action.cooldown_seconds.get().filter(|time| **time > 0.0) {
+        parts.push(format!("left out for {cooldown} s after a success"));
+    }
+    parts.join("; ")
+}
+
+/// The texts of a list, each in quotes, so that two words are not taken for one.
+fn list(list: &List<String>) -> String {
+    let items: Vec<&String> = list
+        .get()
+        .into_iter()
+        .flatten()
+        .filter_map(Field::get)
+        .collect();
+    format!("{items:?}")
 }
 
 fn window(window: &Window) -> String {

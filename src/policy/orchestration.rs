@@ -13,6 +13,7 @@ mod values;
 pub(super) use values::of_signal;
 
 use super::outline::{Outline, Part};
+use super::responses::{self, Section};
 use super::source::collect::{self, Field, did_you_mean};
 use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
@@ -34,7 +35,7 @@ const PROSE_LENGTH: usize = 1_000;
 /// Parses and checks a document. `file` is named in the findings.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let text = source::text(file, bytes).map_err(|error| vec![*error])?;
-    let root = match source::parse(file, text) {
+    let root = match source::parse(file, bytes) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
@@ -80,9 +81,7 @@ impl Draft<'_> {
         self.constant(&document.api_version, "apiVersion", API_VERSION, here);
         self.constant(&document.kind, "kind", KIND, here);
         let identity = self.identity(&document.metadata, here, bytes);
-        let Some(spec) = self.required(&document.spec, "spec", here) else {
-            return None;
-        };
+        let spec = self.required(&document.spec, "spec", here)?;
         let spot = document.spec.spot;
         let between = self.levels(&spec.levels);
         let ladder = Ladder(&between);
@@ -96,6 +95,7 @@ impl Draft<'_> {
             signals: rules.into_iter().map(|known| known.rule).collect(),
             hysteresis: self.hysteresis(&spec.hysteresis),
             freeze: self.windows(&spec.freeze),
+            responses: self.responses(&spec.responses, ladder),
             between,
             triggers,
             waivers,
@@ -202,6 +202,17 @@ impl Draft<'_> {
             }
         }
         Level::between(&taken).unwrap_or_default()
+    }
+
+    fn responses(
+        &mut self,
+        field: &Field<responses::Shape>,
+        ladder: Ladder<'_>,
+    ) -> Option<Section> {
+        field.get()?;
+        let section = Section::new(self.file, field.clone(), ladder.levels());
+        self.problems.extend(section.problems());
+        Some(section)
     }
 
     fn in_order(mut self) -> Vec<Diagnostic> {
@@ -400,6 +411,16 @@ impl<'a> Ladder<'a> {
             .into_iter()
             .chain(between)
             .chain(["RED"])
+            .collect()
+    }
+
+    /// All of them, lowest first.
+    fn levels(self) -> Vec<Level> {
+        let between = self.0.iter().cloned();
+        [Level::GREEN, Level::YELLOW]
+            .into_iter()
+            .chain(between)
+            .chain([Level::RED])
             .collect()
     }
 }

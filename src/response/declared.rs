@@ -1,37 +1,31 @@
-//! Actions that a workspace declares of its own: `policy/responses.json`.
+//! Actions that a workspace declares of its own: `policy/responses.json`, or `spec.responses` of its
+//! policy document.
 //!
-//! Read and checked here, whole: every problem is told, and a document with one is not used, so that
-//! nothing is applied from a list that nobody can read. A command is a list of words, never a line
-//! for a shell.
+//! Read here, whole: every problem is told, and a document with one is not used, so that nothing is
+//! applied from a list that nobody can read. Where both are there, neither is used: nobody can say
+//! which one was meant. What an action may be is checked in [`check`].
 
-use std::collections::BTreeSet;
+mod check;
 
 use serde::{Deserialize, Serialize};
 
-use super::actions::Action;
 use super::pattern::Pattern;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
-use crate::policy::Level;
+use crate::policy::document::{self, Loaded};
+use crate::policy::responses::{self, Action, List, Section, Shape};
+use crate::policy::source;
+use crate::policy::source::collect::{self, Field, State};
+use crate::policy::{Level, Policy};
 
-/// The document, relative to the workspace.
+pub use crate::policy::responses::TIMEOUT;
+
+/// The document beside the policy, relative to the workspace.
 pub const FILE: &str = "policy/responses.json";
 
 /// A larger document is none.
 const LIMIT: u64 = 64 * 1024;
-
-/// How long an action may take where nobody says, in seconds (OR-05).
-pub const TIMEOUT: u64 = 300;
-
-/// A response has one line in its log, which has to hold the results of all actions.
-const MOST: usize = 50;
-
-/// The longest time that an action may be given, in seconds: a day.
-const LONGEST: u64 = 86_400;
-
-/// The longest cooldown, in seconds: thirty days.
-const LONGEST_COOLDOWN: u64 = 30 * 86_400;
 
 /// What a workspace says about its responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,49 +71,42 @@ pub struct Declared {
     pub cooldown_seconds: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    schema: u32,
-    #[serde(default = "yes")]
-    builtin: bool,
-    #[serde(default)]
-    actions: Vec<RawAction>,
+/// The document beside the policy as it is written. Its levels are the built-in ones: others stand in
+/// a policy document, which has room for their actions too.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Beside {
+    schema: Field<f64>,
+    builtin: Field<bool>,
+    actions: List<Action>,
 }
 
-fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAction {
-    name: String,
-    level: String,
-    argv: Vec<String>,
-    #[serde(default)]
-    directory: Option<String>,
-    #[serde(default)]
-    environment: Vec<String>,
-    #[serde(default)]
-    timeout_seconds: Option<u64>,
-    #[serde(default)]
-    changes: Vec<String>,
-    #[serde(default)]
-    creates: Vec<String>,
-    #[serde(default)]
-    reversible: bool,
-    #[serde(default)]
-    cooldown_seconds: u64,
-}
-
-/// Reads the document; without one there are the native actions alone. Fails with every problem
-/// that it has.
+/// Reads what a workspace declares; without a declaration there are the native actions alone. Fails
+/// with every problem that it has.
 pub fn load(workspace: &Workspace) -> Result<Responses, Vec<Diagnostic>> {
-    let bytes = read_own(workspace, FILE, LIMIT).map_err(|problem| vec![*problem])?;
-    match bytes {
-        None => Ok(Responses::default()),
-        Some(bytes) => parse(&bytes),
+    let beside = read_own(workspace, FILE, LIMIT).map_err(|problem| vec![*problem])?;
+    let loaded = document::load(workspace);
+    // What a refused document declares, nobody knows. Where it declares nothing, a gate stays closed.
+    if loaded.policy.is_refused() && may_declare(&loaded) {
+        return Err(loaded.problems);
+    }
+    match (beside, loaded.policy.responses()) {
+        (None, None) => Ok(Responses::default()),
+        (Some(bytes), None) => parse(&bytes),
+        (None, Some(section)) => of(section, Vec::new()),
+        (Some(_), Some(section)) => Err(vec![ambiguous(section)]),
+    }
+}
+
+/// True where responses stand in a document that was refused, or perhaps do.
+fn may_declare(loaded: &Loaded) -> bool {
+    let Some(file) = loaded.file.filter(|file| *file != document::SMALL_FORM) else {
+        return false;
+    };
+    match source::parse(file, loaded.policy.document()) {
+        Ok(Some(root)) => responses::may_stand_in(&root),
+        Ok(None) => false,
+        Err(_) => true,
     }
 }
 
@@ -128,194 +115,132 @@ pub fn load_or_first_problem(workspace: &Workspace) -> Checked<Responses> {
     load(workspace).map_err(|mut problems| Box::new(problems.swap_remove(0)))
 }
 
-/// Parses and checks a document.
+/// What is wrong with the responses that a policy declares: none of it concerns the decision, all of
+/// it what is planned.
+pub fn check(policy: &Policy) -> Vec<Diagnostic> {
+    let section = policy.responses().map(|section| of(section, Vec::new()));
+    section.and_then(Result::err).unwrap_or_default()
+}
+
+/// The responses that a policy declares; `None` where it says nothing of them.
+pub fn of_policy(policy: &Policy) -> Result<Option<Responses>, Vec<Diagnostic>> {
+    let section = policy.responses();
+    section.map(|section| of(section, Vec::new())).transpose()
+}
+
+/// What is to be said where a workspace has the document beside the policy, and its policy declares
+/// responses too.
+pub fn ambiguity(workspace: &Workspace, policy: &Policy) -> Option<Diagnostic> {
+    let section = policy.responses()?;
+    // One that can't be read is there all the same.
+    let there = !matches!(read_own(workspace, FILE, LIMIT), Ok(None));
+    there.then(|| ambiguous(section))
+}
+
+/// Parses and checks the document beside the policy.
 pub fn parse(bytes: &[u8]) -> Result<Responses, Vec<Diagnostic>> {
     let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let raw: Raw = serde_json::from_slice(bare).map_err(|error| vec![malformed(&error)])?;
-    let mut problems = Vec::new();
-    if raw.schema != 1 {
-        problems.push(problem(
-            "$.schema",
-            "the document is of a version that nobody here knows",
-            &raw.schema.to_string(),
-            "1",
-        ));
-    }
-    if raw.actions.len() > MOST {
-        problems.push(problem(
-            "$.actions",
-            "there are too many actions",
-            &raw.actions.len().to_string(),
-            &format!("at most {MOST}"),
-        ));
-    }
-    let mut names = BTreeSet::new();
-    let mut actions = Vec::new();
-    for (index, action) in raw.actions.into_iter().enumerate() {
-        let path = format!("$.actions[{index}]");
-        if !names.insert(action.name.clone()) {
-            problems.push(problem(
-                &format!("{path}.name"),
-                "two actions have the same name",
-                &action.name,
-                "a name of its own for each",
-            ));
-        }
-        match check(&path, action) {
-            Ok(action) => actions.push(action),
-            Err(found) => problems.extend(found),
-        }
-    }
-    if problems.is_empty() {
-        Ok(Responses {
-            builtin: raw.builtin,
-            actions,
-        })
-    } else {
-        Err(problems)
-    }
-}
-
-fn check(path: &str, raw: RawAction) -> Result<Declared, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    let mut wrong = |key: &str, message: &str, found: &str, expected: &str| {
-        problems.push(problem(&format!("{path}.{key}"), message, found, expected));
+    // The tree is read as YAML is; this document is JSON and nothing else.
+    serde_json::from_slice::<serde::de::IgnoredAny>(bare)
+        .map_err(|error| vec![malformed(&error)])?;
+    let root = match source::parse(FILE, bare) {
+        Ok(Some(root)) => root,
+        Ok(None) => return Err(vec![nothing()]),
+        Err(error) => return Err(vec![*error]),
     };
-    if !is_name(&raw.name) || Action::named(&raw.name).is_some() {
-        wrong(
-            "name",
-            "this can't be an action's name",
-            &raw.name,
-            "1 to 64 of a-z, 0-9 and `_`, beginning with a letter, and no native action's name",
-        );
-    }
-    let level = Level::built_in(&raw.level).filter(|level| *level != Level::GREEN);
-    if level.is_none() {
-        wrong(
-            "level",
-            "no response is called for at this level",
-            &raw.level,
-            "YELLOW or RED",
-        );
-    }
-    if raw.argv.first().is_none_or(String::is_empty)
-        || raw.argv.iter().any(|word| word.contains('\0'))
-    {
-        wrong(
-            "argv",
-            "this is no command",
-            &format!("{:?}", raw.argv),
-            "a program and its arguments, without NUL",
-        );
-    }
-    let directory = raw.directory.unwrap_or_default();
-    if !directory.is_empty() && Pattern::parse(&format!("{directory}/x")).is_err() {
-        wrong(
-            "directory",
-            "the action can't run there",
-            &directory,
-            "a directory inside the workspace, without `.`, `..`, `*`, `state` or `.git`",
-        );
-    }
-    for name in &raw.environment {
-        if let Err((message, expected)) = check_variable(name) {
-            wrong("environment", message, name, expected);
-        }
-    }
-    let timeout_seconds = raw.timeout_seconds.unwrap_or(TIMEOUT);
-    if !(1..=LONGEST).contains(&timeout_seconds) {
-        wrong(
-            "timeout_seconds",
-            "the time is out of range",
-            &timeout_seconds.to_string(),
-            "1 to 86400 seconds",
-        );
-    }
-    if raw.cooldown_seconds > LONGEST_COOLDOWN {
-        wrong(
-            "cooldown_seconds",
-            "the cooldown is out of range",
-            &raw.cooldown_seconds.to_string(),
-            "0 to 2592000 seconds",
-        );
-    }
-    let mut patterns = |key: &str, texts: &[String]| -> Vec<Pattern> {
-        let parse = |text: &String| {
-            let parsed = Pattern::parse(text);
-            parsed.map_err(|expected| {
-                wrong(key, "this names no files of the workspace", text, &expected);
-            })
-        };
-        texts.iter().map(parse).filter_map(Result::ok).collect()
+    let mut problems = Vec::new();
+    let document: Field<Beside> = collect::read(FILE, &root, &mut problems);
+    let Field { state, spot, path } = document;
+    let State::Good(beside) = state else {
+        return Err(problems);
     };
-    let changes = patterns("changes", &raw.changes);
-    let creates = patterns("creates", &raw.creates);
-    if raw.reversible && raw.changes.is_empty() && raw.creates.is_empty() {
-        wrong(
-            "changes",
-            "an action that can be taken back has to name the files that it changes",
-            "none",
-            "at least one file or pattern",
-        );
-    }
-    match level {
-        Some(level) if problems.is_empty() => Ok(Declared {
-            name: raw.name,
-            level,
-            argv: raw.argv,
-            directory,
-            environment: raw.environment,
-            timeout_seconds,
-            changes,
-            creates,
-            reversible: raw.reversible,
-            cooldown_seconds: raw.cooldown_seconds,
+    problems.extend(version(&beside.schema, || spot.place(FILE, &path)));
+    let shape = Field {
+        state: State::Good(Shape {
+            builtin: beside.builtin,
+            actions: beside.actions,
         }),
-        _ => Err(problems),
-    }
+        spot,
+        path,
+    };
+    let section = Section::new(FILE, shape, [Level::YELLOW, Level::RED]);
+    problems.extend(section.problems());
+    of(&section, problems)
 }
 
-fn is_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let begins = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
-    begins && name.len() <= 64 && name.bytes().all(plain)
-}
-
-/// What is wrong with a variable's name, and what was expected.
-fn check_variable(name: &str) -> Result<(), (&'static str, &'static str)> {
-    // Whoever has the key of the record can write one.
-    if name.starts_with("POLICY_AUDIT_SECRET") {
-        return Err((
-            "no action may have the key of the record",
-            "another variable",
-        ));
+/// The responses of a section, where nothing is wrong with them and there were no problems before.
+fn of(section: &Section, mut problems: Vec<Diagnostic>) -> Result<Responses, Vec<Diagnostic>> {
+    let actions = check::actions(section, &mut problems);
+    if problems.is_empty() {
+        return Ok(Responses {
+            builtin: section.builtin(),
+            actions,
+        });
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if !name.is_empty() && name.len() <= 256 && name.bytes().all(plain) {
-        return Ok(());
-    }
-    Err(("this can't be a variable's name", "letters, digits and `_`"))
+    problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
+    Err(problems)
 }
 
 const HELP: &str = "mend the document; nothing is planned or applied from one that has a problem";
 
+/// The document in short, for whoever wrote something else.
+const FORM: &str = "`{\"schema\": 1, \"actions\": [{\"name\": …, \"level\": …, \"argv\": […]}]}`";
+
 fn malformed(error: &serde_json::Error) -> Diagnostic {
     let place = Place::line(FILE, error.line() as u64).column(error.column().max(1) as u64);
-    let code = match error.classify() {
-        serde_json::error::Category::Data => Code::ValueType,
-        _ => Code::JsonSyntax,
-    };
-    Diagnostic::new(code, place, "the declared responses can't be read")
-        .found(error.to_string())
-        .expected("`{\"schema\": 1, \"actions\": [{\"name\": …, \"level\": …, \"argv\": […]}]}`")
-        .help(HELP)
+    let message = error.to_string();
+    // The place tells where.
+    let what = message.split(" at line ").next().unwrap_or(&message);
+    Diagnostic::new(
+        Code::JsonSyntax,
+        place,
+        "the declared responses can't be read",
+    )
+    .found(what)
+    .expected(FORM)
+    .help(HELP)
 }
 
-fn problem(path: &str, message: &str, found: &str, expected: &str) -> Diagnostic {
-    Diagnostic::new(Code::ValueRange, Place::file(FILE).path(path), message)
-        .found(found)
-        .expected(expected)
-        .help(HELP)
+fn nothing() -> Diagnostic {
+    Diagnostic::new(
+        Code::ValueType,
+        Place::line(FILE, 1).column(1),
+        "the declared responses can't be read",
+    )
+    .found("nothing")
+    .expected(FORM)
+    .help(HELP)
+}
+
+fn version(schema: &Field<f64>, here: impl FnOnce() -> Place) -> Option<Diagnostic> {
+    const MESSAGE: &str = "the document is of a version that nobody here knows";
+    let finding = match schema.get() {
+        None if schema.is_absent() => Diagnostic::new(Code::KeyMissing, here(), MESSAGE)
+            .found("no `schema`")
+            .help("add `\"schema\": 1`"),
+        Some(number) if (*number - 1.0).abs() > 0.0 => {
+            let place = schema.spot.place(FILE, &schema.path);
+            Diagnostic::new(Code::ValueRange, place, MESSAGE)
+                .found(number.to_string())
+                .help(HELP)
+        }
+        _ => return None,
+    };
+    Some(finding.expected("1"))
+}
+
+fn ambiguous(section: &Section) -> Diagnostic {
+    let Field { spot, path, .. } = &section.shape;
+    Diagnostic::new(
+        Code::PolicyAmbiguous,
+        spot.place(&section.file, path),
+        "responses are declared in two documents, and nobody can say which ones count",
+    )
+    .found(format!("`spec.responses` in {} and {FILE}", section.file))
+    .expected("one of them; until then nothing is planned or applied")
+    .help(format!(
+        "move the actions of {FILE} into `spec.responses` and remove it, or remove the section"
+    ))
 }
 
 #[cfg(test)]
@@ -357,12 +282,12 @@ mod tests {
                 "$.actions[0].level",
                 "$.actions[0].argv",
                 "$.actions[0].directory",
-                "$.actions[0].environment",
+                "$.actions[0].environment[0]",
                 "$.actions[0].timeout_seconds",
+                "$.actions[0].changes[0]",
                 "$.actions[0].cooldown_seconds",
-                "$.actions[0].changes",
                 "$.actions[1].name",
-                "$.actions[2].changes",
+                "$.actions[2].reversible",
                 "$.actions[3].name"
             ]
         );
@@ -375,6 +300,11 @@ mod tests {
             "{",
             "[]",
             "null",
+            " ",
+            r#""text""#,
+            r#"{"actions":[]}"#,
+            r#"{"schema":"1"}"#,
+            "schema: 1\nactions: []\n",
             r#"{"schema":1,"shell":"rm"}"#,
             r#"{"schema":1,"actions":[{"name":"a","level":"RED","argv":"rm -rf"}]}"#,
         ] {

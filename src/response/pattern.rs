@@ -41,9 +41,7 @@ impl Pattern {
         let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
         let parts = || text.split('/');
         if parts().any(|part| matches!(part, "" | "." | "..")) {
-            return Err(
-                "expected a path inside the workspace, without `.`, `..` or empty parts".to_owned(),
-            );
+            return Err("a path inside the workspace, without `.`, `..` or empty parts".to_owned());
         }
         if parts()
             .next()

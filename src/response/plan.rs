@@ -185,7 +185,9 @@ pub fn plan(level: &Level, decision: Option<Head>, responses: &Responses) -> Opt
     };
     let native = native.iter().filter(|_| responses.builtin);
     let native = native.map(|action| PlannedAction::native(*action, class));
-    let own = responses.actions.iter().filter(|own| own.level == *level);
+    // By name: a level that was read from a record has no rank of its own.
+    let called_for = |own: &&Declared| own.level.name() == level.name();
+    let own = responses.actions.iter().filter(called_for);
     let actions: Vec<PlannedAction> = native.chain(own.map(PlannedAction::declared)).collect();
     (!actions.is_empty()).then(|| Plan {
         policy: Some(level.clone()),
@@ -249,6 +251,21 @@ mod tests {
         assert_eq!(names(&Level::YELLOW, &responses), None);
         assert_eq!(names(&Level::RED, &responses).unwrap(), ["page"]);
         assert_eq!(names(&Level::GREEN, &responses), None);
+    }
+
+    #[test]
+    fn a_level_between_calls_for_its_own_actions_and_the_soft_ones() {
+        let declared = Level::between(&["ORANGE"]).unwrap().remove(0);
+        let responses = Responses {
+            builtin: true,
+            actions: vec![own(declared)],
+        };
+        // As a journal line tells it.
+        let recorded = Level::parse("ORANGE").unwrap();
+        let soft = ["integrity_check", "schema_validation", "page"];
+        assert_eq!(names(&recorded, &responses).unwrap(), soft);
+        assert_eq!(names(&Level::YELLOW, &responses).unwrap(), soft[..2]);
+        assert_eq!(names(&Level::RED, &responses).unwrap().len(), 3);
     }
 
     #[test]

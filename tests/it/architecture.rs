@@ -168,6 +168,8 @@ const PURE_FILES: &[&str] = &[
     "policy/freeze/schedule.rs",
     "policy/freeze/window.rs",
     "policy/freeze/zone.rs",
+    "policy/responses.rs",
+    "response/declared/check.rs",
     "response/plan.rs",
     "response/gates.rs",
     "response/preview.rs",

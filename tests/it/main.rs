@@ -29,6 +29,7 @@ mod bad_inputs;
 mod brake;
 mod commands;
 mod decision_oracle;
+mod declared_responses;
 mod documents;
 mod fix_branch;
 mod forgery;

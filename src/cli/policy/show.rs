@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::policy::catalogue::{self, Account, Found, Kind, Shown};
 use crate::policy::{Policy, document};
 use crate::report::account;
-use crate::response::declared;
+use crate::response::declared::{self, Responses};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +74,12 @@ fn of(file: &str, bytes: &[u8]) -> Result<Account, Vec<Diagnostic>> {
     match found.kind {
         Kind::Thresholds | Kind::OrchestrationPolicy => {
             let policy = document::parse(file, bytes)?;
-            Ok(decides(catalogue::read(&found)?, &policy))
+            let responses = declared::of_policy(&policy)?;
+            let account = decides(catalogue::read(&found)?, &policy);
+            Ok(match responses {
+                Some(responses) => account.derived("actions_in_full", in_full(&responses)),
+                None => account,
+            })
         }
         Kind::Responses => responses(file, bytes, &found),
         Kind::Alerts => alerts(file, bytes, &found),
@@ -110,6 +115,8 @@ fn decides(account: Account, policy: &Policy) -> Account {
     PERCENTAGES
         .iter()
         .fold(account, |account, key| account.unit(key, "percent"))
+        .unit("spec.responses.actions.timeout_seconds", "seconds")
+        .unit("spec.responses.actions.cooldown_seconds", "seconds")
         .unit("red_responses", "responses in 24 h")
         .unit("yellow_responses", "responses in 24 h")
         .summary(format!("{}, version {}", identity.name, identity.version))
@@ -131,6 +138,11 @@ fn responses(file: &str, bytes: &[u8], found: &Found<'_>) -> Result<Account, Vec
             "actions declared: {}, {native} the native ones",
             responses.actions.len()
         ));
+    Ok(account.derived("actions_in_full", in_full(&responses)))
+}
+
+/// Every action with what holds where the document is silent.
+fn in_full(responses: &Responses) -> Shown {
     let in_full = responses.actions.iter().map(|action| {
         let level = ("level".to_owned(), Shown::of(&action.level));
         match Shown::of(action) {
@@ -141,7 +153,7 @@ fn responses(file: &str, bytes: &[u8], found: &Found<'_>) -> Result<Account, Vec
             other => other,
         }
     });
-    Ok(account.derived("actions_in_full", Shown::List(in_full.collect())))
+    Shown::List(in_full.collect())
 }
 
 fn alerts(file: &str, bytes: &[u8], found: &Found<'_>) -> Result<Account, Vec<Diagnostic>> {

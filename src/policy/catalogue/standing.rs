@@ -329,7 +329,7 @@ pub const ROWS: &[Row] = &[
     here(
         Kind::OrchestrationPolicy,
         &["spec"],
-        "`run` decides by it when the file is policy/policy.yaml of the workspace",
+        "`run` decides by it, and `respond` plans from its `responses`, when the file is policy/policy.yaml of the workspace",
     ),
     told(
         Kind::OrchestrationPolicy,

@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 
+use crate::policy::responses;
 use crate::policy::source::collect::{Field, Scalar};
 
 /// A list whose items are each checked by themselves.
@@ -69,6 +70,8 @@ pub(super) struct Spec {
     pub(super) waivers: List<Waiver>,
     /// When nothing may be applied.
     pub(super) freeze: List<Window>,
+    /// What the levels call for. Here or in policy/responses.json, not in both.
+    pub(super) responses: Field<responses::Shape>,
 }
 
 /// A signal that counts.
