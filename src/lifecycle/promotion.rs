@@ -11,7 +11,6 @@ use super::update::{self, Update};
 use super::version::{Document, Stage, Switch, Version};
 use super::{findings, version};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::ids::Digest;
 use crate::policy::document::{self, LIMIT};
 use crate::record::{StoredState, policies, state};
 use crate::safeguard::Request;
@@ -292,11 +291,10 @@ fn pending<'d>(desk: &'d Desk<'_>, deciding: &Deciding) -> Result<Option<&'d Swi
         return Ok(None);
     };
     let now = deciding.document.sha256;
-    if now == switch.to.sha256 {
-        return Ok(None);
-    }
-    if now == switch.from.sha256 {
-        return Ok(Some(switch));
+    match Made::of(switch, &deciding.document) {
+        Made::Whole => return Ok(None),
+        Made::CutOff => return Ok(Some(switch)),
+        Made::Neither => {}
     }
     let file = deciding.document.file.as_deref().unwrap_or(switch::FILE);
     Err(findings::edited(file, now, &switch.to.in_words()).into())
@@ -371,10 +369,8 @@ fn back(desk: &Desk<'_>, reason: &str) -> Stepped<Outcome> {
         return Err(deciding.problems.into());
     }
     let now = deciding.document.sha256;
-    let cut_off = desk.life.switch.as_ref();
-    if let Some(switch) =
-        cut_off.filter(|last| last.back && now == last.from.sha256 && now != last.to.sha256)
-    {
+    let last = desk.life.switch.as_ref().filter(|last| last.back);
+    if let Some(switch) = last.filter(|last| Made::of(last, &deciding.document) == Made::CutOff) {
         make(desk, switch, &deciding)?;
         let version = desk.life.get(&switch.id);
         let version = version.ok_or_else(|| nothing_to_go_back_to(&deciding))?;
@@ -419,7 +415,29 @@ fn nothing_to_go_back_to(deciding: &Deciding) -> Diagnostic {
     .help("`policy-orchestrator policy status` shows where each version stands; a document that was changed by hand comes back from version control")
 }
 
-/// The digest that decides where every recorded switch was made; `None` where there was none.
-pub(super) fn expected(life: &version::Life) -> Option<Digest> {
-    life.switch.as_ref().map(|switch| switch.to.sha256)
+/// Whether a switch that was recorded was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// It was.
+    Whole,
+    /// It was not, or not to its end.
+    CutOff,
+    /// Something else decides.
+    Neither,
+}
+
+impl Made {
+    pub(super) fn of(switch: &Switch, now: &Document) -> Self {
+        // A rollback ends by giving the document its own name back.
+        let is_named = |document: &Document| document.file.as_deref() == Some(switch::FILE);
+        let unnamed =
+            switch.back && is_named(now) && switch.to.file.is_some() && !is_named(&switch.to);
+        if now.sha256 == switch.to.sha256 && !unnamed {
+            Self::Whole
+        } else if now.sha256 == switch.to.sha256 || now.sha256 == switch.from.sha256 {
+            Self::CutOff
+        } else {
+            Self::Neither
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::files::{self, Deciding};
-use super::promotion::{Watch, expected};
+use super::promotion::{Made, Watch};
 use super::version::{Approval, Document, Life, Mark, Role, Stage, Validated, Version};
 use super::{findings, log, steps, switch, update};
 use crate::diagnostic::{Checked, Diagnostic};
@@ -123,10 +123,11 @@ pub fn look(workspace: &Workspace, key: Option<&SigningKey>, at: Timestamp) -> C
 fn odd(life: &Life, deciding: &Deciding) -> Option<Diagnostic> {
     let now = deciding.document.sha256;
     let last = life.switch.as_ref()?;
-    if expected(life) == Some(now) {
+    let made = Made::of(last, &deciding.document);
+    if made == Made::Whole {
         return None;
     }
-    if now == last.from.sha256 {
+    if made == Made::CutOff {
         let id = &last.id;
         let again = if last.back {
             "finish it with `policy-orchestrator policy rollback --reason TEXT`".to_owned()

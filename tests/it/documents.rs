@@ -60,6 +60,9 @@ fn the_readme_names_every_file_exit_code_and_variable() {
         "state/policy_response_log.jsonl",
         "state/policy_response_journal.jsonl",
         "state/trust_lock_log.jsonl",
+        "policy/versions/",
+        "state/policy_versions_log.jsonl",
+        "state/policy_shadow_log.jsonl",
         "state/journal_heads.json",
         "state/undo/",
         "state/kill_switch.json",
@@ -77,7 +80,7 @@ fn the_readme_names_every_file_exit_code_and_variable() {
     for word in words {
         assert!(readme.contains(word), "README.md does not name {word}");
     }
-    for code in ["0", "1", "2", "3", "5", "10", "15", "20"] {
+    for code in ["0", "1", "2", "3", "4", "5", "10", "15", "20"] {
         assert!(
             readme.contains(&format!("| {code} |")),
             "README.md has no row for exit code {code}"

@@ -813,3 +813,32 @@ fn a_person_sees_where_everything_stands() {
     text.push_str(&shown(STAGED));
     insta::assert_snapshot!("lifecycle_status", text);
 }
+
+#[test]
+fn a_kill_at_every_call_leaves_one_whole_policy() {
+    let script =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/promote-crash-test");
+    let binary = env!("CARGO_BIN_EXE_policy-orchestrator");
+    let ran = Command::new("python3")
+        .arg(script)
+        .args(["--binary", binary, "--only", "small"])
+        .output();
+    let Ok(output) = ran else {
+        eprintln!("skipped: python3 is not there");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(77) {
+        eprintln!("{said}");
+        return;
+    }
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        said.contains(" 0 failed") && !said.contains("\n0 passed"),
+        "{said}"
+    );
+}

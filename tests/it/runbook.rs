@@ -34,7 +34,8 @@ git push -q -u origin main
 ";
 
 /// What is to be wrong in a section before its commands run, by its heading. Others have [`BASE`].
-const PREPARED: [(&str, &str); 15] = [
+const PREPARED: [(&str, &str); 16] = [
+    ("A policy", "promoted"),
     (
         "Trust lock",
         r#"echo '{"locked": true}' > trust_lock_state.json"#,
@@ -97,6 +98,27 @@ declare_action() {
   mkdir -p config
   echo old > config/token
   printf '{"schema": 1, "actions": [{"name": "rotate", "level": "RED", "argv": ["/bin/sh", "-c", "%s"], "changes": ["config/token"], "reversible": true}]}' "$1" > policy/responses.json
+}
+promoted() {
+  cat > next.yaml <<'END'
+apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: stricter, version: "2"}
+spec:
+  signals: [{name: integrity}]
+  triggers: [{code: INTEGRITY_LOW, signal: integrity, level: YELLOW, below: 96}]
+END
+  cat > update.yaml <<'END'
+{policyId: stricter, version: "2", changes: [less], impactAnalysis: none, rollbackPlan: policy rollback, deploymentStrategy: blue_green,
+stages: {staging: {monitoring_period: 1s, rollback_criteria: []}}}
+END
+  policy-orchestrator policy draft next.yaml --update update.yaml --reason drill
+  USER=ana policy-orchestrator policy approve 2 --as policy_author --reason drill
+  USER=ben policy-orchestrator policy approve 2 --as security_team --reason drill
+  policy-orchestrator policy validate 2
+  policy-orchestrator policy promote 2 --to staging --reason drill --at 2026-01-01T00:00:00Z
+  policy-orchestrator run
+  policy-orchestrator policy promote 2 --to production --reason drill
 }
 cut_off() {
   declare_action 'echo new > config/token; while test -e slow; do sleep 0.1; done'
