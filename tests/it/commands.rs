@@ -17,6 +17,7 @@ fn help_texts_are_as_reviewed() {
         vec!["audit", "verify", "--help"],
         vec!["audit", "reseal", "--help"],
         vec!["policy", "--help"],
+        vec!["policy", "check", "--help"],
         vec!["policy", "backtest", "--help"],
         vec!["replay", "--help"],
         vec!["respond", "--help"],

@@ -37,6 +37,38 @@ fn the_page_of_lints_is_made_from_the_code() {
 }
 
 #[test]
+fn the_page_of_policy_documents_names_every_key() {
+    fn keys(schema: &serde_json::Value, found: &mut Vec<String>) {
+        match schema {
+            serde_json::Value::Object(members) => {
+                for (name, member) in members {
+                    if let (true, Some(properties)) = (name == "properties", member.as_object()) {
+                        found.extend(properties.keys().cloned());
+                    }
+                    if let Some(word) = member.as_str().filter(|_| name == "const") {
+                        found.push(word.to_owned());
+                    }
+                    keys(member, found);
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+            _ => {}
+        }
+    }
+    let schema = project("policy/schema/orchestration-policy.v1.schema.json");
+    let mut found = Vec::new();
+    keys(&serde_json::from_str(&schema).unwrap(), &mut found);
+    assert!(found.len() > 60, "{found:?}");
+    let page = project("docs/policy.md");
+    for key in found {
+        assert!(
+            page.contains(&format!("`{key}`")),
+            "docs/policy.md does not name `{key}`"
+        );
+    }
+}
+
+#[test]
 fn the_readme_names_every_file_exit_code_and_variable() {
     let readme = project("README.md");
     let words = [

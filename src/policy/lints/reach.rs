@@ -161,18 +161,23 @@ fn lines_of(trigger: &Trigger, signal: &SignalName) -> Vec<f64> {
 
 /// The values of a signal that stand for all.
 fn samples(rule: &SignalRule, lines: &[f64]) -> Vec<Value> {
-    let kind = rule.declared.as_ref().map(|declared| &declared.kind);
-    match (kind, rule.name.as_str()) {
-        (Some(Kind::Boolean), _) => vec![Value::Truth(false), Value::Truth(true)],
-        (Some(Kind::Choice(words)), _) => words.iter().copied().map(Value::Word).collect(),
-        (Some(Kind::Percent), _) => numbers(lines, Some(0.0), Some(100.0), percent),
-        (Some(Kind::Number { min, max, .. }), _) => numbers(lines, *min, *max, number),
-        (Some(Kind::Count | Kind::CountInWindow(_)), _) => numbers(lines, Some(0.0), None, count),
-        (Some(Kind::Age), _) => numbers(lines, Some(0.0), None, age),
-        (None, "trust") => vec![Value::Flag(false), Value::Flag(true)],
-        (None, "forecast") => Risk::ALL.map(Value::Risk).to_vec(),
-        (None, "responses") => numbers(lines, Some(0.0), None, count),
-        (None, _) => numbers(lines, Some(0.0), Some(100.0), percent),
+    let of_percentages = || numbers(lines, Some(0.0), Some(100.0), percent);
+    let of_counts = || numbers(lines, Some(0.0), None, count);
+    let Some(declared) = &rule.declared else {
+        return match rule.name.as_str() {
+            "trust" => vec![Value::Flag(false), Value::Flag(true)],
+            "forecast" => Risk::ALL.map(Value::Risk).to_vec(),
+            "responses" => of_counts(),
+            _ => of_percentages(),
+        };
+    };
+    match &declared.kind {
+        Kind::Boolean => vec![Value::Truth(false), Value::Truth(true)],
+        Kind::Choice(words) => words.iter().copied().map(Value::Word).collect(),
+        Kind::Percent => of_percentages(),
+        Kind::Number { min, max, .. } => numbers(lines, *min, *max, number),
+        Kind::Count | Kind::CountInWindow(_) => of_counts(),
+        Kind::Age => numbers(lines, Some(0.0), None, age),
     }
 }
 

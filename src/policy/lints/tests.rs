@@ -9,9 +9,9 @@ fn document(example: &str) -> String {
     if example.starts_with("metadata:") {
         return format!("{head}{example}");
     }
-    let spec: String = example.lines().map(|line| format!("  {line}\n")).collect();
+    let spec = example.replace('\n', "\n  ");
     let metadata = "metadata: {name: p, version: \"1\", description: d, owner: o}\n";
-    format!("{head}{metadata}spec:\n{spec}")
+    format!("{head}{metadata}spec:\n  {}\n", spec.trim_end())
 }
 
 fn at() -> Timestamp {
@@ -103,11 +103,8 @@ const INTEGRITY: &str =
     "signals: [{name: integrity}, {name: responses}, {name: forecast}]\ntriggers:\n";
 
 fn triggers(lines: &[&str]) -> String {
-    let list: String = lines
-        .iter()
-        .map(|line| format!("  - {{{line}}}\n"))
-        .collect();
-    format!("{INTEGRITY}{list}")
+    let list = lines.join("}\n  - {");
+    format!("{INTEGRITY}  - {{{list}}}\n")
 }
 
 #[test]

@@ -178,8 +178,24 @@ impl Draft<'_> {
             Some(shape::Mode::Allow) => Mode::Allow,
             Some(shape::Mode::Deny) | None => Mode::Deny,
         };
-        let problems = match Window::parse(name?, mode, cron?, duration?, zone, reason?) {
-            Ok(window) => return Some(window),
+        // What is missing was told of; something right stands in for it, so that all else is
+        // looked at.
+        let or = |text: Option<&String>, stand_in: &str| {
+            text.map_or_else(|| stand_in.to_owned(), String::clone)
+        };
+        let parsed = Window::parse(
+            &or(name, "name"),
+            mode,
+            &or(cron, "0 0 * * *"),
+            &or(duration, "1h"),
+            zone,
+            &or(reason, "reason"),
+        );
+        let problems = match parsed {
+            Ok(window) => {
+                let is_whole = [name, reason, cron, duration].iter().all(Option::is_some);
+                return is_whole.then_some(window);
+            }
             Err(problems) => problems,
         };
         for problem in problems {
