@@ -229,7 +229,7 @@ pub fn evaluate(situation: Situation<'_>) -> Decision {
     Decision {
         needs: counterfactual::needs(situation, &judged, held.as_ref(), &level),
         near: judged.near.iter().map(judged_reason).collect(),
-        before: before.map(|before| policy.resolve(&before.level)),
+        before: before.map(|before| before.level.clone()),
         since: unbroken.map_or(at, |before| before.since),
         warnings: warnings(situation, &judged),
         level,
@@ -260,22 +260,28 @@ fn settle(situation: Situation<'_>, demanded: Level) -> (Level, Option<Held>) {
         Some(held) => Held {
             since: held.since,
             times: held.times.saturating_add(1),
-            peak: policy.resolve(&held.peak).max(demanded),
+            peak: policy.resolve(&held.peak).max(demanded.clone()),
         },
-        None => Held {
-            since: at,
-            times: 1,
-            peak: demanded,
-        },
+        None => begin_to_hold(situation, before, &demanded),
     };
     let falls = match hysteresis {
         Hysteresis::Evaluations(needed) => held.times >= needed,
         Hysteresis::Time(needed) => at.since(held.since) >= needed,
     };
-    if falls {
-        (held.peak, None)
-    } else {
-        (stood, Some(held))
+    if !falls {
+        return (stood, Some(held));
+    }
+    // It falls to the most that was demanded meanwhile, and from there on in the same way.
+    let still = (held.peak > demanded).then(|| begin_to_hold(situation, before, &demanded));
+    (held.peak, still)
+}
+
+/// A clock that goes backwards makes no hold shorter.
+fn begin_to_hold(situation: Situation<'_>, before: &Before, demanded: &Level) -> Held {
+    Held {
+        since: situation.at.max(before.at),
+        times: 1,
+        peak: demanded.clone(),
     }
 }
 

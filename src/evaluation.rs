@@ -16,6 +16,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::policy::{Policy, document, readings};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
+use crate::record::line::HeldBefore;
 use crate::record::state::{self, Content, JournalRef};
 use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, findings};
 use crate::signals::{ReadContext, Readings, Status};
@@ -175,6 +176,8 @@ struct Ground<'a> {
     tail: Result<JournalTail, Vec<Diagnostic>>,
     beside: shadow::Beside,
     decision: Decision,
+    /// What the line has to say of the hold that was gone on from.
+    held_before: Option<HeldBefore>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -213,6 +216,7 @@ impl<'a> Ground<'a> {
             },
         };
         let decision = evaluate(situation);
+        let held_before = held_before(&loaded.policy, before.as_ref(), &tail);
         Ok(Self {
             workspace,
             options,
@@ -225,6 +229,7 @@ impl<'a> Ground<'a> {
             tail,
             beside,
             decision,
+            held_before,
             warnings,
         })
     }
@@ -371,6 +376,19 @@ fn history(
         return Ok(Vec::new());
     };
     journal::past(workspace, None, Some(span), at).map(|past| past.history)
+}
+
+/// What the line has to say of the hold that was gone on from: only a policy that holds levels
+/// asks.
+fn held_before(
+    policy: &Policy,
+    before: Option<&Before>,
+    tail: &Result<JournalTail, Vec<Diagnostic>>,
+) -> Option<HeldBefore> {
+    policy.hysteresis()?;
+    let last = tail.as_ref().ok()?.last.as_ref();
+    let last = last.map(|line| line.as_before(line.at));
+    HeldBefore::of(before, Some(last.as_ref()))
 }
 
 fn before(

@@ -6,7 +6,6 @@
 //! while the kill switch is off. What a document says is the business of [`crate::policy`], what it
 //! decides that of [`crate::decision`], and who is asked to approve it that of people.
 
-mod changes;
 mod checks;
 mod conflicts;
 pub mod criteria;

@@ -239,13 +239,11 @@ impl Policy {
     }
 
     /// A level that was read from a record, in its place on this policy's ladder. One that this
-    /// policy does not know stands in the middle between YELLOW and RED.
+    /// policy does not know is RED: nobody can say how grave it was.
     pub fn resolve(&self, recorded: &Level) -> Level {
-        let known = self
-            .between
-            .iter()
-            .find(|level| level.name() == recorded.name());
-        known.unwrap_or(recorded).clone()
+        let mut levels = self.levels().into_iter();
+        let known = levels.find(|level| level.name() == recorded.name());
+        known.unwrap_or(Level::RED)
     }
 
     /// The part of what was recorded, the oldest first, that a decision at `at` looks back on: the

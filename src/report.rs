@@ -12,6 +12,7 @@ pub mod findings;
 pub mod github;
 pub mod human;
 pub mod junit;
+pub mod lints;
 pub mod paint;
 pub mod replay;
 pub mod sarif;

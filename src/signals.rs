@@ -115,6 +115,15 @@ impl Reading {
         }
     }
 
+    /// The value that triggers are held against: one that is too old too, since a bad value gets no
+    /// better by silence. What its age demands comes on top.
+    pub fn judged_value(&self) -> Option<Value> {
+        match self.outcome {
+            Outcome::Valid(value) | Outcome::Stale(value) => Some(value),
+            Outcome::Missing(_) | Outcome::Invalid(_) => None,
+        }
+    }
+
     /// What `inputs` shows: the value, or the stand-in of [`stand_in`] where there is none.
     pub fn shown_value(&self) -> Value {
         match self.outcome {
@@ -169,7 +178,9 @@ impl Readings {
         SignalName::RESPONSES,
     ];
 
-    /// Takes one reading for each signal. A built-in signal without one is missing.
+    /// Takes one reading for each signal. A built-in signal without one is missing. The order is
+    /// always the same, the built-in ones first and the others by name: a record that is read back
+    /// must come to the same bytes.
     pub fn new(mut readings: Vec<Reading>) -> Self {
         for signal in Self::BUILT_IN {
             if !readings.iter().any(|reading| reading.signal == signal) {
@@ -184,7 +195,13 @@ impl Readings {
                 .iter()
                 .position(|name| *name == reading.signal)
         };
-        readings.sort_by_key(|reading| place(reading).unwrap_or(usize::MAX));
+        readings.sort_by(|one, other| {
+            let (first, second) = (place(one), place(other));
+            let built_in = first
+                .unwrap_or(usize::MAX)
+                .cmp(&second.unwrap_or(usize::MAX));
+            built_in.then_with(|| one.signal.cmp(&other.signal))
+        });
         Self(readings)
     }
 

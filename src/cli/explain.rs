@@ -16,7 +16,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::{Digest, distinct};
-use crate::policy::{Identity, Level, Policy, document};
+use crate::policy::{Identity, Level, Policy, document, readings};
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, verify};
 use crate::record::{
@@ -149,7 +149,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         level,
         at: line.at,
         since: since.unwrap_or(line.at),
-        held: past.held,
+        held: line.held_before(past.last.as_ref()),
     });
     let decision = evaluate(Situation {
         policy: &policy,
@@ -276,6 +276,7 @@ fn of_inputs(
     context
         .output
         .findings(loaded.problems.iter().chain(&warnings));
+    let readings = readings::with_absent(&readings, &loaded.policy);
     let situation = Situation {
         policy: &loaded.policy,
         readings: &readings,

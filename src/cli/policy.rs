@@ -24,6 +24,8 @@ use super::{Context, Exit};
 pub(super) enum PolicyCommand {
     /// The policy in force as a document to own, with its first cases; overwrites nothing
     Init(init::InitArgs),
+    /// What is wrong with documents, and what is unwise in them, each with its place
+    Check(check::CheckArgs),
     /// Ask the policy the cases that it has to answer
     Test(test::TestArgs),
     /// What differs between two policies in meaning, not in text
@@ -34,8 +36,6 @@ pub(super) enum PolicyCommand {
     Show(show::ShowArgs),
     /// The JSON Schema of a policy document, for editors
     Schema(schema::SchemaArgs),
-    /// What is wrong with a document, and what is unwise in it, each with its place
-    Check(check::CheckArgs),
     /// Take a document in as a version that is to decide some day
     Draft(draft::DraftArgs),
     /// Record an approval of a draft

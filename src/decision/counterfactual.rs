@@ -10,10 +10,11 @@ use serde::Serialize;
 use super::judging::{Fired, Judged};
 use super::{Held, JournalHealth, Situation};
 use crate::ids::SignalName;
+use crate::policy::trigger::{Changed, Way};
 use crate::policy::{Condition, Floor, Hysteresis, Level, SignalRule, Trigger};
 use crate::signals::declared::Kind;
 use crate::signals::{Reading, Risk, Status, Value, Word, number};
-use crate::time;
+use crate::time::{self, Timestamp};
 
 /// Everything that has to change to reach a level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,8 +78,8 @@ fn changes(
         .fired
         .iter()
         .filter(|fired| fired.trigger.level > *target);
-    changes.extend(firing.filter_map(of_fired));
-    changes.extend(held.and_then(|held| of_held(situation, held)));
+    changes.extend(firing.filter_map(|fired| of_fired(fired, situation.at)));
+    changes.extend(of_hysteresis(situation, held, target));
     changes
 }
 
@@ -130,13 +131,9 @@ fn of_reading(
 }
 
 /// A trigger that fires and has no line that a value could be moved over.
-fn of_fired(fired: &Fired<'_>) -> Option<Change> {
+fn of_fired(fired: &Fired<'_>, at: Timestamp) -> Option<Change> {
     let to = match &fired.trigger.condition {
-        Condition::Changed(changed) => format!(
-            "within {} of every value of the last {}",
-            number::shown(changed.more_than),
-            time::in_words(changed.within)
-        ),
+        Condition::Changed(changed) => changed_in_words(*changed, fired, at),
         Condition::Median(median) => {
             let line = median.line(&fired.earlier).map(number::shown);
             let side = match median.side {
@@ -159,11 +156,59 @@ fn of_fired(fired: &Fired<'_>) -> Option<Change> {
     Some(change(fired.trigger.code.as_str(), &from, &to))
 }
 
-fn of_held(situation: Situation<'_>, held: &Held) -> Option<Change> {
-    let (from, to) = match situation.policy.hysteresis()? {
+/// The values that do not differ by too much from any that was recorded within the time.
+fn changed_in_words(changed: Changed, fired: &Fired<'_>, at: Timestamp) -> String {
+    let begin = at.minus(changed.within);
+    let within = fired
+        .earlier
+        .iter()
+        .filter(|(recorded, _)| *recorded >= begin);
+    let numbers = || within.clone().map(|(_, number)| *number);
+    let lowest = numbers().fold(f64::NEG_INFINITY, f64::max) - changed.more_than;
+    let highest = numbers().fold(f64::INFINITY, f64::min) + changed.more_than;
+    let length = time::in_words(changed.within);
+    let (lowest_shown, highest_shown) = (number::shown(lowest), number::shown(highest));
+    match changed.way {
+        Way::Falls => format!("at least {lowest_shown}, by what was recorded within {length}"),
+        Way::Rises => format!("at most {highest_shown}, by what was recorded within {length}"),
+        Way::Changes if lowest <= highest => {
+            format!("from {lowest_shown} to {highest_shown}, by what was recorded within {length}")
+        }
+        Way::Changes => format!("no value helps until what was recorded is older than {length}"),
+    }
+}
+
+/// How long less has to be demanded before the level falls.
+fn of_hysteresis(situation: Situation<'_>, held: Option<&Held>, target: &Level) -> Option<Change> {
+    let hysteresis = situation.policy.hysteresis()?;
+    let Some(held) = held else {
+        let to = match hysteresis {
+            Hysteresis::Evaluations(needed) => {
+                format!("{needed} evaluations in a row that demand less")
+            }
+            Hysteresis::Time(needed) => {
+                format!("{} in which less is demanded", time::in_words(needed))
+            }
+        };
+        return Some(change("time", "demanded now", &to));
+    };
+    // What was demanded meanwhile comes first; the rest of the way takes as long again.
+    let peak = situation.policy.resolve(&held.peak);
+    let by_way_of = |rest: String| {
+        if *target < peak {
+            format!(" to {peak}, and then {rest}")
+        } else {
+            String::new()
+        }
+    };
+    let (from, to) = match hysteresis {
         Hysteresis::Evaluations(needed) => (
             format!("{} of {needed} evaluations that demand less", held.times),
-            format!("{} more", needed.saturating_sub(held.times)),
+            format!(
+                "{} more{}",
+                needed.saturating_sub(held.times),
+                by_way_of(format!("{} that demand less", needed.saturating_sub(1)))
+            ),
         ),
         Hysteresis::Time(needed) => (
             format!(
@@ -172,8 +217,9 @@ fn of_held(situation: Situation<'_>, held: &Held) -> Option<Change> {
                 time::in_words(needed)
             ),
             format!(
-                "the same until {}",
-                held.since.plus_seconds(needed.num_seconds())
+                "the same until {}{}",
+                held.since.plus_seconds(needed.num_seconds()).human(),
+                by_way_of(time::in_words(needed))
             ),
         ),
     };
@@ -242,7 +288,13 @@ impl Wanted {
         }
     }
 
+    /// `None` where any value does.
     fn in_words(&self, rule: &SignalRule) -> Option<String> {
+        if self.is_empty(rule) {
+            return Some(
+                "a value that no trigger forbids: there is none under this policy".to_owned(),
+            );
+        }
         let mut parts = Vec::new();
         if let Some(bound) = self.lowest {
             let word = if bound.open { "more than" } else { "at least" };
@@ -262,6 +314,35 @@ impl Wanted {
         }
         parts.extend(self.other_words(rule));
         (!parts.is_empty()).then(|| parts.join(" and "))
+    }
+
+    /// True where no value is left.
+    fn is_empty(&self, rule: &SignalRule) -> bool {
+        let crossed = self
+            .lowest
+            .zip(self.highest)
+            .is_some_and(|(lowest, highest)| {
+                let is_point = lowest.number >= highest.number;
+                lowest.number > highest.number || is_point && (lowest.open || highest.open)
+            });
+        let forbids = |value: Value| self.others_than.contains(&value);
+        let kind = rule.declared.as_ref().map(|declared| &declared.kind);
+        let none_left = match (self.others_than.first(), kind) {
+            (Some(Value::Flag(_)), _) => [true, false]
+                .into_iter()
+                .all(|flag| forbids(Value::Flag(flag))),
+            (Some(Value::Truth(_)), _) => [true, false]
+                .into_iter()
+                .all(|truth| forbids(Value::Truth(truth))),
+            (Some(Value::Risk(_)), _) => {
+                Risk::ALL.into_iter().all(|risk| forbids(Value::Risk(risk)))
+            }
+            (Some(Value::Word(_)), Some(Kind::Choice(words))) => {
+                words.iter().all(|word| forbids(Value::Word(*word)))
+            }
+            _ => false,
+        };
+        crossed || none_left
     }
 
     fn other_words(&self, rule: &SignalRule) -> Option<String> {
@@ -286,7 +367,8 @@ impl Wanted {
                 Some(allowed.join(" or "))
             }
             _ => {
-                let values: Vec<String> = self.others_than.iter().map(Value::to_string).collect();
+                let values = self.others_than.iter().map(Value::to_string);
+                let values = crate::ids::distinct(values);
                 Some(format!("not {}", values.join(" or ")))
             }
         }

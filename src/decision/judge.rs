@@ -183,7 +183,10 @@ impl Judge {
         let (mut fired, mut bit) = (0, 1_u64);
         for (test, of_trigger) in &self.tests {
             let (signal, holds) = test.holds(six);
-            if holds && (all_valid || six.status.get(signal) == Some(&Status::Valid)) {
+            // A value that is too old is held against its line too.
+            let has_value =
+                || matches!(six.status.get(signal), Some(Status::Valid | Status::Stale));
+            if holds && (all_valid || has_value()) {
                 fired |= bit;
                 if *of_trigger > level {
                     (level, statuses) = (*of_trigger, 0);

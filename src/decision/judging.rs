@@ -57,7 +57,11 @@ impl<'p> Judged<'p> {
             }
             return;
         };
-        let Some(value) = situation.readings.get(signal).and_then(Reading::value) else {
+        let Some(value) = situation
+            .readings
+            .get(signal)
+            .and_then(Reading::judged_value)
+        else {
             return;
         };
         let earlier = match trigger.condition.looks_back() {
@@ -114,35 +118,36 @@ fn recorded(situation: Situation<'_>, trigger: &Trigger) -> Vec<(Timestamp, f64)
     situation.history.iter().rev().filter_map(number).collect()
 }
 
-/// Where one of its signals has no value, an expression does not fire: what the silence of that
-/// signal demands is said by its rule. What can't be computed from values fires.
+/// An expression that comes to a result without a signal that has no value (`a || b` with a true
+/// `a`) has that result. Where it needs the value it does not fire: what the silence of that signal
+/// demands is said by its rule. What can't be computed although all values are there fires.
 fn expression_holds(situation: Situation<'_>, trigger: &Trigger) -> bool {
     let Condition::Expression(expression) = &trigger.condition else {
         return true;
     };
-    let value = |name: &str| {
-        let mut readings = situation.readings.iter();
-        readings
-            .find(|reading| reading.signal.as_str() == name)
-            .and_then(Reading::value)
-    };
-    if expression.names().iter().any(|name| value(name).is_none()) {
-        return false;
-    }
     // The words of a value live as long as the values: they are looked up before.
-    let values: Vec<(&str, Value)> = expression
+    let values: Vec<(&str, Option<Value>)> = expression
         .names()
         .iter()
-        .filter_map(|name| Some((name.as_str(), value(name)?)))
+        .map(|name| (name.as_str(), judged(situation, name)))
         .collect();
     let operand = |name: &str| {
         let found = values.iter().find(|(known, _)| *known == name);
-        found.map_or(Operand::Absent, |(_, value)| match value {
+        let value = found.and_then(|(_, value)| value.as_ref());
+        value.map_or(Operand::Absent, |value| match value {
             Value::Flag(flag) | Value::Truth(flag) => Operand::Boolean(*flag),
             Value::Risk(risk) => Operand::Text(risk.as_str()),
             Value::Word(word) => Operand::Text(word.as_str()),
             other => other.as_number().map_or(Operand::Absent, Operand::Number),
         })
     };
-    expression.holds(&operand).unwrap_or(true)
+    let is_whole = values.iter().all(|(_, value)| value.is_some());
+    expression.holds(&operand).unwrap_or(is_whole)
+}
+
+fn judged(situation: Situation<'_>, name: &str) -> Option<Value> {
+    let mut readings = situation.readings.iter();
+    readings
+        .find(|reading| reading.signal.as_str() == name)
+        .and_then(Reading::judged_value)
 }

@@ -121,6 +121,7 @@ fn write(
         policy: &ground.policy,
         given_clock: ground.options.clock.is_given(),
         failure: mark.as_ref(),
+        held_before: ground.held_before.as_ref(),
     };
     let line = line::to_bytes(entry, link, ground.options.key.as_ref());
     journal::append(workspace, &line, tail, retry)?;

@@ -417,9 +417,7 @@ fn compare(
     let before = recorded.before.clone().map(|level| Before {
         at: before.map_or(recorded.at, |before| before.at),
         since: since(before, &level, recorded.at),
-        held: before
-            .filter(|before| before.level.name() == level.name())
-            .and_then(|before| before.held.clone()),
+        held: recorded.held_before(before),
         level,
     });
     let decision = evaluate(Situation {
@@ -442,6 +440,7 @@ fn compare(
         policy,
         given_clock: recorded.given_clock,
         failure: recorded.failure.as_ref(),
+        held_before: recorded.held_before.as_ref(),
     };
     let written = link.map(|link| line::to_bytes(entry, link, None));
     let written = written.unwrap_or_default();

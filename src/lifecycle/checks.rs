@@ -1,11 +1,11 @@
 //! The four checks of the validation (S1-072).
 
-use super::changes::{self, Change};
 use super::files::Deciding;
 use super::version::{Check, Checked, Role, Version};
 use super::{conflicts, files, impact};
 use crate::diagnostic::Diagnostic;
 use crate::fs::Workspace;
+use crate::policy::difference::{self, Difference, Direction};
 use crate::policy::{Policy, document};
 use crate::time::Timestamp;
 
@@ -85,7 +85,7 @@ fn impact_of(workspace: &Workspace, policy: &Policy) -> Checked {
 
 /// What the security team approved has to be what it would come to now.
 fn review(version: &Version, deciding: &Deciding, policy: &Policy) -> Checked {
-    let flags = loosened(&changes::between(&deciding.policy, policy));
+    let flags = loosened(&difference::between(&deciding.policy, policy));
     let (passed, note) = match version.approval(Role::SecurityTeam) {
         None => (false, "the security team has not approved it".to_owned()),
         Some(_) if deciding.document.sha256 != version.base.sha256 => (
@@ -94,18 +94,34 @@ fn review(version: &Version, deciding: &Deciding, policy: &Policy) -> Checked {
         ),
         Some(approval) => (
             true,
-            format!("approved by {}; {} looser lines", approval.by, flags.len()),
+            format!(
+                "approved by {}; {} lines to look at",
+                approval.by,
+                flags.len()
+            ),
         ),
     };
     checked(Check::SecurityReview, passed, note, flags)
 }
 
-/// The changes that make a policy looser, in words.
-pub(super) fn loosened(changes: &[Change]) -> Vec<String> {
-    let looser = changes.iter().filter_map(|change| {
-        change
-            .loosened
-            .map(|why| format!("{} ({why})", change.in_words()))
-    });
-    looser.collect()
+/// The differences that make a policy looser, in words. Where nobody can tell, somebody has to look.
+pub(super) fn loosened(differences: &[Difference]) -> Vec<String> {
+    let looser = |difference: &&Difference| difference.direction != Direction::Stricter;
+    differences.iter().filter(looser).map(in_words).collect()
+}
+
+fn in_words(difference: &Difference) -> String {
+    let Difference {
+        what,
+        from,
+        to,
+        direction,
+    } = difference;
+    let lines = match (from, to) {
+        (Some(from), Some(to)) => format!("{from} -> {to}"),
+        (None, Some(to)) => format!("new: {to}"),
+        (Some(from), None) => format!("gone: {from}"),
+        (None, None) => String::new(),
+    };
+    format!("{what}: {lines} ({})", direction.as_str())
 }

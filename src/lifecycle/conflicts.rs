@@ -2,8 +2,9 @@
 //!
 //! What can't even be read as a policy is found when it is parsed.
 
-use super::changes::{covers, of_trigger};
-use crate::policy::Policy;
+use crate::policy::trigger::{Side, Way};
+use crate::policy::{Condition, Policy};
+use crate::signals::Value;
 use crate::time::Timestamp;
 
 /// Each conflict in a clause.
@@ -22,10 +23,8 @@ pub(super) fn within(policy: &Policy, at: Timestamp) -> Vec<String> {
         });
         if let Some((_, other)) = covering {
             conflicts.push(format!(
-                "{} never decides: {} covers it ({})",
-                trigger.code,
-                other.code,
-                of_trigger(other)
+                "{} never decides: wherever it fires, {} does, which demands {}",
+                trigger.code, other.code, other.level
             ));
         }
     }
@@ -38,6 +37,37 @@ pub(super) fn within(policy: &Policy, at: Timestamp) -> Vec<String> {
         }
     }
     conflicts
+}
+
+/// Does `wide` hold wherever `narrow` does? `None` where nobody can tell.
+fn covers(wide: &Condition, narrow: &Condition) -> Option<bool> {
+    use Condition::{Above, AtLeast, AtMost, Below, Changed, Is, Median, OneOf};
+    let number = |value: &Value| value.as_number();
+    match (wide, narrow) {
+        (Below(wide), Below(narrow)) | (AtMost(wide), AtMost(narrow) | Below(narrow)) => {
+            Some(number(wide)? >= number(narrow)?)
+        }
+        (Below(wide), AtMost(narrow)) => Some(number(wide)? > number(narrow)?),
+        (Above(wide), Above(narrow)) | (AtLeast(wide), AtLeast(narrow) | Above(narrow)) => {
+            Some(number(wide)? <= number(narrow)?)
+        }
+        (Above(wide), AtLeast(narrow)) => Some(number(wide)? < number(narrow)?),
+        (Is(wide), Is(narrow)) => Some(wide == narrow),
+        (OneOf(wide), Is(narrow)) => Some(wide.contains(narrow)),
+        (OneOf(wide), OneOf(narrow)) => Some(narrow.iter().all(|value| wide.contains(value))),
+        (Is(wide), OneOf(narrow)) => Some(narrow.iter().all(|value| value == wide)),
+        (Changed(wide), Changed(narrow)) => {
+            let ways = wide.way == narrow.way || wide.way == Way::Changes;
+            Some(ways && wide.more_than <= narrow.more_than && wide.within >= narrow.within)
+        }
+        (Median(wide), Median(narrow)) if wide.side == narrow.side && wide.last == narrow.last => {
+            Some(match wide.side {
+                Side::Below => wide.ratio >= narrow.ratio,
+                Side::Above => wide.ratio <= narrow.ratio,
+            })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +92,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "INTEGRITY_BELOW_YELLOW never decides: INTEGRITY_BELOW_RED covers it (RED where integrity is below 90.0)"
+                "INTEGRITY_BELOW_YELLOW never decides: wherever it fires, INTEGRITY_BELOW_RED does, which demands RED"
             ]
         );
         assert_eq!(conflicts("at_least: 4", "at_least: 8").len(), 1);
@@ -76,5 +106,23 @@ mod tests {
             "  waivers:\n    - {trigger: FORECAST_MEDIUM, reason: r, by: b, ticket: t, expires: 2025-12-31}\n  # hysteresis",
         );
         assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn a_condition_covers_what_it_holds_wherever() {
+        let percent = |number| Value::Percent(crate::signals::Percent::new(number).unwrap());
+        let (low, high) = (percent(80.0), percent(90.0));
+        let table = [
+            (Condition::Below(high), Condition::Below(low), Some(true)),
+            (Condition::Below(low), Condition::Below(high), Some(false)),
+            (Condition::Below(low), Condition::AtMost(low), Some(false)),
+            (Condition::AtMost(low), Condition::Below(low), Some(true)),
+            (Condition::Above(low), Condition::AtLeast(low), Some(false)),
+            (Condition::AtLeast(low), Condition::Above(low), Some(true)),
+            (Condition::Above(low), Condition::Below(low), None),
+        ];
+        for (wide, narrow, expected) in table {
+            assert_eq!(covers(&wide, &narrow), expected, "{wide:?} {narrow:?}");
+        }
     }
 }

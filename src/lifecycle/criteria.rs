@@ -171,8 +171,8 @@ mod tests {
     fn what_is_faster_violates_nothing() {
         let judge = |extra_us, run_us| {
             let summary = Summary {
-                extra_us,
                 run_us,
+                extra_us,
                 ..Summary::default()
             };
             let verdict = Criterion::parse(USUAL[1]).unwrap().judge(&summary);

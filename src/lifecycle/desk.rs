@@ -1,6 +1,7 @@
 //! Taking a step: the lock, the clock, the kill switch, the journal as it stands, and its next line.
 
 use super::files::TEMPORARIES;
+use super::findings;
 use super::log::{self, Line, Staged, Standing, Step};
 use super::version::{Life, Version};
 use crate::diagnostic::{Checked, Diagnostic};
@@ -120,8 +121,8 @@ impl Desk<'_> {
         self.records
     }
 
-    /// Records a step of a version that is known, and tells how it stands after it.
-    pub(super) fn record(&self, entry: Entry<'_>) -> Checked<(Life, Head)> {
+    /// Records a step, and tells how its version stands after it.
+    pub(super) fn record(&self, entry: Entry<'_>) -> Checked<(Version, Head)> {
         let mut line = Line {
             timestamp: self.at,
             step: entry.step,
@@ -134,6 +135,7 @@ impl Desk<'_> {
         };
         let mut life = self.life.clone();
         life.take(&line);
+        let version = findings::find(&life, entry.id)?.clone();
         line.standing.staged = life.staged().and_then(|version| {
             Some(Staged {
                 version: version.id.clone(),
@@ -143,24 +145,27 @@ impl Desk<'_> {
             })
         });
         let head = log::append(self.records, &line)?;
-        Ok((life, head))
+        Ok((version, head))
     }
 
-    /// The outcome of a step.
-    pub(super) fn outcome(
-        &self,
-        version: &Version,
-        recorded: Option<(Life, Head)>,
-        notes: Vec<String>,
-    ) -> Outcome {
-        let known = recorded
-            .as_ref()
-            .and_then(|(life, _)| life.get(&version.id));
+    /// The outcome of a step that was recorded.
+    pub(super) fn outcome(&self, recorded: (Version, Head), notes: Vec<String>) -> Outcome {
+        let (version, head) = recorded;
         Outcome {
             at: self.at,
-            version: known.unwrap_or(version).clone(),
-            head: recorded.as_ref().map(|(_, head)| *head),
+            version,
+            head: Some(head),
             notes,
+        }
+    }
+
+    /// The outcome of a step that was recorded before, and is only finished.
+    pub(super) fn finished(&self, version: &Version, note: &str) -> Outcome {
+        Outcome {
+            at: self.at,
+            version: version.clone(),
+            head: None,
+            notes: vec![note.to_owned()],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a step is refused, in words.
 
-use super::version::{Life, Stage, Version};
+use super::version::{Life, Stage, Validated, Version};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::ids::Digest;
 use crate::record::VERSIONS_LOG;
@@ -70,6 +70,11 @@ pub(super) fn next_step(version: &Version) -> String {
         Stage::Draft => format!(
             "approve it (`policy-orchestrator policy approve {id} --as ROLE --reason TEXT`), then `policy-orchestrator policy validate {id}`"
         ),
+        Stage::Validation if !version.validated.as_ref().is_some_and(Validated::passed) => {
+            format!(
+                "correct the document and draft it again, or look again with `policy-orchestrator policy validate {id}`"
+            )
+        }
         Stage::Validation => {
             format!("`policy-orchestrator policy promote {id} --to staging --reason TEXT`")
         }

@@ -1,17 +1,15 @@
-//! What a policy would have decided on every recorded decision.
-//!
-//! Plainly forward over the journal, one line at a time, so that memory does not grow with the
-//! history.
+//! What a policy would have decided on every recorded decision, in the few numbers that stand in an
+//! update record. How it is decided again is said in [`crate::history`].
 
 use serde::Serialize;
 
-use crate::decision::{Before, Earlier, JournalHealth, Situation, evaluate};
 use crate::diagnostic::Checked;
-use crate::fs::{Opened, Workspace};
+use crate::fs::Workspace;
+use crate::history::Selection;
+use crate::history::backtest::of_journal;
+use crate::history::walk::Source;
 use crate::ids::SignalName;
-use crate::policy::{LONGEST_LOOK, Level, Policy};
-use crate::record::verify::each_line;
-use crate::record::{RecordedLine, STATE_JOURNAL};
+use crate::policy::{Level, Policy};
 use crate::time::Timestamp;
 
 /// What it came to.
@@ -28,10 +26,11 @@ pub(super) struct Impact {
     pub first: Option<Timestamp>,
     /// When the last of them was made.
     pub last: Option<Timestamp>,
-    /// Signals of the policy that no recorded decision knows: what they demand is not in these
-    /// numbers.
+    /// Decisions that could not be made again.
+    pub undecided: u64,
+    /// Signals of the policy that records do not tell: what they demand is not in these numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unrecorded: Vec<SignalName>,
+    pub not_recorded: Vec<SignalName>,
 }
 
 impl Impact {
@@ -44,88 +43,38 @@ impl Impact {
             "of {} recorded decisions {} would be graver and {} milder",
             self.decisions, self.graver, self.milder
         );
-        if !self.unrecorded.is_empty() {
-            let names: Vec<&str> = self.unrecorded.iter().map(SignalName::as_str).collect();
-            text.push_str(&format!("; nothing was recorded of {}", names.join(", ")));
+        if self.undecided > 0 {
+            text.push_str(&format!("; {} could not be made again", self.undecided));
+        }
+        if !self.not_recorded.is_empty() {
+            let names: Vec<&str> = self.not_recorded.iter().map(SignalName::as_str).collect();
+            text.push_str(&format!("; records do not tell {}", names.join(", ")));
         }
         text
     }
 }
 
-/// Decides the recorded history again with `policy`.
+/// Decides the recorded history again with `policy`, decisions with a given time included.
 pub(super) fn of(workspace: &Workspace, policy: &Policy) -> Checked<Impact> {
-    let mut replay = Replay::new(policy);
-    if let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? {
-        each_line(&input, input.size, &mut |bytes, ended| {
-            if let Some(line) = RecordedLine::parse(bytes).filter(|_| ended) {
-                replay.take(line);
-            }
-        })?;
-    }
-    Ok(replay.impact)
-}
-
-struct Replay<'p> {
-    policy: &'p Policy,
-    before: Option<Before>,
-    /// The newest first, as far as the policy looks back.
-    history: Vec<Earlier>,
-    impact: Impact,
-}
-
-impl<'p> Replay<'p> {
-    fn new(policy: &'p Policy) -> Self {
-        let names = policy.signals().iter().map(|rule| rule.name.clone());
-        Self {
-            policy,
-            before: None,
-            history: Vec::new(),
-            impact: Impact {
-                unrecorded: names.collect(),
-                ..Impact::default()
-            },
-        }
-    }
-
-    fn take(&mut self, line: RecordedLine) {
-        let decision = evaluate(Situation {
-            policy: self.policy,
-            readings: &line.readings,
-            before: self.before.as_ref(),
-            history: &self.history,
-            at: line.at,
-            journal: JournalHealth::Whole,
-        });
-        let recorded = on_ladder(self.policy, &line.level);
-        self.impact.decisions += 1;
-        self.impact.graver += u64::from(decision.level > recorded);
-        self.impact.milder += u64::from(decision.level < recorded);
-        self.impact.first.get_or_insert(line.at);
-        self.impact.last = Some(line.at);
-        let readings = &line.readings;
-        let unrecorded = &mut self.impact.unrecorded;
-        unrecorded.retain(|signal| readings.get(signal).is_none());
-        self.before = Some(Before {
-            level: decision.level,
-            at: line.at,
-            since: decision.since,
-            held: decision.held,
-        });
-        self.remember(line);
-    }
-
-    fn remember(&mut self, line: RecordedLine) {
-        let Some((count, time)) = self.policy.looks_back() else {
-            return;
-        };
-        let begin = line.at.minus(time);
-        self.history.insert(0, line.into_earlier());
-        let enough = |place: usize, earlier: &Earlier| place >= count && earlier.at < begin;
-        let kept = self.history.iter().enumerate();
-        let kept = kept.take_while(|(place, earlier)| !enough(*place, earlier));
-        let kept = kept.count().min(LONGEST_LOOK);
-        self.history.truncate(kept);
-    }
+    let Some(source) = Source::of_workspace(workspace)? else {
+        return Ok(Impact::default());
+    };
+    let selection = Selection {
+        include_given: true,
+        ..Selection::default()
+    };
+    let backtested = of_journal(&source, policy, selection)?;
+    let outcome = backtested.outcome;
+    let not_recorded = outcome.not_recorded.into_iter();
+    Ok(Impact {
+        decisions: outcome.decisions,
+        graver: outcome.graver,
+        milder: outcome.milder,
+        first: outcome.first,
+        last: outcome.last,
+        undecided: backtested.undecided,
+        not_recorded: not_recorded.map(|known| known.signal).collect(),
+    })
 }
 
 /// A level of another policy on this one's ladder: one that it does not know stands in the middle

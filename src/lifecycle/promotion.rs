@@ -23,8 +23,8 @@ pub fn stage(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Outcom
         let version = findings::find(&desk.life, named)?;
         if version.stage == Stage::Staging && !hints_at_staged(desk)? {
             state::hint_at_staged(desk.workspace(), request.retry)?;
-            let note = "it was staged already; the state file says so to runs again".to_owned();
-            return Ok(desk.outcome(version, None, vec![note]));
+            let note = "it was staged already; the state file says so to runs again";
+            return Ok(desk.finished(version, note));
         }
         if version.stage != Stage::Validation {
             let help = findings::next_step(version);
@@ -48,7 +48,7 @@ pub fn stage(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Outcom
         let until = in_words(update.staging);
         let note =
             format!("from the next run on it decides in the shadow; it is watched for {until}");
-        Ok(desk.outcome(version, Some(recorded), vec![note]))
+        Ok(desk.outcome(recorded, vec![note]))
     })
 }
 
@@ -266,7 +266,7 @@ pub fn produce(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Outc
             ),
             format!("watch it for {}", in_words(update.production)),
         ];
-        Ok(desk.outcome(version, Some(recorded), notes))
+        Ok(desk.outcome(recorded, notes))
     })
 }
 
@@ -281,8 +281,8 @@ fn finish(desk: &Desk<'_>, version: &Version) -> Stepped<Outcome> {
         return Err(unfinished(switch, &deciding).into());
     }
     make(desk, switch, &deciding)?;
-    let note = "the switch was recorded and cut off; it is made now".to_owned();
-    Ok(desk.outcome(version, None, vec![note]))
+    let note = "the switch was recorded and cut off; it is made now";
+    Ok(desk.finished(version, note))
 }
 
 /// The switch that was recorded last, where it was not made. Fails where something else than its two
@@ -362,7 +362,7 @@ pub fn rollback(request: &Request<'_>, named: Option<&str>, reason: &str) -> Ste
 fn withdraw(desk: &Desk<'_>, version: &Version, reason: &str) -> Stepped<Outcome> {
     let recorded = desk.record(entry(version, reason, Step::Withdrawn {}))?;
     let note = "it is a draft again, and has to be approved anew; what decides stays".to_owned();
-    Ok(desk.outcome(version, Some(recorded), vec![note]))
+    Ok(desk.outcome(recorded, vec![note]))
 }
 
 fn back(desk: &Desk<'_>, reason: &str) -> Stepped<Outcome> {
@@ -378,8 +378,8 @@ fn back(desk: &Desk<'_>, reason: &str) -> Stepped<Outcome> {
         make(desk, switch, &deciding)?;
         let version = desk.life.get(&switch.id);
         let version = version.ok_or_else(|| nothing_to_go_back_to(&deciding))?;
-        let note = "the rollback was recorded and cut off; it is made now".to_owned();
-        return Ok(desk.outcome(version, None, vec![note]));
+        let note = "the rollback was recorded and cut off; it is made now";
+        return Ok(desk.finished(version, note));
     }
     let produced = desk.life.production.last();
     let produced = produced.ok_or_else(|| nothing_to_go_back_to(&deciding))?;
@@ -404,7 +404,7 @@ fn back(desk: &Desk<'_>, reason: &str) -> Stepped<Outcome> {
             policies::file(now)
         ));
     }
-    Ok(desk.outcome(version, Some(recorded), notes))
+    Ok(desk.outcome(recorded, notes))
 }
 
 fn nothing_to_go_back_to(deciding: &Deciding) -> Diagnostic {

@@ -1,14 +1,14 @@
 //! The first steps of a version: taken in, approved, checked.
 
-use super::desk::{Desk, Entry, Outcome, Refused, Stepped, at_desk};
+use super::desk::{Entry, Outcome, Refused, Stepped, at_desk};
 use super::files::{self, Deciding};
 use super::log::Step;
 use super::update::{self, Facts};
 use super::version::{Checked as CheckResult, Document, Role, Stage, Version};
-use super::{changes, checks, findings, impact};
+use super::{checks, findings, impact};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::Digest;
-use crate::policy::{Policy, document};
+use crate::policy::{Policy, difference, document};
 use crate::safeguard::Request;
 
 /// A document that is to become a version.
@@ -46,7 +46,7 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
             }
         }
         let deciding = Deciding::sound(desk.workspace())?;
-        let changes = changes::between(&deciding.policy, &policy);
+        let changes = difference::between(&deciding.policy, &policy);
         let impact = impact::of(desk.workspace(), &policy)?;
         let document = Document {
             file: Some(files::document_file(&id)),
@@ -87,20 +87,9 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
             impact.in_words(),
         ];
         let loosened = checks::loosened(&changes).into_iter();
-        notes.extend(loosened.map(|line| format!("looser: {line}")));
-        taken_in(desk, &id, recorded, notes)
+        notes.extend(loosened.map(|line| format!("look at it: {line}")));
+        Ok(desk.outcome(recorded, notes))
     })
-}
-
-fn taken_in(
-    desk: &Desk<'_>,
-    id: &str,
-    recorded: (super::version::Life, crate::record::Head),
-    notes: Vec<String>,
-) -> Stepped<Outcome> {
-    let version = recorded.0.get(id).cloned();
-    let version = version.ok_or_else(|| Refused(Vec::new()))?;
-    Ok(desk.outcome(&version, Some(recorded), notes))
 }
 
 fn policy_of(draft: Draft<'_>) -> Result<Policy, Refused> {
@@ -169,7 +158,7 @@ pub fn approve(request: &Request<'_>, named: &str, role: Role, reason: &str) -> 
         }
         let recorded = desk.record(entry(version, reason, Step::Approved { role }))?;
         let note = format!("approved as {} by {}", role.as_str(), desk.user());
-        Ok(desk.outcome(version, Some(recorded), vec![note]))
+        Ok(desk.outcome(recorded, vec![note]))
     })
 }
 
@@ -195,7 +184,7 @@ pub fn validate(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Out
         let passed = checks.iter().all(|checked| checked.passed);
         let step = Step::Validated { passed, checks };
         let recorded = desk.record(entry(version, reason, step))?;
-        Ok(desk.outcome(version, Some(recorded), notes))
+        Ok(desk.outcome(recorded, notes))
     })
 }
 

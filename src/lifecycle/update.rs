@@ -9,13 +9,13 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::changes::Change;
 use super::criteria::{
     CRITERION_EXPECTED, Criterion, PERIOD_EXPECTED, PRODUCTION, STAGING, USUAL, period,
 };
 use super::impact::Impact;
 use super::version::Document;
 use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::policy::difference::Difference;
 use crate::policy::source::collect::{self, Field};
 use crate::policy::source::{self, Kind, Node, Spot};
 use crate::policy::{Identity, Policy};
@@ -86,7 +86,7 @@ struct Production<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Computed<'a> {
-    changes: &'a [Change],
+    changes: &'a [Difference],
     impact_analysis: &'a Impact,
 }
 
@@ -201,7 +201,7 @@ pub(super) struct Facts<'a> {
     /// What decides now.
     pub(super) base: &'a Document,
     /// Every line that differs.
-    pub(super) changes: &'a [Change],
+    pub(super) changes: &'a [Difference],
     /// What it would have decided.
     pub(super) impact: &'a Impact,
     /// Its id.
@@ -317,7 +317,7 @@ fn read(
     bytes: &[u8],
     problems: &mut Vec<Diagnostic>,
 ) -> Result<Given, Vec<Diagnostic>> {
-    let root = match source::parse_bytes(file, bytes) {
+    let root = match source::parse(file, bytes) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![missing(file, "policyId")]),
         Err(error) => return Err(vec![*error]),
@@ -479,11 +479,11 @@ mod tests {
     fn each_of_the_six_is_needed() {
         assert_eq!(codes(WHOLE), []);
         for key in NEEDED {
-            let text: String = WHOLE
+            let lines: Vec<&str> = WHOLE
                 .lines()
                 .filter(|line| !line.starts_with(key))
-                .map(|line| format!("{line}\n"))
                 .collect();
+            let text = lines.join("\n");
             let expected = [(Code::KeyMissing, format!("no `{key}`"))];
             assert_eq!(codes(&text), expected, "{key}");
         }

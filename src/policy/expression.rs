@@ -25,6 +25,8 @@ mod functions;
 #[cfg(feature = "cel")]
 mod pattern;
 #[cfg(feature = "cel")]
+mod plain;
+#[cfg(feature = "cel")]
 mod problems;
 #[cfg(feature = "cel")]
 mod program;
@@ -121,6 +123,24 @@ impl Expression {
     /// The declared names that it uses, in the order in which they first stand there.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The plain comparison that says the same, as a document writes it: `below: 80`. `None` where
+    /// there is none.
+    pub fn as_comparison(&self) -> Option<String> {
+        self.program.as_comparison()
+    }
+
+    /// The numbers that its names are compared with, a list that is empty for a name that is no
+    /// number. Between two of them nothing changes. `None` for an expression that calculates,
+    /// compares two names, or looks into a text whose values nobody knows.
+    pub fn lines(&self) -> Option<Vec<(String, Vec<f64>)>> {
+        let mut lines: Vec<_> = self
+            .names
+            .iter()
+            .map(|name| (name.clone(), Vec::new()))
+            .collect();
+        self.program.lines(&mut lines).then_some(lines)
     }
 
     /// Does it hold? `Err` says why that can't be said: an operand that it needs is absent, not

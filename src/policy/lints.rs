@@ -4,6 +4,31 @@
 //! tests know that the first is told of and the second is not. docs/lints.md is made from them. A
 //! lint is given the policy, the places of its parts and a time; no file and no clock is known here.
 
+mod always_stale;
+mod assumed_healthy;
+mod covered_trigger;
+mod duplicate_condition;
+mod green_unreachable;
+mod held_too_long;
+mod looks_like_fraction;
+mod median_never_full;
+mod never_fires;
+mod no_max_age;
+mod no_red;
+mod plain_comparison;
+mod reach;
+mod signal_not_listed;
+#[cfg(test)]
+mod tests;
+mod trust_not_listed;
+mod undescribed;
+mod unused_level;
+mod unwatched_signal;
+mod waiver_expired;
+mod waiver_expires_soon;
+mod waiver_too_long;
+mod window_never_opens;
+
 use serde::Serialize;
 
 use super::Policy;
@@ -70,7 +95,29 @@ pub struct Remark {
 }
 
 /// Every lint, in the order of the documentation.
-pub const ALL: &[&Lint] = &[];
+pub static ALL: &[&Lint] = &[
+    &covered_trigger::LINT,
+    &duplicate_condition::LINT,
+    &never_fires::LINT,
+    &green_unreachable::LINT,
+    &no_red::LINT,
+    &unwatched_signal::LINT,
+    &trust_not_listed::LINT,
+    &signal_not_listed::LINT,
+    &no_max_age::LINT,
+    &always_stale::LINT,
+    &assumed_healthy::LINT,
+    &unused_level::LINT,
+    &looks_like_fraction::LINT,
+    &plain_comparison::LINT,
+    &median_never_full::LINT,
+    &held_too_long::LINT,
+    &waiver_expired::LINT,
+    &waiver_expires_soon::LINT,
+    &waiver_too_long::LINT,
+    &window_never_opens::LINT,
+    &undescribed::LINT,
+];
 
 /// Everything that is unwise in a document, in the order of its lines.
 pub fn look(policy: &Policy, outline: &Outline, at: Timestamp) -> Vec<Remark> {

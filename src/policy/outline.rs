@@ -34,6 +34,8 @@ pub enum Part {
     Waiver(ReasonCode),
     /// The end of such a waiver.
     Expiry(ReasonCode),
+    /// A freeze window.
+    Window(String),
 }
 
 /// The places of a document's parts. A part that the document does not name has none.

@@ -1,10 +1,27 @@
 //! The readings that a policy asks for: the built-in signals that it lists and those that it
 //! declares, each old or young as its rule sees it.
 
+use chrono::TimeDelta;
+
 use super::{Policy, SignalRule};
+use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::SignalName;
-use crate::signals::{self, Outcome, ReadContext, Reading, Readings, declared};
+use crate::signals::{self, Outcome, ReadContext, Reading, Readings, Source, declared};
 use crate::time::Timestamp;
+
+/// The readings, with one for each signal that the policy lists: where there is none, nobody
+/// reported.
+pub fn with_absent(readings: &Readings, policy: &Policy) -> Readings {
+    let absent = policy
+        .signals()
+        .iter()
+        .filter(|rule| readings.get(&rule.name).is_none());
+    let missing = absent.map(|rule| {
+        let why = "it was not named".to_owned();
+        Reading::bare(rule.name.clone(), Outcome::Missing(why))
+    });
+    Readings::new(readings.iter().cloned().chain(missing).collect())
+}
 
 /// Reads the signals of a policy. A built-in one that it does not list is not read.
 pub fn load(context: ReadContext<'_>, policy: &Policy) -> Readings {
@@ -55,20 +72,39 @@ fn built_in(name: &SignalName, context: ReadContext<'_>) -> Reading {
     })
 }
 
+/// A clock that is ahead by no more than this tells a time that is known.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
 /// A value that was observed too long ago is stale, and so is one of which nobody knows when: what
-/// has an age limit and tells no age is not known to be fresh.
+/// has an age limit and tells no age, or a time that has not come yet, is not known to be fresh.
 fn aged(reading: Reading, rule: &SignalRule, at: Timestamp) -> Reading {
     let (Some(max_age), Outcome::Valid(value)) = (rule.max_age, &reading.outcome) else {
         return reading;
     };
-    let is_fresh = reading
-        .observed_at
-        .is_some_and(|observed| at.since(observed) <= max_age);
-    if is_fresh {
+    let age = reading.observed_at.map(|observed| at.since(observed));
+    let is_ahead = age.is_some_and(|age| age < -AHEAD);
+    if age.is_some_and(|age| age <= max_age) && !is_ahead {
         return reading;
+    }
+    let mut warnings = reading.warnings;
+    if let Some(observed) = reading.observed_at.filter(|_| is_ahead) {
+        warnings.push(ahead(&reading.sources, observed, at));
     }
     Reading {
         outcome: Outcome::Stale(*value),
+        warnings,
         ..reading
     }
+}
+
+fn ahead(sources: &[Source], observed: Timestamp, at: Timestamp) -> Diagnostic {
+    let file = sources.first().map_or("", |source| source.file.as_str());
+    Diagnostic::new(
+        Code::TimeInFuture,
+        Place::file(file),
+        "the observation lies in the future, so nobody knows how old it is",
+    )
+    .found(observed.to_string())
+    .expected(format!("a time up to {at}"))
+    .help("check the clocks of this machine and of the writer")
 }

@@ -195,7 +195,7 @@ mod tests {
             ("text", true),
         ];
         for (text, expected) in cases {
-            let root = source::parse("p.yaml", text).unwrap().unwrap();
+            let root = source::parse("p.yaml", text.as_bytes()).unwrap().unwrap();
             assert_eq!(may_stand_in(&root), expected, "{text}");
         }
     }

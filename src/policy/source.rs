@@ -118,21 +118,17 @@ pub struct Entry {
 }
 
 /// The text of a document, without a byte-order mark.
-pub fn text<'b>(file: &str, bytes: &'b [u8]) -> Checked<&'b str> {
+pub(super) fn text<'b>(file: &str, bytes: &'b [u8]) -> Checked<&'b str> {
     let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bare).map_err(|error| not_utf8(file, bare, error.valid_up_to()))
-}
-
-/// As [`parse`], of bytes that nobody has found to be text yet.
-pub fn parse_bytes(file: &str, bytes: &[u8]) -> Checked<Option<Node>> {
-    parse(file, text(file, bytes)?)
 }
 
 /// Reads a document. `None` for one of nothing but blanks and comments.
 ///
 /// Fails with the first place where the text is no YAML; what an alias could blow up is bounded by
 /// the parser's budget.
-pub fn parse(file: &str, text: &str) -> Checked<Option<Node>> {
+pub fn parse(file: &str, bytes: &[u8]) -> Checked<Option<Node>> {
+    let text = text(file, bytes)?;
     let lines = Lines::of(text);
     match serde_saphyr::from_str_with_options::<Option<Raw>>(text, reading()) {
         Ok(Some(raw)) => Ok(Some(raw.into_node(&lines))),
@@ -488,7 +484,9 @@ mod tests {
     use super::*;
 
     fn node(text: &str) -> Node {
-        parse("policy/policy.yaml", text).unwrap().unwrap()
+        parse("policy/policy.yaml", text.as_bytes())
+            .unwrap()
+            .unwrap()
     }
 
     fn member<'n>(node: &'n Node, key: &str) -> &'n Node {
@@ -550,13 +548,13 @@ mod tests {
     #[test]
     fn nothing_is_nothing() {
         for text in ["", "  \n", "# a comment\n"] {
-            assert_eq!(parse("p.yaml", text).unwrap(), None, "{text:?}");
+            assert_eq!(parse("p.yaml", text.as_bytes()).unwrap(), None, "{text:?}");
         }
     }
 
     #[test]
     fn what_is_no_yaml_has_a_place() {
-        let error = parse("p.yaml", "a: 1\nb: [1, 2\n").unwrap_err();
+        let error = parse("p.yaml", b"a: 1\nb: [1, 2\n").unwrap_err();
         assert_eq!(error.code, Code::YamlSyntax);
         assert!(error.place.line.unwrap() >= 2, "{error}");
         for text in [
@@ -565,13 +563,13 @@ mod tests {
             "<<: {a: 1}\n",
             "a: 1\n---\nb: 2\n",
         ] {
-            assert!(parse("p.yaml", text).is_err(), "{text:?}");
+            assert!(parse("p.yaml", text.as_bytes()).is_err(), "{text:?}");
         }
         let bomb = format!("a: &a [x,x,x,x,x,x,x,x,x]\n{}", ('b'..'k').fold(String::new(), |text, name| {
             let before = char::from(name as u8 - 1);
             text + &format!("{name}: &{name} [*{before},*{before},*{before},*{before},*{before},*{before},*{before},*{before},*{before}]\n")
         }));
-        assert!(parse("p.yaml", &bomb).is_err());
-        assert!(parse("p.yaml", &"[".repeat(100_000)).is_err());
+        assert!(parse("p.yaml", bomb.as_bytes()).is_err());
+        assert!(parse("p.yaml", "[".repeat(100_000).as_bytes()).is_err());
     }
 }

@@ -244,7 +244,8 @@ impl Changed {
         let within = seen.earlier.iter().filter(|(at, _)| *at >= begin);
         let mut numbers = within.map(|(_, number)| *number);
         numbers.any(|before| {
-            let rise = now - before;
+            // Rounded as a margin is: 60.1 - 55 is 5.1 to a person.
+            let rise = ((now - before) * 1e5).round() / 1e5;
             match self.way {
                 Way::Falls => -rise > self.more_than,
                 Way::Rises => rise > self.more_than,
@@ -292,7 +293,9 @@ impl Median {
             numbers.get((self.last - 1) / 2)?,
             numbers.get(self.last / 2)?,
         );
-        Some(f64::midpoint(*below, *above) * self.ratio)
+        let median = f64::midpoint(*below, *above);
+        // On the same side of a median below zero too.
+        Some(median + median.abs() * (self.ratio - 1.0))
     }
 }
 

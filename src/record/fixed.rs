@@ -169,6 +169,7 @@ impl<'a> FixedLine<'a> {
             waived: Vec::new(),
             shadow: None,
             held: None,
+            held_before: None,
             given_clock: self.given_clock,
             failure,
             seq: self.seq,

@@ -9,7 +9,7 @@ use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
 use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, state};
-use crate::decision::{Before, Earlier, Held};
+use crate::decision::{Before, Earlier};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
@@ -211,8 +211,8 @@ pub fn find(workspace: &Workspace, seq: Option<u64>) -> Checked<Option<RecordedL
 /// What was recorded before a decision, for one that is made, or made again, from it.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// Where the decision before held its level although less was demanded.
-    pub held: Option<Held>,
+    /// The decision before; since when its level holds is not looked for.
+    pub last: Option<Before>,
     /// The decisions before, the oldest first, as far as was asked.
     pub history: Vec<Earlier>,
 }
@@ -239,7 +239,7 @@ pub fn past(
             continue;
         }
         if std::mem::take(&mut is_first) {
-            past.held.clone_from(&recorded.held);
+            past.last = Some(recorded.as_before(recorded.at));
         }
         let newer = past.history.len();
         let is_seen = span.is_some_and(|span| is_looked_at(span, at, newer, recorded.at));

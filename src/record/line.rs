@@ -74,6 +74,8 @@ struct Raw<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<&'a Held>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    held_before: Option<&'a HeldBefore>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Digest>,
@@ -99,6 +101,31 @@ impl Serialize for Statuses {
     }
 }
 
+/// The hold that a run went on from, where it is not that of the line before: as behind a broken
+/// journal that was put back, over which RED was published meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HeldBefore(Option<Held>);
+
+impl HeldBefore {
+    /// What the line has to say of the hold that it goes on from: nothing where the line before
+    /// says it. `last` is that line; `None` where nobody knows it, which is not the same as none.
+    pub fn of(before: Option<&Before>, last: Option<Option<&Before>>) -> Option<Self> {
+        let before = before?;
+        match last {
+            Some(last) if told_by(last, &before.level) == before.held.as_ref() => None,
+            _ => Some(Self(before.held.clone())),
+        }
+    }
+}
+
+/// The hold that a decision goes on from by the line before: only where it goes on from that
+/// line's level.
+fn told_by<'a>(last: Option<&'a Before>, level: &Level) -> Option<&'a Held> {
+    let last = last.filter(|last| last.level.name() == level.name())?;
+    last.held.as_ref()
+}
+
 /// Everything that a line records.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
@@ -112,6 +139,8 @@ pub struct Entry<'a> {
     pub given_clock: bool,
     /// What failed, where something did.
     pub failure: Option<&'a FailureMark>,
+    /// The hold that was gone on from, where the line before does not tell it.
+    pub held_before: Option<&'a HeldBefore>,
 }
 
 /// The bytes of a new line without its newline, signed where there is a key.
@@ -158,6 +187,7 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
             .collect(),
         shadow: decision.shadow.as_ref(),
         held: decision.held.as_ref(),
+        held_before: entry.held_before,
         clock: entry.given_clock.then_some("given"),
         failure: entry.failure.map(|mark| mark.failure),
         branch: entry.failure.and_then(|mark| mark.branch.as_deref()),
@@ -253,6 +283,8 @@ pub struct RecordedLine {
     pub shadow: Option<Level>,
     /// Where the level was held although less was demanded.
     pub held: Option<Held>,
+    /// The hold that was gone on from, where the line before does not tell it.
+    pub held_before: Option<HeldBefore>,
     /// True where the user gave the time.
     pub given_clock: bool,
     /// What failed.
@@ -285,12 +317,19 @@ struct RawRecorded {
     shadow: Option<Level>,
     #[serde(default)]
     held: Option<Held>,
+    #[serde(default, deserialize_with = "there")]
+    held_before: Option<HeldBefore>,
     #[serde(default)]
     clock: Option<String>,
     #[serde(default)]
     failure: Option<Digest>,
     #[serde(default)]
     branch: Option<String>,
+}
+
+/// A member that is there, be it null.
+fn there<'de, D: serde::Deserializer<'de>>(member: D) -> Result<Option<HeldBefore>, D::Error> {
+    HeldBefore::deserialize(member).map(Some)
 }
 
 impl RecordedLine {
@@ -335,6 +374,7 @@ impl RecordedLine {
             waived: raw.waived,
             shadow: raw.shadow,
             held: raw.held,
+            held_before: raw.held_before,
             given_clock: raw.clock.is_some(),
             failure: raw.failure.map(|failure| FailureMark {
                 failure,
@@ -352,6 +392,14 @@ impl RecordedLine {
             since,
             held: self.held.clone(),
         }
+    }
+
+    /// The hold that this decision went on from. `last` is the line before.
+    pub fn held_before(&self, last: Option<&Before>) -> Option<Held> {
+        if let Some(HeldBefore(held)) = &self.held_before {
+            return held.clone();
+        }
+        told_by(last, self.before.as_ref()?).cloned()
     }
 
     /// This decision's readings, for conditions that look back.

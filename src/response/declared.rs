@@ -103,7 +103,7 @@ fn may_declare(loaded: &Loaded) -> bool {
     let Some(file) = loaded.file.filter(|file| *file != document::SMALL_FORM) else {
         return false;
     };
-    match source::parse_bytes(file, loaded.policy.document()) {
+    match source::parse(file, loaded.policy.document()) {
         Ok(Some(root)) => responses::may_stand_in(&root),
         Ok(None) => false,
         Err(_) => true,
@@ -143,7 +143,7 @@ pub fn parse(bytes: &[u8]) -> Result<Responses, Vec<Diagnostic>> {
     // The tree is read as YAML is; this document is JSON and nothing else.
     serde_json::from_slice::<serde::de::IgnoredAny>(bare)
         .map_err(|error| vec![malformed(&error)])?;
-    let root = match source::parse_bytes(FILE, bare) {
+    let root = match source::parse(FILE, bare) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![nothing()]),
         Err(error) => return Err(vec![*error]),

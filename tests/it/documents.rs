@@ -27,6 +27,16 @@ fn the_page_of_documents_is_made_from_the_code() {
 }
 
 #[test]
+fn the_page_of_lints_is_made_from_the_code() {
+    let page = policy_orchestrator::report::lints::page();
+    if std::env::var_os("POLICY_REGENERATE").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lints.md");
+        std::fs::write(path, &page).unwrap();
+    }
+    assert!(project("docs/lints.md") == page, "run scripts/regenerate");
+}
+
+#[test]
 fn the_readme_names_every_file_exit_code_and_variable() {
     let readme = project("README.md");
     let words = [

@@ -133,7 +133,10 @@ fn events(workspace: &Workspace) -> Vec<String> {
 
 #[test]
 fn a_change_lives_from_a_draft_to_production_and_back() {
-    let workspace = own_policy();
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    assert_eq!(workspace.read(POLICY), REFERENCE);
+    workspace.run_at("2026-01-01T00:00:00Z").exits(0);
     let (ana, ben) = people(&workspace);
     workspace.write("next.yaml", stricter());
 
@@ -147,9 +150,10 @@ fn a_change_lives_from_a_draft_to_production_and_back() {
     assert_eq!(
         record["changes"],
         json!([{
-            "what": "INTEGRITY_BELOW_YELLOW",
+            "what": "trigger INTEGRITY_BELOW_YELLOW",
             "from": "YELLOW where integrity is below 95.0",
             "to": "YELLOW where integrity is below 96.0",
+            "direction": "stricter",
         }])
     );
     assert_eq!(record["impactAnalysis"]["decisions"], 1);
@@ -551,7 +555,7 @@ fn an_update_record_has_to_be_whole_and_about_the_document() {
     assert_eq!(record["changes"], json!(["integrity a point higher"]));
     assert_eq!(
         record["computed"]["changes"][0]["what"],
-        "INTEGRITY_BELOW_YELLOW"
+        "trigger INTEGRITY_BELOW_YELLOW"
     );
     assert_eq!(record["stages"]["staging"]["monitoring_period"], "7_days");
 }
@@ -569,8 +573,8 @@ fn looser_lines_are_named_and_a_conflict_fails_the_validation() {
     for word in [
         "conflict_detection FAILED",
         "INTEGRITY_BELOW_YELLOW never decides",
-        "security_review passed: approved by ben; 2 looser lines",
-        "RESPONSES_AT_YELLOW: YELLOW where responses is at least 4 -> YELLOW where responses is at least 5 (the trigger fires less)",
+        "security_review passed: approved by ben; 2 lines to look at",
+        "RESPONSES_AT_YELLOW: YELLOW where responses is at least 4 -> YELLOW where responses is at least 5 (looser)",
     ] {
         assert!(said.contains(word), "{word} in {said}");
     }

@@ -180,8 +180,9 @@ fn a_level_rises_at_once_and_falls_late() {
         levels,
         [
             "GREEN", "ORANGE", "RED", "RED", "RED",
-            // The third in a row that demands less: it falls to the most that they demanded.
-            "YELLOW", "YELLOW", "YELLOW", "GREEN", "ORANGE",
+            // The third in a row that demands less: it falls to the most that they demanded, and
+            // that decision is the first of those that demand less than that.
+            "YELLOW", "YELLOW", "GREEN", "GREEN", "ORANGE",
         ]
     );
     reproduced(&workspace);

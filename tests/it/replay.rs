@@ -311,6 +311,57 @@ fn decisions_that_look_back_are_reproduced_too() {
     workspace.program(&["replay"]).exits(5);
 }
 
+/// RED by the forecast, held for three evaluations.
+const HOLDS: &str = "\
+apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: holds, version: '1'}
+spec:
+  signals:
+    - name: forecast
+    - name: integrity
+  hysteresis: {evaluations: 3}
+  triggers:
+    - {code: HIGH, signal: forecast, level: RED, equals: high}
+";
+
+/// A workspace where RED is held: two lines, the second one with the hold.
+fn holding() -> Workspace {
+    let workspace = Workspace::healthy();
+    workspace.write("policy/policy.yaml", HOLDS);
+    workspace.forecast("high");
+    workspace.run_at("2026-01-15T12:00:00Z").exits(0);
+    workspace.forecast("low");
+    workspace.run_at("2026-01-15T12:01:00Z").exits(0);
+    assert!(workspace.journal()[1].contains("\"held\":{"));
+    workspace
+}
+
+#[test]
+fn a_broken_journal_that_was_put_back_is_reproduced_with_its_hold() {
+    let workspace = holding();
+    let whole = workspace.read(JOURNAL);
+    workspace.write(JOURNAL, &whole[..whole.len() - 5]);
+    workspace.run_at("2026-01-15T12:02:00Z").exits(5);
+    workspace.write(JOURNAL, whole);
+    for minute in 3..7 {
+        let at = format!("2026-01-15T12:0{minute}:00Z");
+        workspace.run_at(&at).exits(0);
+        workspace.program(&["explain"]).exits(0);
+    }
+    let journal = workspace.journal();
+    // The hold began anew behind the RED that was published, and only that line says so.
+    assert!(journal[2].contains("\"times\":1"), "{}", journal[2]);
+    let marked: Vec<usize> = (0..journal.len())
+        .filter(|index| journal[*index].contains("\"held_before\":null"))
+        .collect();
+    assert_eq!(marked, [2]);
+    assert_eq!(workspace.state()["policy"], "GREEN");
+    workspace.program(&["replay"]).exits(0);
+    workspace.program(&["explain", "--number", "3"]).exits(0);
+    workspace.program(&["audit", "verify"]).exits(0);
+}
+
 #[test]
 fn signed_lines_are_reproduced_without_the_key() {
     let workspace = Workspace::healthy();

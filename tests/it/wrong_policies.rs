@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::Strategy as _;
 use serde_json::Value;
 
 use crate::workspace::{AT, Workspace};
@@ -35,7 +36,7 @@ fn planted(bytes: &[u8]) -> usize {
 }
 
 /// Checks documents and holds each error against what every error has to have.
-fn errors(names: &[String]) -> Vec<Vec<Value>> {
+fn errors_of(names: &[String]) -> Vec<Vec<Value>> {
     let workspace = Workspace::empty();
     let mut arguments = vec!["policy", "check", "--at", AT, "--format", "json"];
     arguments.extend(names.iter().map(String::as_str));
@@ -86,7 +87,7 @@ fn check(group: &str) {
     let documents = documents(&format!("{group}-"));
     assert!(!documents.is_empty(), "no document in the group {group}");
     let names: Vec<String> = documents.iter().map(|(name, _)| name.clone()).collect();
-    for ((name, bytes), errors) in documents.iter().zip(errors(&names)) {
+    for ((name, bytes), errors) in documents.iter().zip(errors_of(&names)) {
         assert!(errors.len() >= planted(bytes), "{name}: {errors:#?}");
     }
     let mut text = String::new();
@@ -281,5 +282,121 @@ fn what_is_too_large_or_too_deep_is_told_in_bounded_time_and_space() {
             "{name}: {}",
             human.stdout.len()
         );
+    }
+}
+
+/// A document as a JSON value, as an editor's schema sees it; `None` for one that is no YAML.
+fn as_json(bytes: &[u8]) -> Option<Value> {
+    serde_saphyr::from_str(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+/// True for an error that the schema can know of: a key or a value of the wrong shape.
+fn is_of_shape(error: &Value) -> bool {
+    let text = |key: &str| error[key].as_str().unwrap();
+    match text("code") {
+        "KEY_UNKNOWN" => text("expected").starts_with("one of "),
+        "KEY_MISSING" => {
+            let keys = [
+                "apiVersion",
+                "kind",
+                "metadata",
+                "spec",
+                "version",
+                "signals",
+                "triggers",
+                "code",
+                "level",
+                "trigger",
+                "reason",
+                "by",
+                "ticket",
+                "expires",
+            ];
+            let message = text("message");
+            keys.iter().any(|key| message.contains(&format!("`{key}`")))
+        }
+        "VALUE_TYPE" => text("message") == "this is a value of another kind",
+        "VALUE_UNKNOWN" => text("message").starts_with("this word is none of those"),
+        _ => false,
+    }
+}
+
+#[test]
+fn what_is_wrong_in_shape_is_refused_by_the_published_schema() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read(root.join(name)).unwrap();
+    let schema = read("policy/schema/orchestration-policy.v1.schema.json");
+    let schema = serde_json::from_slice(&schema).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let reference = as_json(&read("src/policy/reference.yaml")).unwrap();
+    let errors: Vec<String> = schema
+        .iter_errors(&reference)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let documents = documents("");
+    let names: Vec<String> = documents.iter().map(|(name, _)| name.clone()).collect();
+    let mut accepted = Vec::new();
+    let mut checked = 0;
+    for ((name, bytes), errors) in documents.iter().zip(errors_of(&names)) {
+        // A reader that knows no places takes one of two equal keys.
+        let shape = errors.iter().any(is_of_shape);
+        let Some(json) = as_json(bytes).filter(|_| shape) else {
+            continue;
+        };
+        checked += 1;
+        if schema.is_valid(&json) {
+            accepted.push(name);
+        }
+    }
+    assert_eq!(accepted, Vec::<&String>::new());
+    assert!(checked > 25, "{checked}");
+}
+
+const TEMPLATE: &str = policy_orchestrator::policy::document::TEMPLATE;
+
+/// A change of the text at a place: bytes left out, others in their stead.
+fn mutated(mutations: &[(usize, usize, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = TEMPLATE.as_bytes().to_vec();
+    for (at, length, instead) in mutations {
+        let begin = at % (bytes.len() + 1);
+        let end = (begin + length).min(bytes.len());
+        bytes.splice(begin..end, instead.iter().copied());
+    }
+    bytes
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever happens to a document: it is read, or there is an error that says where and what to do.
+    #[test]
+    fn a_changed_document_is_read_or_refused_with_a_place(
+        mutations in proptest::collection::vec(
+            (
+                proptest::prelude::any::<usize>(),
+                0_usize..40,
+                proptest::prop_oneof![
+                    proptest::collection::vec(proptest::prelude::any::<u8>(), 0..6),
+                    "[-:{}\\[\\],#&*!|>'\"%@`?\\\\ \\n\\r\\t0-9a-zA-Zäö.]{0,8}".prop_map(String::into_bytes),
+                    proptest::sample::select(vec![
+                        "- ", ": ", "&a ", "*a", "<<: ", "|\n", ">-\n", "'", "\"", "{", "[", "~", "null", "\u{feff}",
+                        "---\n", "...\n", "? ", "!!str ", "1e999", ".nan", "0x1f", "\r\n", "\t", "when: a < 1.0 && ",
+                    ]).prop_map(|text| text.as_bytes().to_vec()),
+                ],
+            ),
+            1..6,
+        ),
+    ) {
+        let bytes = mutated(&mutations);
+        if let Err(problems) = policy_orchestrator::policy::document::parse_with_places("p.yaml", &bytes) {
+            proptest::prop_assert!(!problems.is_empty());
+            let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).count() as u64;
+            for problem in problems {
+                let line = problem.place.line.unwrap();
+                proptest::prop_assert!((1..=lines + 1).contains(&line), "{} of {}", problem, lines);
+                proptest::prop_assert!(problem.place.column.is_some() && problem.help.is_some(), "{}", problem);
+            }
+        }
     }
 }

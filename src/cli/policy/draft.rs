@@ -1,14 +1,11 @@
 //! `policy draft`: a document becomes a version.
 
-use std::fs::File;
-use std::io::Read as _;
-
 use clap::Args;
 
 use super::step;
+use crate::cli::given::Given;
 use crate::cli::recording::Recording;
 use crate::cli::{Context, Exit};
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::lifecycle::{self, Draft};
 use crate::policy::document::LIMIT;
 
@@ -49,9 +46,25 @@ pub(in crate::cli) struct DraftArgs {
 }
 
 pub(super) fn draft(context: &Context, arguments: &DraftArgs) -> anyhow::Result<Exit> {
-    let bytes = read(&arguments.file)?;
+    let given = |path, what, expected| Given {
+        path,
+        what,
+        expected,
+        limit: LIMIT,
+    };
+    let bytes = given(
+        &arguments.file,
+        "policy document",
+        "a document of the kind OrchestrationPolicy",
+    )
+    .read()?;
     let update = match &arguments.update {
-        Some(file) => Some((file.as_str(), read(file)?)),
+        Some(file) => {
+            let expected =
+                "policyId, version, changes, impactAnalysis, rollbackPlan and deploymentStrategy";
+            let given = given(file, "update record", expected);
+            Some((file.as_str(), given.read()?))
+        }
         None => None,
     };
     let draft = Draft {
@@ -66,33 +79,4 @@ pub(super) fn draft(context: &Context, arguments: &DraftArgs) -> anyhow::Result<
         lifecycle::draft(request, draft, reason)
     })?;
     Ok(taken.map_or_else(|exit| exit, |_| Exit::Done))
-}
-
-/// Reads a file that the user names, wherever it is.
-fn read(file: &str) -> Checked<Vec<u8>> {
-    let finding = |code, message: &str, found: String| {
-        let expected = format!("a document of at most {LIMIT} bytes");
-        Box::new(
-            Diagnostic::new(code, Place::file(file), message)
-                .found(found)
-                .expected(expected)
-                .help("check its name and its permissions"),
-        )
-    };
-    let mut bytes = Vec::new();
-    let opened = File::open(file);
-    let count = opened.and_then(|opened| opened.take(LIMIT + 1).read_to_end(&mut bytes));
-    match count {
-        Ok(count) if count as u64 > LIMIT => Err(finding(
-            Code::FileTooLarge,
-            "the file is too large",
-            format!("more than {LIMIT} bytes"),
-        )),
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(finding(
-            Code::FileUnreadable,
-            "the file can't be read",
-            crate::fs::read::plain(&error),
-        )),
-    }
 }

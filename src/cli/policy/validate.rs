@@ -15,7 +15,7 @@ syntax_validation    the bytes that were approved are a policy
 conflict_detection   no trigger is covered by another, no waiver is dead
 impact_analysis      every recorded decision is made again with it
 security_review      the security team approved it, and what decides is what it was compared with;
-                     every looser line is named (fires less, demands less, no longer looked at)
+                     every line that is not plainly stricter is named (`policy diff`)
 
 All four results are recorded, passed or not. Both approvals have to be there before.
 Exits with 1 where a check failed.";

@@ -73,11 +73,11 @@ struct RawExpected {
 }
 
 /// The words that stand for a signal without a value.
-const STATUSES: [&str; 3] = ["missing", "stale", "invalid"];
+const STATUSES: [&str; 3] = ["missing", "stale VALUE", "invalid"];
 
 /// Reads a file of cases against a policy. `file` is named in the findings; all of them at once.
 pub fn parse(file: &str, bytes: &[u8], policy: &Policy) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    let root = match source::parse_bytes(file, bytes) {
+    let root = match source::parse(file, bytes) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
@@ -272,7 +272,13 @@ impl Reader<'_> {
             Scalar::Text(word) if word == "invalid" => {
                 Ok(Outcome::Invalid(vec![planted(self.file)]))
             }
-            Scalar::Text(word) if word == "stale" => Ok(Outcome::Stale(stand_in(&rule.name))),
+            Scalar::Text(word) if word == "stale" && rule.declared.is_none() => {
+                Ok(Outcome::Stale(stand_in(&rule.name)))
+            }
+            // A value that is too old is judged too, so a signal without a stand-in names it.
+            Scalar::Text(text) if text.starts_with("stale ") => rule
+                .value(&Scalar::read(text.trim_start_matches("stale ")))
+                .map(Outcome::Stale),
             scalar => rule.value(scalar).map(Outcome::Valid),
         };
         match outcome {

@@ -23,6 +23,14 @@ pub(super) fn compile(
 }
 
 impl Program {
+    pub(super) fn as_comparison(&self) -> Option<String> {
+        match self.0 {}
+    }
+
+    pub(super) fn lines(&self, _lines: &mut [(String, Vec<f64>)]) -> bool {
+        match self.0 {}
+    }
+
     pub(super) fn holds<'a>(&self, _value: &dyn Fn(&str) -> Operand<'a>) -> Result<bool, String> {
         match self.0 {}
     }

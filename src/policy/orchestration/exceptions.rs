@@ -162,6 +162,7 @@ impl Draft<'_> {
                 );
                 continue;
             }
+            self.mark(Part::Window(window.name().to_owned()), field);
             windows.push(window);
         }
         Calendar::new(windows)

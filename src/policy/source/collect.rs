@@ -310,45 +310,50 @@ impl<'n> Reader<'n> {
         entries: &'n [Entry],
         keys: &'static [&'static str],
     ) -> Vec<(&'n str, &'n Entry)> {
+        let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
         let mut known: Vec<(&str, &Entry)> = Vec::new();
-        for (key, entry) in self.distinct(entries) {
-            if keys.contains(&key) {
-                known.push((key, entry));
+        let mut rest: Vec<&Entry> = Vec::new();
+        for entry in entries {
+            if keys.contains(&entry.key.as_str()) {
+                rest.push(entry);
                 continue;
             }
-            let near = nearest(key, keys);
-            self.sink
-                .add(entry.spot, &format!("{}.{key}", self.path), |place| {
-                    let help = near.map_or_else(
-                        || "remove the key".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    Diagnostic::new(
-                        Code::KeyUnknown,
-                        place,
-                        format!("the key `{key}` means nothing here"),
-                    )
-                    .found(format!("`{key}`"))
-                    .expected(format!("one of {}", keys.join(", ")))
-                    .help(help)
-                });
-            let is_there = |key: &str| {
-                let stands = entries.iter().any(|entry| entry.key == key);
-                stands || known.iter().any(|(other, _)| *other == key)
-            };
-            if let Some(near) = near.filter(|near| !is_there(near)) {
+            let near = nearest(&entry.key, keys);
+            self.refuse_key(entry, near, keys);
+            let is_taken = |key: &str| known.iter().any(|(other, _)| *other == key);
+            if let Some(near) = near.filter(|near| !is_taken(near) && !is_there(near)) {
                 known.push((near, entry));
             }
         }
+        known.extend(self.distinct(rest));
         known
     }
 
+    fn refuse_key(&self, entry: &Entry, near: Option<&str>, keys: &[&str]) {
+        let path = format!("{}.{}", self.path, entry.key);
+        self.sink.add(entry.spot, &path, |place| {
+            let help = near.map_or_else(
+                || "remove the key".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Diagnostic::new(
+                Code::KeyUnknown,
+                place,
+                format!("the key `{}` means nothing here", entry.key),
+            )
+            .found(format!("`{}`", entry.key))
+            .expected(format!("one of {}", keys.join(", ")))
+            .help(help)
+        });
+    }
+
     /// The entries without those whose key stands there before; they are written down.
-    fn distinct(&self, entries: &'n [Entry]) -> Vec<(&'n str, &'n Entry)> {
-        let mut distinct: Vec<(&str, &Entry)> = Vec::new();
+    fn distinct(&self, entries: impl IntoIterator<Item = &'n Entry>) -> Vec<(&'n str, &'n Entry)> {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut distinct = Vec::new();
         for entry in entries {
-            if distinct.iter().all(|(other, _)| *other != entry.key) {
-                distinct.push((&entry.key, entry));
+            if seen.insert(entry.key.as_str()) {
+                distinct.push((entry.key.as_str(), entry));
                 continue;
             }
             let path = format!("{}.{}", self.path, entry.key);
@@ -639,7 +644,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once_with_its_place() {
         let text =
             "nam: x\nname: 7\nsize: big\nsize: 3\nparts:\n  - kind: smal\n  - kind: big\n  - 4\n";
-        let root = parse("d.yaml", text).unwrap().unwrap();
+        let root = parse("d.yaml", text.as_bytes()).unwrap().unwrap();
         let mut problems = Vec::new();
         let shape: Field<Shape> = read("d.yaml", &root, &mut problems);
         problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
@@ -649,7 +654,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(told.join("\n"), @r"
         KEY_UNKNOWN d.yaml:1:1 at `$.nam`: the key `nam` means nothing here; found `nam`; expected one of name, size, parts; did you mean `name`?
-        VALUE_TYPE d.yaml:2:7 at `$.name`: this is a value of another kind; found the number 7; expected text; put it in quotes
+        VALUE_TYPE d.yaml:2:7 at `$.name`: this is a value of another kind; found the number 7; expected text; put it in quotes; a duration needs its unit, `26h` say
         VALUE_TYPE d.yaml:3:7 at `$.size`: this is a value of another kind; found the text `big`; expected a number; write a value of that kind
         KEY_DUPLICATE d.yaml:4:1 at `$.size`: the key `size` stands there twice; found `size` twice; expected every key once: which of two values counts is anybody's guess; remove one of the two
         VALUE_UNKNOWN d.yaml:6:11 at `$.parts[0].kind`: this word is none of those that are known here; found `smal`; expected one of big, small; did you mean `small`?

@@ -15,6 +15,19 @@ pub enum Scalar {
     Text(String),
 }
 
+impl Scalar {
+    /// What a plain word of a document stands for.
+    pub fn read(word: &str) -> Self {
+        let word = word.trim();
+        match (word, word.parse::<f64>()) {
+            ("true", _) => Self::Bool(true),
+            ("false", _) => Self::Bool(false),
+            (_, Ok(number)) if number.is_finite() => Self::Number(number),
+            _ => Self::Text(word.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,0 +1,266 @@
+//! At which values triggers fire, so that they can be compared.
+//!
+//! What a comparison or an expression comes to changes only at the numbers that it names. So a few
+//! values of each signal stand for all: those numbers, and one between each two of them. A trigger
+//! that calculates, or looks back on what was recorded, can't be compared in this way.
+
+use std::collections::BTreeMap;
+
+use crate::ids::SignalName;
+use crate::policy::expression::Operand;
+use crate::policy::trigger::Seen;
+use crate::policy::{Condition, Policy, SignalRule, Trigger};
+use crate::signals::declared::Kind;
+use crate::signals::{Finite, Percent, Risk, Value};
+use crate::time::Timestamp;
+
+/// More combinations than this are not looked at.
+const MOST: usize = 20_000;
+
+/// A value for each signal that is looked at.
+type Assignment = BTreeMap<String, Value>;
+
+/// The values that stand for all, of the signals that some triggers look at.
+pub(super) struct Reach {
+    samples: BTreeMap<String, Vec<Value>>,
+}
+
+impl Reach {
+    /// Of a policy as a whole: every number that any of its triggers names.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let samples = policy.signals().iter().map(|rule| {
+            let lines: Vec<f64> = policy
+                .triggers()
+                .iter()
+                .flat_map(|trigger| lines_of(trigger, &rule.name))
+                .collect();
+            (rule.name.to_string(), samples(rule, &lines))
+        });
+        Self {
+            samples: samples.collect(),
+        }
+    }
+
+    /// Where each of these triggers fires, over every combination of the values of the signals
+    /// that the first one looks at. `None` where that can't be told.
+    fn table(&self, triggers: &[&Trigger]) -> Option<Vec<Vec<bool>>> {
+        let names = names(triggers.first()?)?;
+        let mut assignments = vec![Assignment::new()];
+        for name in &names {
+            let values = self.samples.get(name)?;
+            if values.is_empty() || assignments.len() * values.len() > MOST {
+                return None;
+            }
+            assignments = assignments
+                .iter()
+                .flat_map(|assignment| {
+                    values.iter().map(|value| {
+                        let mut more = assignment.clone();
+                        more.insert(name.clone(), *value);
+                        more
+                    })
+                })
+                .collect();
+        }
+        let fires = |trigger: &&Trigger| {
+            let one = assignments.iter();
+            one.map(|assignment| fires(trigger, assignment)).collect()
+        };
+        Some(triggers.iter().map(fires).collect())
+    }
+
+    /// True where the trigger fires at no value.
+    pub(super) fn never_fires(&self, trigger: &Trigger) -> bool {
+        self.holds(&[trigger], |fires| !fires.iter().any(|fires| *fires))
+    }
+
+    /// True where it fires at every value.
+    pub(super) fn always_fires(&self, trigger: &Trigger) -> bool {
+        self.holds(&[trigger], |fires| fires.iter().all(|fires| *fires))
+    }
+
+    /// True where some trigger fires, whatever the value of this one signal is.
+    pub(super) fn always_some(&self, triggers: &[&Trigger]) -> bool {
+        self.holds(triggers, |fires| fires.iter().any(|fires| *fires))
+    }
+
+    fn holds(&self, triggers: &[&Trigger], wanted: fn(&[bool]) -> bool) -> bool {
+        let Some(table) = self.table(triggers) else {
+            return false;
+        };
+        let columns = table.first().map_or(0, Vec::len);
+        let column = |index: usize| -> Vec<bool> {
+            table
+                .iter()
+                .filter_map(|row| row.get(index).copied())
+                .collect()
+        };
+        match triggers {
+            [_] => table.first().is_some_and(|row| wanted(row)),
+            _ => columns > 0 && (0..columns).all(|index| wanted(&column(index))),
+        }
+    }
+
+    /// True where `other` fires wherever `one` does.
+    pub(super) fn covers(&self, other: &Trigger, one: &Trigger) -> bool {
+        if let (Condition::Changed(wide), Condition::Changed(narrow)) =
+            (&other.condition, &one.condition)
+        {
+            let same_way =
+                wide.way == narrow.way || wide.way == crate::policy::trigger::Way::Changes;
+            return other.signal == one.signal
+                && same_way
+                && wide.more_than <= narrow.more_than
+                && wide.within >= narrow.within;
+        }
+        let (Some(of_one), Some(of_other)) = (names(one), names(other)) else {
+            return one.signal == other.signal && one.condition == other.condition;
+        };
+        if !of_other.iter().all(|name| of_one.contains(name)) {
+            return false;
+        }
+        let Some(table) = self.table(&[one, other]) else {
+            return one.signal == other.signal && one.condition == other.condition;
+        };
+        let [one, other] = table.as_slice() else {
+            return false;
+        };
+        one.iter().zip(other).all(|(one, other)| !one || *other)
+    }
+}
+
+/// The signals that a trigger looks at; `None` where its answer depends on more than their values.
+fn names(trigger: &Trigger) -> Option<Vec<String>> {
+    match &trigger.condition {
+        Condition::Changed(_) | Condition::Median(_) => None,
+        Condition::Expression(expression) => {
+            expression.lines().map(|_| expression.names().to_vec())
+        }
+        _ => Some(vec![trigger.signal.as_ref()?.to_string()]),
+    }
+}
+
+fn lines_of(trigger: &Trigger, signal: &SignalName) -> Vec<f64> {
+    let number = |value: &Value| value.as_number();
+    match &trigger.condition {
+        Condition::Expression(expression) => {
+            let lines = expression.lines().unwrap_or_default();
+            let of_it = lines.into_iter().find(|(name, _)| name == signal.as_str());
+            of_it.map(|(_, numbers)| numbers).unwrap_or_default()
+        }
+        _ if trigger.signal.as_ref() != Some(signal) => Vec::new(),
+        Condition::OneOf(values) => values.iter().filter_map(number).collect(),
+        condition => condition
+            .threshold()
+            .as_ref()
+            .and_then(number)
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// The values of a signal that stand for all.
+fn samples(rule: &SignalRule, lines: &[f64]) -> Vec<Value> {
+    let kind = rule.declared.as_ref().map(|declared| &declared.kind);
+    match (kind, rule.name.as_str()) {
+        (Some(Kind::Boolean), _) => vec![Value::Truth(false), Value::Truth(true)],
+        (Some(Kind::Choice(words)), _) => words.iter().copied().map(Value::Word).collect(),
+        (Some(Kind::Percent), _) => numbers(lines, Some(0.0), Some(100.0), percent),
+        (Some(Kind::Number { min, max, .. }), _) => numbers(lines, *min, *max, number),
+        (Some(Kind::Count | Kind::CountInWindow(_)), _) => numbers(lines, Some(0.0), None, count),
+        (Some(Kind::Age), _) => numbers(lines, Some(0.0), None, age),
+        (None, "trust") => vec![Value::Flag(false), Value::Flag(true)],
+        (None, "forecast") => Risk::ALL.map(Value::Risk).to_vec(),
+        (None, "responses") => numbers(lines, Some(0.0), None, count),
+        (None, _) => numbers(lines, Some(0.0), Some(100.0), percent),
+    }
+}
+
+fn percent(number: f64) -> Option<Value> {
+    Percent::new(number).map(Value::Percent)
+}
+
+fn number(number: f64) -> Option<Value> {
+    Finite::new(number).map(Value::Number)
+}
+
+fn count(number: f64) -> Option<Value> {
+    whole(number).map(Value::Count)
+}
+
+fn age(number: f64) -> Option<Value> {
+    whole(number).map(Value::Age)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked: whole and in range"
+)]
+fn whole(number: f64) -> Option<u64> {
+    (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
+}
+
+/// The numbers themselves, those beside them that are whole, and one between each two.
+fn numbers(
+    lines: &[f64],
+    least: Option<f64>,
+    most: Option<f64>,
+    make: fn(f64) -> Option<Value>,
+) -> Vec<Value> {
+    let ends = least.into_iter().chain(most);
+    let mut marks: Vec<f64> = lines
+        .iter()
+        .copied()
+        .chain(ends)
+        .filter(|mark| mark.is_finite())
+        .collect();
+    marks.sort_by(f64::total_cmp);
+    marks.dedup();
+    let between = marks.windows(2).filter_map(|pair| match pair {
+        [one, other] => Some(f64::midpoint(*one, *other)),
+        _ => None,
+    });
+    let beside = marks.iter().flat_map(|mark| {
+        [
+            mark.floor() - 1.0,
+            mark.floor(),
+            mark.ceil(),
+            mark.ceil() + 1.0,
+        ]
+    });
+    let mut all: Vec<f64> = marks.iter().copied().chain(between).chain(beside).collect();
+    if marks.is_empty() {
+        all.push(0.0);
+    }
+    all.retain(|number| {
+        least.is_none_or(|least| *number >= least) && most.is_none_or(|most| *number <= most)
+    });
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all.into_iter().filter_map(make).collect()
+}
+
+fn fires(trigger: &Trigger, assignment: &Assignment) -> bool {
+    if let Condition::Expression(expression) = &trigger.condition {
+        let operand = |name: &str| match assignment.get(name) {
+            None => Operand::Absent,
+            Some(Value::Flag(flag) | Value::Truth(flag)) => Operand::Boolean(*flag),
+            Some(Value::Risk(risk)) => Operand::Text(risk.as_str()),
+            Some(Value::Word(word)) => Operand::Text(word.as_str()),
+            Some(other) => other.as_number().map_or(Operand::Absent, Operand::Number),
+        };
+        return expression.holds(&operand).unwrap_or(true);
+    }
+    let value = trigger
+        .signal
+        .as_ref()
+        .and_then(|signal| assignment.get(signal.as_str()));
+    value.is_some_and(|value| {
+        trigger.condition.holds(Seen {
+            value: *value,
+            at: Timestamp::EPOCH,
+            earlier: &[],
+        })
+    })
+}
