@@ -193,6 +193,9 @@ fn responses_in_two_documents_are_used_from_neither() {
             let doctor = workspace.program(&["doctor"]).exits(1).json();
             let told = doctor["checks"].to_string();
             assert_eq!(told.matches("POLICY_AMBIGUOUS").count(), 1, "{told}");
+            let checked = workspace.program(&["policy", "check"]).exits(1);
+            let told = checked.stdout.matches("POLICY_AMBIGUOUS").count();
+            assert_eq!(told, 1, "{}", checked.stdout);
             std::fs::remove_file(workspace.file(BESIDE)).unwrap();
             respond(&workspace, &[]).exits(0);
         }
@@ -508,13 +511,17 @@ fn wrong_responses_are_wrong_wherever_they_are_looked_at() {
         "  responses:\n    actions:\n      - {name: a, level: RED, argv: []}\n",
         "80",
     );
-    for arguments in [&["policy", "show", POLICY][..], &["doctor"], &["respond"]] {
+    for arguments in [
+        &["policy", "show", POLICY][..],
+        &["policy", "check"],
+        &["policy", "check", POLICY, "--format", "human"],
+        &["doctor"],
+        &["respond"],
+    ] {
         let ran = workspace.program(arguments).exits(1);
         let all = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(
-            all.contains("policy/policy.yaml:16:"),
-            "{arguments:?}: {all}"
-        );
+        let told = all.contains("policy/policy.yaml:16:") || all.contains("\"line\": 16,");
+        assert!(told, "{arguments:?}: {all}");
     }
     // A decision needs no responses.
     assert_eq!(workspace.program(&["run"]).exits(0).json()["policy"], "RED");

@@ -1,7 +1,7 @@
 //! `policy check`: what is wrong with documents and what is unwise in them, each with its place.
 //!
-//! Errors are what keeps a document from deciding; a document without them is looked at by the
-//! lints.
+//! Errors are what keeps a document from deciding, or its responses from being planned; one that
+//! decides is looked at by the lints.
 
 use clap::Args;
 use serde::Serialize;
@@ -9,10 +9,12 @@ use serde::Serialize;
 use crate::cli::given::Given;
 use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, workflow};
 use crate::diagnostic::{Checked, Diagnostic};
+use crate::fs::Workspace;
 use crate::policy::document::{self, LIMIT, Standing};
 use crate::policy::{Identity, lints};
 use crate::report::check::{self as view, Counts, Document, Finding};
 use crate::report::{github, sarif};
+use crate::response::declared;
 use crate::time::Timestamp;
 
 const EXAMPLES: &str = "\
@@ -22,8 +24,9 @@ Examples:
   policy-orchestrator policy check --format sarif > policy.sarif
   git show HEAD:policy/policy.yaml | policy-orchestrator policy check -
 
-Errors keep a document from deciding; all of them are told at once. A document without errors is
-looked at for what is unwise: warnings and notes, each explained in docs/lints.md.
+Errors keep a document from deciding, or its responses from being planned; all of them are told at
+once. A document that decides is looked at for what is unwise: warnings and notes, each explained in
+docs/lints.md.
 
 `--format` is human, json, sarif (SARIF 2.1.0, for code scanning) or github (annotations).
 
@@ -61,12 +64,11 @@ pub(in crate::cli) fn check(context: &Context, arguments: &CheckArgs) -> anyhow:
     let at = clock(arguments.at).read();
     let (documents, prefix) = if arguments.files.is_empty() {
         let workspace = context.workspace()?;
-        let found = document::find(&workspace);
-        if found.is_empty() {
+        let documents = of_workspace(&workspace, at);
+        if documents.is_empty() {
             let misplaced = document::misplaced(&workspace);
             context.output.findings(misplaced.as_ref());
         }
-        let documents = of_workspace(found, at);
         (documents, workflow::prefix(&workspace))
     } else {
         let documents = arguments.files.iter().map(|file| given(file, at));
@@ -112,16 +114,28 @@ fn given(file: &str, at: Timestamp) -> Document {
 }
 
 /// Of several documents that stand side by side each is looked at, too.
-fn of_workspace(found: Vec<Standing>, at: Timestamp) -> Vec<Document> {
+fn of_workspace(workspace: &Workspace, at: Timestamp) -> Vec<Document> {
+    let found = document::find(workspace);
     let ambiguous = document::ambiguity(&found);
+    let twice = match found.as_slice() {
+        [one] => declared_twice(workspace, one),
+        _ => None,
+    };
     let mut documents: Vec<Document> = found
         .into_iter()
         .map(|standing| document_of(standing.file, standing.bytes, at))
         .collect();
-    if let (Some(first), Some(ambiguous)) = (documents.first_mut(), ambiguous) {
+    if let (Some(first), Some(ambiguous)) = (documents.first_mut(), ambiguous.or(twice)) {
         first.findings.insert(0, Finding::from(&ambiguous));
     }
     documents
+}
+
+/// What is to be said where the document declares responses, and one beside it does so too.
+fn declared_twice(workspace: &Workspace, standing: &Standing) -> Option<Diagnostic> {
+    let bytes = standing.bytes.as_ref().ok()?;
+    let policy = document::parse(standing.file, bytes).ok()?;
+    declared::ambiguity(workspace, &policy)
 }
 
 fn document_of(file: &str, bytes: Checked<Vec<u8>>, at: Timestamp) -> Document {
@@ -131,11 +145,16 @@ fn document_of(file: &str, bytes: Checked<Vec<u8>>, at: Timestamp) -> Document {
     };
     match document::parse_with_places(file, &bytes) {
         Ok((policy, outline)) => {
+            // They don't keep it from deciding, but `respond` from planning.
+            let problems = declared::check(&policy);
             let remarks = lints::look(&policy, &outline, at);
+            let mut findings: Vec<Finding> = problems.iter().map(Finding::from).collect();
+            findings.extend(remarks.iter().map(Finding::from));
+            findings.sort_by_key(|finding| (finding.place.line, finding.place.column));
             Document {
                 file: file.to_owned(),
                 policy: Some(Identity::clone(policy.identity())),
-                findings: remarks.iter().map(Finding::from).collect(),
+                findings,
                 source: bytes,
             }
         }
