@@ -259,10 +259,9 @@ impl Policy {
         let Some(span) = self.looks_back() else {
             return &[];
         };
-        let newest_first = history.iter().rev().take(LONGEST_LOOK).enumerate();
+        let mut newest_first = history.iter().rev().take(LONGEST_LOOK).enumerate();
         let seen = newest_first
-            .filter(|(index, entry)| is_looked_at(span, at, *index, time(entry)))
-            .last()
+            .rfind(|(index, entry)| is_looked_at(span, at, *index, time(entry)))
             .map_or(0, |(index, _)| index + 1);
         history.get(history.len() - seen..).unwrap_or_default()
     }

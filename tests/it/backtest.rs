@@ -50,8 +50,10 @@ fn naive(journal: &str, policy: &Policy) -> Naive {
     let lines = journal
         .lines()
         .filter_map(|line| RecordedLine::parse(line.as_bytes()));
-    let lines: Vec<RecordedLine> = lines.filter(|line| !line.given_clock).collect();
-    let decided = again(&lines, policy);
+    let lines: Vec<RecordedLine> = lines.collect();
+    // What is left out was gone on from all the same.
+    let mut decided = again(&lines, policy);
+    decided.retain(|(line, _)| !line.given_clock);
     let micros = |line: &RecordedLine| line.at.unix_micros();
     let calls = |level: &Level| level.name() != "GREEN";
     for (index, (line, decision)) in decided.iter().enumerate() {
