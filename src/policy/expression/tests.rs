@@ -128,7 +128,7 @@ fn what_expressions_come_to() {
         ("branch.contains('x')", false),
         ("branch.contains('')", true),
         ("branch.size() == 13", true),
-        ("size(branch) > 12", false),
+        ("size(branch) > 13", false),
         ("branch.matches('^rel')", true),
         ("branch.matches(r'^\\w+/')", true),
         ("matches(branch, 'rel$')", false),
