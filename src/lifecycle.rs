@@ -7,7 +7,6 @@
 //! decides that of [`crate::decision`], and who is asked to approve it that of people.
 
 mod checks;
-mod conflicts;
 pub mod criteria;
 mod desk;
 mod files;

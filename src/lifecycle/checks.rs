@@ -2,10 +2,12 @@
 
 use super::files::Deciding;
 use super::version::{Check, Checked, Role, Version};
-use super::{conflicts, files, impact};
+use super::{files, impact};
 use crate::diagnostic::Diagnostic;
 use crate::fs::Workspace;
 use crate::policy::difference::{self, Difference, Direction};
+use crate::policy::lints::{self, Grade, Remark};
+use crate::policy::outline::Outline;
 use crate::policy::{Policy, document};
 use crate::time::Timestamp;
 
@@ -20,8 +22,8 @@ pub(super) fn all(
     let bytes = files::document(workspace, version)?;
     files::record(workspace, version)?;
     let file = files::document_file(&version.id);
-    Ok(match document::parse(&file, &bytes) {
-        Ok(policy) => vec![
+    Ok(match document::parse_with_places(&file, &bytes) {
+        Ok((policy, outline)) => vec![
             checked(
                 Check::SyntaxValidation,
                 true,
@@ -32,7 +34,7 @@ pub(super) fn all(
                 ),
                 Vec::new(),
             ),
-            conflicts_of(&policy, at),
+            conflicts_of(&policy, &outline, at),
             impact_of(workspace, &policy),
             review(version, deciding, &policy),
         ],
@@ -66,13 +68,33 @@ fn refused(problems: &[Diagnostic]) -> Vec<Checked> {
     ]
 }
 
-fn conflicts_of(policy: &Policy, at: Timestamp) -> Checked {
-    let found = conflicts::within(policy, at);
-    let note = match found.len() {
-        0 => "nothing contradicts or covers something else".to_owned(),
+/// The lints whose remarks are conflicts: a part of the document makes another one dead.
+const CONFLICTS: [&str; 6] = [
+    "covered-trigger",
+    "duplicate-condition",
+    "never-fires",
+    "green-unreachable",
+    "waiver-expired",
+    "window-never-opens",
+];
+
+fn conflicts_of(policy: &Policy, outline: &Outline, at: Timestamp) -> Checked {
+    let remarks = lints::look(policy, outline, at);
+    let is_conflict = |remark: &&Remark| CONFLICTS.contains(&remark.lint.name);
+    let conflicts = remarks.iter().filter(is_conflict).count();
+    let warned = |remark: &&Remark| is_conflict(remark) || remark.lint.grade == Grade::Warning;
+    let flags = remarks.iter().filter(warned);
+    let flags = flags.map(|remark| format!("{}: {}", remark.lint.name, remark.message));
+    let note = match conflicts {
+        0 => "nothing makes another part dead".to_owned(),
         count => format!("{count} found"),
     };
-    checked(Check::ConflictDetection, found.is_empty(), note, found)
+    checked(
+        Check::ConflictDetection,
+        conflicts == 0,
+        note,
+        flags.collect(),
+    )
 }
 
 fn impact_of(workspace: &Workspace, policy: &Policy) -> Checked {
@@ -124,4 +146,16 @@ fn in_words(difference: &Difference) -> String {
         (None, None) => String::new(),
     };
     format!("{what}: {lines} ({})", direction.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_conflict_is_a_lint() {
+        for name in CONFLICTS {
+            assert!(lints::ALL.iter().any(|lint| lint.name == name), "{name}");
+        }
+    }
 }

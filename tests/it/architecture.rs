@@ -174,7 +174,6 @@ const PURE_FILES: &[&str] = &[
     "response/gates.rs",
     "response/preview.rs",
     "safeguard/verdict.rs",
-    "lifecycle/conflicts.rs",
     "lifecycle/criteria.rs",
     "lifecycle/version.rs",
     "alerts/alert.rs",

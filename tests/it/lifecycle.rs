@@ -572,7 +572,7 @@ fn looser_lines_are_named_and_a_conflict_fails_the_validation() {
     let said = ran["notes"].to_string();
     for word in [
         "conflict_detection FAILED",
-        "INTEGRITY_BELOW_YELLOW never decides",
+        "covered-trigger: ",
         "security_review passed: approved by ben; 2 lines to look at",
         "RESPONSES_AT_YELLOW: YELLOW where responses is at least 4 -> YELLOW where responses is at least 5 (looser)",
     ] {
@@ -841,4 +841,37 @@ fn a_kill_at_every_call_leaves_one_whole_policy() {
         said.contains(" 0 failed") && !said.contains("\n0 passed"),
         "{said}"
     );
+}
+
+#[test]
+fn signals_that_only_the_staged_version_has_are_read_for_it() {
+    let workspace = own_policy();
+    let declared = stricter()
+        .replace(
+            "    - name: responses\n",
+            "    - name: responses\n    - {name: coverage, file: reports/coverage.json, pointer: /total, type: percent}\n",
+        )
+        .replace(
+            "  triggers:\n",
+            "  triggers:\n    - {code: COVERAGE_LOW, signal: coverage, level: RED, below: 80}\n",
+        );
+    staged(&workspace, &declared);
+    workspace.run_at("2026-01-02T00:00:00Z").exits(0);
+    workspace.write("reports/coverage.json", r#"{"total": 70}"#);
+    let run = workspace.run_at("2026-01-03T00:00:00Z").exits(0).json();
+    workspace.write("reports/coverage.json", r#"{"total": 90}"#);
+    workspace.run_at("2026-01-04T00:00:00Z").exits(0);
+    let shadows = lines(&workspace, SHADOW);
+    let said = |line: &Value| (line["staged"].clone(), line["more"].clone());
+    assert_eq!(
+        shadows.iter().map(said).collect::<Vec<_>>(),
+        [
+            (json!("YELLOW"), json!(["INPUT_MISSING"])),
+            (json!("RED"), json!(["COVERAGE_LOW"])),
+            (json!("GREEN"), Value::Null),
+        ]
+    );
+    // Production knows nothing of it.
+    assert_eq!(run["policy"], "GREEN");
+    assert_eq!(run["readings"]["coverage"], Value::Null);
 }

@@ -12,7 +12,7 @@ Example:
   policy-orchestrator policy validate 2
 
 syntax_validation    the bytes that were approved are a policy
-conflict_detection   no trigger is covered by another, no waiver is dead
+conflict_detection   no trigger, waiver or window is dead (`policy check` tells them)
 impact_analysis      every recorded decision is made again with it
 security_review      the security team approved it, and what decides is what it was compared with;
                      every line that is not plainly stricter is named (`policy diff`)
