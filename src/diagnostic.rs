@@ -93,6 +93,7 @@ codes! {
     Warning StateMended = "STATE_MENDED": "The state file was behind the journal, as after a kill, and was mended.",
     Warning TornTailMoved = "TORN_TAIL_MOVED": "The journal ended in a line that was never finished; it was moved aside.",
     Warning JournalAdopted = "JOURNAL_ADOPTED": "A journal that began as a plain log is chained from here on.",
+    Warning LookCut = "LOOK_CUT": "A sealed segment is gone or changed, so a decision looks back only as far as it.",
     Error JournalBroken = "JOURNAL_BROKEN": "The journal is not what the last decision left behind.",
     Error JournalWhole = "JOURNAL_WHOLE": "The journal is not broken, so there is nothing to go on behind.",
     Error LineChanged = "LINE_CHANGED": "A line's bytes are not those that the line after it names.",

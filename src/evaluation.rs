@@ -11,11 +11,11 @@ mod shadow;
 
 use std::time::Instant;
 
-use crate::decision::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
+use crate::decision::{Before, Decision, JournalHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::policy::{Policy, document, readings};
-use crate::record::journal::{self, Inspection, JournalTail, Purpose};
+use crate::record::journal::{self, Inspection, JournalTail, Past, Purpose};
 use crate::record::line::HeldBefore;
 use crate::record::state::{self, Content, JournalRef};
 use crate::record::{Head, STATE_JOURNAL, SigningKey, StoredState, findings};
@@ -202,12 +202,14 @@ impl<'a> Ground<'a> {
         let (state, tail) = look_back(workspace, options, &mut warnings)?;
         let beside = shadow::Beside::look(workspace, state.as_ref(), &tail, &mut warnings);
         let before = before(state.as_ref(), &tail);
-        let history = history(workspace, &loaded.policy, &tail, at)?;
+        let past = past(workspace, &loaded.policy, &tail, at)?;
+        let of_look = tail.as_ref().ok().and_then(|tail| tail.cut.clone());
+        warnings.extend(past.cut.clone().or(of_look));
         let situation = Situation {
             policy: &loaded.policy,
             readings: &readings,
             before: before.as_ref(),
-            history: &history,
+            history: &past.history,
             at,
             journal: if tail.is_ok() {
                 JournalHealth::Whole
@@ -216,7 +218,7 @@ impl<'a> Ground<'a> {
             },
         };
         let decision = evaluate(situation);
-        let held_before = held_before(&loaded.policy, before.as_ref(), &tail);
+        let held_before = held_before(&loaded.policy, before.as_ref(), &tail, &past);
         Ok(Self {
             workspace,
             options,
@@ -365,17 +367,22 @@ fn look_back(
     Ok((state, Ok(tail)))
 }
 
-/// What the policy looks back on. Of a broken journal nobody knows what it says.
-fn history(
+/// What the policy looks back on. Of a broken journal nobody knows what it says. Behind a reseal the
+/// line before stands in the sealed segment, and only a policy that holds levels asks for it.
+fn past(
     workspace: &Workspace,
     policy: &Policy,
     tail: &Result<JournalTail, Vec<Diagnostic>>,
     at: Timestamp,
-) -> Checked<Vec<Earlier>> {
-    let Some(span) = policy.looks_back().filter(|_| tail.is_ok()) else {
-        return Ok(Vec::new());
+) -> Checked<Past> {
+    let Ok(tail) = tail else {
+        return Ok(Past::default());
     };
-    journal::past(workspace, None, Some(span), at).map(|past| past.history)
+    let asks = tail.last.is_none() && tail.end.head.is_some() && policy.hysteresis().is_some();
+    match policy.looks_back() {
+        None if !asks => Ok(Past::default()),
+        span => journal::past(workspace, None, span, at),
+    }
 }
 
 /// What the line has to say of the hold that was gone on from: only a policy that holds levels
@@ -384,11 +391,14 @@ fn held_before(
     policy: &Policy,
     before: Option<&Before>,
     tail: &Result<JournalTail, Vec<Diagnostic>>,
+    past: &Past,
 ) -> Option<HeldBefore> {
     policy.hysteresis()?;
     let last = tail.as_ref().ok()?.last.as_ref();
     let last = last.map(|line| line.as_before(line.at));
-    HeldBefore::of(before, Some(last.as_ref()))
+    let last = last.as_ref().or(past.last.as_ref());
+    let is_known = last.is_some() || past.cut.is_none();
+    HeldBefore::of(before, is_known.then_some(last))
 }
 
 fn before(

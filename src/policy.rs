@@ -246,9 +246,10 @@ impl Policy {
         known.unwrap_or(Level::RED)
     }
 
-    /// The part of what was recorded, the oldest first, that a decision at `at` looks back on: the
-    /// newest without a gap, so many of them or within a time ([`Self::looks_back`]), and at most
-    /// [`LONGEST_LOOK`]. `time` tells when an entry was recorded.
+    /// The part of what was recorded, the oldest first, that a decision at `at` looks back on: from
+    /// the oldest of the last [`LONGEST_LOOK`] that [`is_looked_at`] reaches. What stands between
+    /// and is dated otherwise, as by a wrong clock, hides nothing; the conditions pass over it.
+    /// `time` tells when an entry was recorded.
     pub fn look_back<'h, T>(
         &self,
         history: &'h [T],
@@ -258,10 +259,11 @@ impl Policy {
         let Some(span) = self.looks_back() else {
             return &[];
         };
-        let newest_first = history.iter().rev().enumerate();
+        let newest_first = history.iter().rev().take(LONGEST_LOOK).enumerate();
         let seen = newest_first
-            .take_while(|(index, entry)| is_looked_at(span, at, *index, time(entry)))
-            .count();
+            .filter(|(index, entry)| is_looked_at(span, at, *index, time(entry)))
+            .last()
+            .map_or(0, |(index, _)| index + 1);
         history.get(history.len() - seen..).unwrap_or_default()
     }
 
@@ -275,14 +277,16 @@ impl Policy {
         spans.fold(None, |longest, span| {
             let (count, time) = longest.unwrap_or((0, TimeDelta::zero()));
             Some(match span {
-                LookBack::Last(last) => (count.max(last), time),
+                // So many values of one signal: nobody knows how many decisions hold them.
+                LookBack::Last(_) => (LONGEST_LOOK, time),
                 LookBack::Within(within) => (count, time.max(within)),
             })
         })
     }
 }
 
-/// True where a look back over `span` reaches the entry that `newer` entries follow.
+/// True where a look back over `span` reaches the entry that `newer` entries follow. Entries that it
+/// does not reach are passed over: one that is dated backwards does not end the look.
 pub fn is_looked_at(
     span: (usize, TimeDelta),
     at: Timestamp,

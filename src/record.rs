@@ -15,6 +15,7 @@ pub mod journal;
 pub mod ledger;
 pub mod line;
 pub mod marker;
+mod past;
 pub mod policies;
 pub mod reseal;
 pub mod response_journal;

@@ -331,6 +331,14 @@ impl<'p> Backtest<'p> {
     }
 
     fn evaluate(&mut self, past: Past<'_>) -> (usize, Option<usize>) {
+        let decision = self.again(past);
+        let decided = self.note(&decision);
+        let level = self.ladder.place(&decision.level);
+        self.keep(past, decision);
+        (level, decided)
+    }
+
+    fn again(&self, past: Past<'_>) -> Decision {
         let (before, history) = match &self.decider {
             Decider::Evaluate(memory) => (memory.before.as_ref(), memory.history.as_slice()),
             Decider::Judge(..) => (None, [].as_slice()),
@@ -343,33 +351,34 @@ impl<'p> Backtest<'p> {
                 &made
             }
         };
-        let decision = evaluate(Situation {
+        evaluate(Situation {
             policy: self.policy,
             readings,
             before,
             history,
             at: past.at,
             journal: JournalHealth::Whole,
-        });
-        let decided = self.note(&decision);
-        let level = self.ladder.place(&decision.level);
-        if let Decider::Evaluate(memory) = &mut self.decider {
-            memory.before = Some(Before {
-                level: decision.level,
-                at: past.at,
-                since: decision.since,
-                held: decision.held,
-            });
-        }
-        self.remember(past);
-        (level, decided)
+        })
     }
 
-    /// Takes a decision that does not count, for conditions that look back on it.
+    /// Takes a decision that does not count: those that count look back on it and go on from it.
     pub fn remember(&mut self, past: Past<'_>) {
+        if matches!(self.decider, Decider::Evaluate(_)) {
+            let decision = self.again(past);
+            self.keep(past, decision);
+        }
+    }
+
+    fn keep(&mut self, past: Past<'_>, decision: Decision) {
         let Decider::Evaluate(memory) = &mut self.decider else {
             return;
         };
+        memory.before = Some(Before {
+            level: decision.level,
+            at: past.at,
+            since: decision.since,
+            held: decision.held,
+        });
         if self.policy.looks_back().is_some() {
             memory.keep(Earlier {
                 at: past.at,

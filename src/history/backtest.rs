@@ -88,8 +88,8 @@ fn take(
 ) {
     if selection.counts(left_out, past.at, given) {
         backtest.take(past);
-    } else if !given || selection.include_given {
-        // What stands before the time asked for is looked back on from there.
+    } else {
+        // What does not count was recorded all the same: what comes after goes on from it.
         backtest.remember(past);
     }
 }

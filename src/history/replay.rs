@@ -161,8 +161,6 @@ impl Replay<'_> {
     fn line(&mut self, line: Line<'_>) {
         if line.file != self.file {
             self.close();
-            // A run looks back on its own journal, not on the segments sealed before it.
-            self.history.clear();
             line.file.clone_into(&mut self.file);
         }
         let place = Place::line(line.file, line.number);

@@ -3,17 +3,19 @@
 //! The chain itself is looked at in [`super::chain`]; here its lines are decisions, and the state
 //! file says what the last one was.
 
+use std::ops::ControlFlow;
+
 use chrono::TimeDelta;
 
 use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
-use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, state};
+use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, past, state};
 use crate::decision::{Before, Earlier};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
-use crate::policy::{Level, is_looked_at};
+use crate::policy::{LONGEST_LOOK, Level, is_looked_at};
 use crate::time::Timestamp;
 
 pub use super::chain::Purpose;
@@ -36,6 +38,8 @@ pub struct JournalTail {
     pub last: Option<RecordedLine>,
     /// The decision before the next one.
     pub before: Option<Before>,
+    /// Why that decision may be another than the one that nobody can read.
+    pub cut: Option<Diagnostic>,
     /// How many decisions the state file had not seen.
     pub ahead: usize,
 }
@@ -76,6 +80,7 @@ pub fn inspect(
             end,
             last: None,
             before,
+            cut: None,
             ahead: 0,
         })));
     }
@@ -87,15 +92,16 @@ pub fn inspect(
     if let Some(problem) = state.and_then(|state| decisions.contradiction(state)) {
         return Ok(Inspection::Broken(vec![problem]));
     }
-    let before = if recorded.is_none() && state.is_none() {
+    let (before, cut) = if recorded.is_none() && state.is_none() {
         before_of(workspace)?
     } else {
         let known = state.filter(|_| recorded.is_some());
-        decisions.fold(known.map(StoredState::as_before))
+        (decisions.fold(known.map(StoredState::as_before)), None)
     };
     Ok(Inspection::Whole(Box::new(JournalTail {
         end,
         before,
+        cut,
         ahead: decisions.unseen().count(),
         last: decisions.lines.into_iter().next(),
     })))
@@ -147,24 +153,29 @@ impl Decisions {
     }
 }
 
-/// The level and its beginning out of the journal alone, for a workspace whose state file is gone.
-fn before_of(workspace: &Workspace) -> Checked<Option<Before>> {
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
-        return Ok(None);
-    };
-    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-    let mut before: Option<Before> = None;
-    while let Some(line) = reverse.next_line()? {
-        let Some(recorded) = RecordedLine::parse(line.bytes) else {
-            continue;
-        };
+/// The level and its beginning out of the journal alone, for a workspace whose state file is gone,
+/// and what kept the look from going further. A level that holds for longer than is looked back on
+/// begins where the look ends.
+fn before_of(workspace: &Workspace) -> Checked<(Option<Before>, Option<Diagnostic>)> {
+    let (mut before, mut looked): (Option<Before>, usize) = (None, 0);
+    let cut = past::each_back(workspace, &mut |recorded| {
+        looked += 1;
         match &mut before {
             None => before = Some(recorded.as_before(recorded.at)),
             Some(before) if before.level == recorded.level => before.since = recorded.at,
-            Some(_) => break,
+            Some(_) => return ControlFlow::Break(()),
         }
+        go_on_while(looked < LONGEST_LOOK)
+    })?;
+    Ok((before, cut))
+}
+
+fn go_on_while(goes_on: bool) -> ControlFlow<()> {
+    if goes_on {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
     }
-    Ok(before)
 }
 
 /// What the next line of a journal with this end is chained to.
@@ -215,6 +226,8 @@ pub struct Past {
     pub last: Option<Before>,
     /// The decisions before, the oldest first, as far as was asked.
     pub history: Vec<Earlier>,
+    /// Why there may be more that nobody can read.
+    pub cut: Option<Diagnostic>,
 }
 
 /// What was recorded before the decision `seq`, or before the next one. `span` is how far a policy
@@ -225,30 +238,22 @@ pub fn past(
     span: Option<(usize, TimeDelta)>,
     at: Timestamp,
 ) -> Checked<Past> {
-    let mut past = Past::default();
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
-        return Ok(past);
-    };
-    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-    let mut is_first = true;
-    while let Some(line) = reverse.next_line()? {
-        let Some(recorded) = RecordedLine::parse(line.bytes).filter(|_| line.ended) else {
-            continue;
-        };
+    let (mut past, mut looked) = (Past::default(), 0);
+    let cut = past::each_back(workspace, &mut |recorded| {
         if seq.is_some_and(|seq| recorded.seq >= seq) {
-            continue;
+            return ControlFlow::Continue(());
         }
-        if std::mem::take(&mut is_first) {
+        if past.last.is_none() {
             past.last = Some(recorded.as_before(recorded.at));
         }
-        let newer = past.history.len();
-        let is_seen = span.is_some_and(|span| is_looked_at(span, at, newer, recorded.at));
-        if !is_seen {
-            break;
+        if span.is_some_and(|span| is_looked_at(span, at, looked, recorded.at)) {
+            past.history.push(recorded.into_earlier());
         }
-        past.history.push(recorded.into_earlier());
-    }
+        looked += 1;
+        go_on_while(span.is_some() && looked < LONGEST_LOOK)
+    })?;
     past.history.reverse();
+    past.cut = cut;
     Ok(past)
 }
 

@@ -7,7 +7,7 @@ use policy_orchestrator::decision::{Before, Decision, JournalHealth, Situation, 
 use policy_orchestrator::history::Selection;
 use policy_orchestrator::history::backtest::of_journal;
 use policy_orchestrator::history::walk::Source;
-use policy_orchestrator::policy::{Level, Policy, document};
+use policy_orchestrator::policy::{LONGEST_LOOK, Level, Policy, document};
 use policy_orchestrator::record::RecordedLine;
 use policy_orchestrator::time::Timestamp;
 use proptest::prelude::*;
@@ -120,8 +120,7 @@ fn again<'l>(lines: &'l [RecordedLine], policy: &Policy) -> Vec<(&'l RecordedLin
     for (index, line) in lines.iter().enumerate() {
         let mut history = Vec::new();
         for (newer, earlier) in lines[..index].iter().rev().enumerate() {
-            let (count, time) = policy.looks_back().unwrap_or_default();
-            if newer >= count && earlier.at < line.at.minus(time) {
+            if newer >= LONGEST_LOOK || policy.looks_back().is_none() {
                 break;
             }
             history.insert(0, earlier.clone().into_earlier());

@@ -362,6 +362,127 @@ fn a_broken_journal_that_was_put_back_is_reproduced_with_its_hold() {
     workspace.program(&["audit", "verify"]).exits(0);
 }
 
+/// Damages the journal, reseals it, and loses the state file.
+fn resealed_without_state(workspace: &Workspace) {
+    workspace.write(JOURNAL, workspace.read(JOURNAL) + "junk\n");
+    let at = "2026-01-15T12:02:00Z";
+    workspace
+        .program(&["audit", "reseal", "--reason", "junk", "--at", at])
+        .exits(0);
+    std::fs::remove_file(workspace.file("state/policy_state.json")).unwrap();
+}
+
+#[test]
+fn a_held_level_outlives_a_reseal_and_a_lost_state_file() {
+    let workspace = holding();
+    resealed_without_state(&workspace);
+    let ran = workspace.run_at("2026-01-15T12:03:00Z").exits(0);
+    assert_eq!(ran.json()["policy"], "RED");
+    assert_eq!(ran.json()["held"]["times"], 2);
+    workspace.program(&["explain"]).exits(0);
+    let ran = workspace.run_at("2026-01-15T12:04:00Z").exits(0);
+    assert_eq!(ran.json()["policy"], "GREEN");
+    let replayed = workspace.program(&["replay"]);
+    // The junk stays told, and nothing else is.
+    assert_eq!(told(&replayed), ["LINE_UNREADABLE:3"]);
+}
+
+#[test]
+fn a_sealed_segment_that_is_gone_or_changed_ends_the_look_with_a_warning() {
+    let segment = "state/segments/policy_state_log.20260115120200.broken.jsonl";
+    for gone in [false, true] {
+        let workspace = Workspace::healthy();
+        workspace.write("policy/policy.yaml", FALLS);
+        workspace.run_at("2026-01-15T12:00:00Z").exits(0);
+        resealed_without_state(&workspace);
+        // A run looks at the segment itself as long as the reseal is among the last lines.
+        for minute in 3..6 {
+            let at = format!("2026-01-15T12:0{minute}:00Z");
+            let ran = workspace.run_at(&at).exits(0);
+            assert!(!ran.stderr.contains("LOOK_CUT"), "{}", ran.stderr);
+        }
+        if gone {
+            std::fs::remove_file(workspace.file(segment)).unwrap();
+        } else {
+            workspace.write(segment, workspace.read(segment) + "more\n");
+        }
+        let ran = workspace.run_at("2026-01-15T12:06:00Z").exits(0);
+        assert!(ran.stderr.contains("LOOK_CUT"), "{}", ran.stderr);
+    }
+}
+
+/// Integrity that falls by more than 2 within a day, or below its median.
+const FALLS: &str = "\
+apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: falls, version: '1'}
+spec:
+  signals:
+    - {name: integrity, on_missing: assume_healthy}
+  triggers:
+    - {code: FELL, signal: integrity, level: RED, changed: {way: fall, by_more_than: 2, within: 24h}}
+    - {code: FAR, signal: integrity, level: YELLOW, median: {of_last: 3, below_ratio: 0.99}}
+";
+
+#[test]
+fn one_line_that_is_dated_backwards_hides_nothing() {
+    let workspace = Workspace::healthy();
+    workspace.write("policy/policy.yaml", FALLS);
+    workspace.integrity("97");
+    workspace.run_at("2026-01-15T12:00:00Z").exits(0);
+    workspace.integrity("93");
+    workspace.run_at("2020-01-15T12:00:00Z").exits(0);
+    let ran = workspace.run_at("2026-01-15T12:01:00Z").exits(0);
+    assert_eq!(ran.json()["policy"], "RED", "{}", ran.stdout);
+    workspace.program(&["explain"]).exits(0);
+    workspace.program(&["replay"]).exits(0);
+}
+
+#[test]
+fn a_median_looks_past_decisions_without_a_value() {
+    let workspace = Workspace::healthy();
+    workspace.write("policy/policy.yaml", FALLS);
+    for day in 10..13 {
+        workspace.integrity("97");
+        workspace
+            .run_at(&format!("2026-01-{day}T12:00:00Z"))
+            .exits(0);
+    }
+    std::fs::remove_file(workspace.file("exports/integrity_metrics_registry.csv")).unwrap();
+    for day in 13..17 {
+        workspace
+            .run_at(&format!("2026-01-{day}T12:00:00Z"))
+            .exits(0);
+    }
+    workspace.integrity("93");
+    let ran = workspace.run_at("2026-01-17T12:00:00Z").exits(0);
+    assert_eq!(ran.json()["policy"], "YELLOW", "{}", ran.stdout);
+    workspace.program(&["explain"]).exits(0);
+    workspace.program(&["replay"]).exits(0);
+}
+
+#[test]
+fn a_backtest_from_a_time_on_goes_on_from_what_was_recorded_before() {
+    let workspace = holding();
+    workspace.run_at("2026-01-15T12:02:00Z").exits(0);
+    let policy = "policy/policy.yaml";
+    let from = [
+        "--since",
+        "2026-01-15T12:01:00Z",
+        "--include-given",
+        "--fail-on-flips",
+    ];
+    let arguments: Vec<&str> = ["policy", "backtest", policy]
+        .into_iter()
+        .chain(from)
+        .collect();
+    let said = workspace.program(&arguments).exits(0).json();
+    assert_eq!(
+        (&said["decisions"], &said["graver"], &said["milder"]),
+        (&json!(2), &json!(0), &json!(0))
+    );
+}
+
 #[test]
 fn signed_lines_are_reproduced_without_the_key() {
     let workspace = Workspace::healthy();

@@ -181,8 +181,8 @@ fn patterns_that_grow_are_refused() {
         "a{1000}{1000}",
         "(((a{100}){100}){100}){100}",
         "(a|b|c){10000}",
-        r"\w{200}",
-        r"\pL{1000}",
+        r"\w{20000}",
+        r"[a-z]{50000}",
         "[a-z]{0,65535}",
         "((a?){500}){500}",
         "x{4294967295}",
@@ -198,7 +198,7 @@ fn patterns_that_grow_are_refused() {
         "(a|a)*b",
         r"^\w+@\w+\.\w+$",
         "(?i)release",
-        r"[\pL\d]+",
+        r"[a-z\d]+",
     ] {
         accepted(&format!("branch.matches(r'{pattern}')"));
     }

