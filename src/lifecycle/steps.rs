@@ -93,9 +93,8 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
 }
 
 fn policy_of(draft: Draft<'_>) -> Result<Policy, Refused> {
-    // Whatever its name is, it is going to be `policy.yaml`.
-    let read = document::parse("document.yaml", draft.bytes);
-    if read.is_err() && document::parse("document.json", draft.bytes).is_ok() {
+    let read = document::parse(draft.file, draft.bytes);
+    if read.is_ok() && document::is_small_form(draft.bytes) {
         return Err(Diagnostic::new(
             Code::VersionUnusable,
             Place::file(draft.file),
@@ -106,13 +105,7 @@ fn policy_of(draft: Draft<'_>) -> Result<Policy, Refused> {
         .help("write one with `policy-orchestrator policy init`, and set these thresholds there")
         .into());
     }
-    // Read again under its own name, so that the findings are about that file.
-    read.or_else(|_| document::parse(&as_yaml(draft.file), draft.bytes))
-        .map_err(|problems| named(problems, draft.file).into())
-}
-
-fn as_yaml(file: &str) -> String {
-    format!("{file}.yaml")
+    read.map_err(|problems| named(problems, draft.file).into())
 }
 
 fn named(problems: Vec<Diagnostic>, file: &str) -> Vec<Diagnostic> {
