@@ -3,7 +3,7 @@
 //! GREEN, YELLOW and RED are always there. A policy document may put further rungs between YELLOW
 //! and RED, so nothing here or elsewhere counts to three. Which rung lies above which of those
 //! between is known to the document alone: a level that was read from a record stands in the
-//! middle until [`super::Policy::resolve`] puts it in its place.
+//! middle until [`super::Policy::resolve`] puts it in its place, or calls it RED.
 
 use std::borrow::Cow;
 use std::fmt;
