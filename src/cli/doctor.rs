@@ -9,7 +9,8 @@ use super::{Context, Exit, Format, clock, init, is_tampering, parse_time, secret
 use crate::alerts::configuration;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fs::Workspace;
-use crate::policy::{document, readings};
+use crate::policy::document::{self, Loaded};
+use crate::policy::{Policy, readings};
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::{
@@ -124,11 +125,12 @@ pub(super) fn doctor(context: &Context, arguments: &DoctorArgs) -> anyhow::Resul
 }
 
 fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
-    let mut checks = signals(workspace, at);
-    checks.extend(policy(workspace));
+    let loaded = document::load(workspace);
+    let mut checks = signals(workspace, &loaded.policy, at);
+    checks.extend(policy(workspace, &loaded));
     checks.extend(permissions(workspace));
     checks.extend(record(workspace, at));
-    checks.extend(responses(workspace, at));
+    checks.extend(responses(workspace, &loaded, at));
     checks.push(summary(workspace));
     checks.push(git(workspace));
     if !init::attributes_are_set(workspace) {
@@ -145,15 +147,14 @@ fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
     checks
 }
 
-fn signals(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
+fn signals(workspace: &Workspace, policy: &Policy, at: Timestamp) -> Vec<Check> {
     let mut checks = Vec::new();
     let context = ReadContext {
         workspace,
         at,
         limit: DEFAULT_LIMIT,
     };
-    let policy = document::load(workspace).policy;
-    for reading in &readings::load(context, &policy) {
+    for reading in &readings::load(context, policy) {
         let what = format!("signal {}", reading.signal);
         match &reading.outcome {
             Outcome::Valid(value) | Outcome::Stale(value) => {
@@ -182,8 +183,7 @@ fn signals(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
     checks
 }
 
-fn policy(workspace: &Workspace) -> Vec<Check> {
-    let loaded = document::load(workspace);
+fn policy(workspace: &Workspace, loaded: &Loaded) -> Vec<Check> {
     if loaded.problems.is_empty() {
         let identity = loaded.policy.identity();
         let mut checks = vec![Check::ok(
@@ -337,7 +337,7 @@ fn clock_check(state: &StoredState, at: Timestamp) -> Check {
 }
 
 /// What stands in the way of responses: safeguards, documents, the journals, what was cut off.
-fn responses(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
+fn responses(workspace: &Workspace, loaded: &Loaded, at: Timestamp) -> Vec<Check> {
     let mut checks = Vec::new();
     checks.push(match kill_switch::closed(workspace) {
         None => Check::ok("kill switch", "off"),
@@ -379,13 +379,12 @@ fn responses(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
             "`policy-orchestrator trust status` says why and until when",
         ));
     }
-    let of_policy = document::load(workspace).problems;
     let declared = declared::load(workspace).err().unwrap_or_default();
     checks.extend(
         declared
             .iter()
             // What refuses the policy was told there.
-            .filter(|problem| !of_policy.contains(problem))
+            .filter(|problem| !loaded.problems.contains(problem))
             .map(|problem| Check::of("responses", problem)),
     );
     let alerts = configuration::load(workspace).problems;
