@@ -31,8 +31,8 @@ mod window_never_opens;
 
 use serde::Serialize;
 
-use super::Policy;
 use super::outline::{Outline, Part};
+use super::{Policy, Waiver};
 use crate::diagnostic::Place;
 use crate::time::Timestamp;
 
@@ -74,6 +74,27 @@ struct Subject<'s> {
 impl Subject<'_> {
     fn place(&self, part: &Part) -> Option<Place> {
         self.outline.place(part)
+    }
+
+    /// A remark at the end of every waiver of which `say` has something to say: message, what was
+    /// expected, help.
+    fn at_waivers(
+        &self,
+        lint: &'static Lint,
+        say: impl Fn(&Waiver) -> Option<[String; 3]>,
+    ) -> Vec<Remark> {
+        let remark = |waiver: &Waiver| {
+            let [message, expected, help] = say(waiver)?;
+            Some(Remark {
+                lint,
+                place: self.place(&Part::Expiry(waiver.trigger.clone()))?,
+                message,
+                found: format!("an end at {}", waiver.expires.human()),
+                expected,
+                help,
+            })
+        };
+        self.policy.waivers().iter().filter_map(remark).collect()
     }
 }
 

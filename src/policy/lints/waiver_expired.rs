@@ -1,7 +1,6 @@
 //! A waiver whose end has passed.
 
 use super::{Grade, Lint, Remark, Subject};
-use crate::policy::outline::Part;
 
 pub(super) static LINT: Lint = Lint {
     name: "waiver-expired",
@@ -28,20 +27,17 @@ triggers:
 };
 
 fn look(subject: &Subject<'_>) -> Vec<Remark> {
-    let waivers = subject.policy.waivers().iter();
-    let expired = waivers.filter(|waiver| !waiver.is_in_force(subject.at));
-    let found = expired.filter_map(|waiver| {
-        Some(Remark {
-            lint: &LINT,
-            place: subject.place(&Part::Expiry(waiver.trigger.clone()))?,
-            message: format!("the waiver of `{}` has expired", waiver.trigger),
-            found: format!("an end at {}", waiver.expires.human()),
-            expected: format!("one after {}", subject.at.human()),
-            help: format!(
+    subject.at_waivers(&LINT, |waiver| {
+        if waiver.is_in_force(subject.at) {
+            return None;
+        }
+        Some([
+            format!("the waiver of `{}` has expired", waiver.trigger),
+            format!("one after {}", subject.at.human()),
+            format!(
                 "remove the waiver, or decide on it again in {}",
                 waiver.ticket
             ),
-        })
-    });
-    found.collect()
+        ])
+    })
 }

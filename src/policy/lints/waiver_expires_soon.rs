@@ -1,7 +1,6 @@
 //! A waiver that ends within two weeks.
 
 use super::{Grade, Lint, Remark, Subject};
-use crate::policy::outline::Part;
 use crate::time::in_words;
 use chrono::TimeDelta;
 
@@ -39,24 +38,19 @@ waivers:
 const SOON: TimeDelta = TimeDelta::days(14);
 
 fn look(subject: &Subject<'_>) -> Vec<Remark> {
-    let waivers = subject.policy.waivers().iter();
-    let ending = waivers.filter(|waiver| {
-        waiver.is_in_force(subject.at) && waiver.expires.since(subject.at) <= SOON
-    });
-    let found = ending.filter_map(|waiver| {
+    subject.at_waivers(&LINT, |waiver| {
         let left = waiver.expires.since(subject.at);
-        Some(Remark {
-            lint: &LINT,
-            place: subject.place(&Part::Expiry(waiver.trigger.clone()))?,
-            message: format!(
+        if !waiver.is_in_force(subject.at) || left > SOON {
+            return None;
+        }
+        Some([
+            format!(
                 "the waiver of `{}` ends in {}",
                 waiver.trigger,
                 in_words(left)
             ),
-            found: format!("an end at {}", waiver.expires.human()),
-            expected: "that what was waived is mended by then".to_owned(),
-            help: format!("mend it, or decide on it again in {}", waiver.ticket),
-        })
-    });
-    found.collect()
+            "that what was waived is mended by then".to_owned(),
+            format!("mend it, or decide on it again in {}", waiver.ticket),
+        ])
+    })
 }

@@ -1,7 +1,6 @@
 //! A waiver for more than half a year.
 
 use super::{Grade, Lint, Remark, Subject};
-use crate::policy::outline::Part;
 use chrono::TimeDelta;
 
 pub(super) static LINT: Lint = Lint {
@@ -38,18 +37,16 @@ waivers:
 const LONGEST: TimeDelta = TimeDelta::days(180);
 
 fn look(subject: &Subject<'_>) -> Vec<Remark> {
-    let waivers = subject.policy.waivers().iter();
-    let long = waivers.filter(|waiver| waiver.expires.since(subject.at) > LONGEST);
-    let found = long.filter_map(|waiver| {
-        let days = waiver.expires.since(subject.at).num_days();
-        Some(Remark {
-            lint: &LINT,
-            place: subject.place(&Part::Expiry(waiver.trigger.clone()))?,
-            message: format!("`{}` is waived for {days} days", waiver.trigger),
-            found: format!("an end at {}", waiver.expires.human()),
-            expected: "one at most 180 days ahead".to_owned(),
-            help: "choose an earlier end, or change the trigger itself".to_owned(),
-        })
-    });
-    found.collect()
+    subject.at_waivers(&LINT, |waiver| {
+        let length = waiver.expires.since(subject.at);
+        if length <= LONGEST {
+            return None;
+        }
+        let days = length.num_days();
+        Some([
+            format!("`{}` is waived for {days} days", waiver.trigger),
+            "one at most 180 days ahead".to_owned(),
+            "choose an earlier end, or change the trigger itself".to_owned(),
+        ])
+    })
 }
