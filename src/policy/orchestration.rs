@@ -15,6 +15,7 @@ pub(super) use values::of_signal;
 use super::outline::{Outline, Part};
 use super::responses::{self, Section};
 use super::source::collect::{self, Field, did_you_mean};
+use super::source::problems::Problems;
 use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
 use crate::diagnostic::{Code, Diagnostic};
@@ -45,7 +46,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<D
     let mut draft = Draft {
         file,
         lines: Lines::of(text),
-        problems,
+        problems: Problems::new(file, problems),
         outline: Outline::of(file),
     };
     let parts = document
@@ -53,7 +54,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<D
         .and_then(|document| draft.parts(document, root.spot, bytes));
     match parts {
         Some(parts) if draft.problems.is_empty() => Ok((Policy::from_parts(parts), draft.outline)),
-        _ => Err(draft.in_order()),
+        _ => Err(draft.problems.in_order()),
     }
 }
 
@@ -72,7 +73,7 @@ fn empty(file: &str) -> Diagnostic {
 struct Draft<'a> {
     file: &'a str,
     lines: Lines<'a>,
-    problems: Vec<Diagnostic>,
+    problems: Problems<'a>,
     outline: Outline,
 }
 
@@ -215,12 +216,6 @@ impl Draft<'_> {
         Some(section)
     }
 
-    fn in_order(mut self) -> Vec<Diagnostic> {
-        self.problems
-            .sort_by_key(|problem| (problem.place.line, problem.place.column));
-        self.problems
-    }
-
     /// Writes down a problem with the value of a field.
     fn refuse<T>(
         &mut self,
@@ -229,26 +224,12 @@ impl Draft<'_> {
         message: impl Into<String>,
         say: impl FnOnce(Diagnostic) -> Diagnostic,
     ) {
-        let place = field.spot.place(self.file, &field.path);
-        self.problems
-            .push(say(Diagnostic::new(code, place, message)));
+        self.problems.refuse(field, code, message, say);
     }
 
     /// The value of a field that has to be there. `here` is where its object stands.
     fn required<'f, T>(&mut self, field: &'f Field<T>, key: &str, here: Spot) -> Option<&'f T> {
-        if field.is_absent() {
-            self.problems.push(
-                Diagnostic::new(
-                    Code::KeyMissing,
-                    here.place(self.file, "$"),
-                    format!("the key `{key}` is missing here"),
-                )
-                .found(format!("no `{key}`"))
-                .expected(format!("`{key}` with its value"))
-                .help(format!("add `{key}:`")),
-            );
-        }
-        field.get()
+        self.problems.required(field, key, here)
     }
 
     fn constant(&mut self, field: &Field<String>, key: &str, expected: &str, here: Spot) {

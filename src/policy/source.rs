@@ -5,6 +5,7 @@
 //! that is wrong, in one go. What the keys mean is the business of each document.
 
 pub mod collect;
+pub mod problems;
 pub mod scalar;
 
 use std::fmt;

@@ -7,9 +7,10 @@ use crate::decision::{Before, Earlier, Held};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::source::collect::{self, Entries, Field, Scalar, did_you_mean};
+use crate::policy::source::problems::Problems;
 use crate::policy::source::{self, Spot};
 use crate::policy::{Level, Policy, SignalRule};
-use crate::signals::{Outcome, Reading, Readings, stand_in};
+use crate::signals::{Outcome, Reading, Readings, number, stand_in};
 use crate::time::Timestamp;
 
 type List<T> = Field<Vec<Field<T>>>;
@@ -87,17 +88,17 @@ pub fn parse(file: &str, bytes: &[u8], policy: &Policy) -> Result<Vec<Case>, Vec
     let mut reader = Reader {
         file,
         policy,
-        problems,
+        problems: Problems::new(file, problems),
     };
     let cases = found.get().map(|found| reader.cases(found, root.spot));
-    reader
-        .problems
-        .sort_by_key(|problem| (problem.place.line, problem.place.column));
-    // What stands once for all cases is wrong in each of them.
-    reader.problems.dedup();
     match cases {
         Some(cases) if reader.problems.is_empty() => Ok(cases),
-        _ => Err(reader.problems),
+        _ => {
+            let mut problems = reader.problems.in_order();
+            // What stands once for all cases is wrong in each of them.
+            problems.dedup();
+            Err(problems)
+        }
     }
 }
 
@@ -111,14 +112,14 @@ fn empty(file: &str) -> Diagnostic {
 struct Reader<'a> {
     file: &'a str,
     policy: &'a Policy,
-    problems: Vec<Diagnostic>,
+    problems: Problems<'a>,
 }
 
 impl Reader<'_> {
     fn cases(&mut self, file: &File, here: Spot) -> Vec<Case> {
         let fields = file.cases.get().map(Vec::as_slice).unwrap_or_default();
         if fields.is_empty() && !matches!(file.cases.state, collect::State::Bad) {
-            self.problem(
+            self.problems.add(
                 here,
                 "$",
                 Code::KeyMissing,
@@ -138,7 +139,7 @@ impl Reader<'_> {
                 continue;
             };
             if cases.iter().any(|other| other.name == case.name) {
-                self.refuse(
+                self.problems.refuse(
                     &raw.name,
                     Code::NameDuplicate,
                     "two cases have this name",
@@ -156,10 +157,14 @@ impl Reader<'_> {
     }
 
     fn case(&mut self, file: &File, raw: &Raw, field: &Field<Raw>) -> Option<Case> {
-        let name = self.required(&raw.name, "name", field.spot).cloned();
+        let name = self
+            .problems
+            .required(&raw.name, "name", field.spot)
+            .cloned();
         let at = match (raw.at.is_there(), file.at.is_there()) {
             (false, true) => self.time(&file.at),
             _ => self
+                .problems
                 .required(&raw.at, "at", field.spot)
                 .and_then(|_| self.time(&raw.at)),
         };
@@ -170,6 +175,7 @@ impl Reader<'_> {
             .and_then(|before| self.before(before, &raw.before, at));
         let history = self.history(file, raw);
         let expected = self
+            .problems
             .required(&raw.expect, "expect", field.spot)
             .and_then(|expected| self.expected(expected, &raw.expect));
         Some(Case {
@@ -186,7 +192,7 @@ impl Reader<'_> {
     fn ground(&mut self, file: &File, raw: &Raw) -> Option<Ground> {
         if let Some(directory) = raw.workspace.get() {
             if raw.inputs.is_there() {
-                self.refuse(
+                self.problems.refuse(
                     &raw.workspace,
                     Code::PolicyContradiction,
                     "a case has inputs or a workspace",
@@ -217,7 +223,7 @@ impl Reader<'_> {
                 Some(field) => self.reading(field, rule),
                 None if rule.declared.is_none() => Some(healthy(&rule.name)),
                 None => {
-                    self.refuse(inputs, Code::KeyMissing, format!("nobody says what `{}` is", rule.name), |finding| {
+                    self.problems.refuse(inputs, Code::KeyMissing, format!("nobody says what `{}` is", rule.name), |finding| {
                         finding
                             .found("no value")
                             .expected("a value here or under `defaults`, or one of missing, stale, invalid")
@@ -245,7 +251,7 @@ impl Reader<'_> {
                 .map(|rule| rule.name.as_str())
                 .collect();
             if !known.contains(&name.as_str()) {
-                self.refuse(
+                self.problems.refuse(
                     field,
                     Code::KeyUnknown,
                     "the policy lists no such signal",
@@ -284,7 +290,7 @@ impl Reader<'_> {
         match outcome {
             Ok(outcome) => Some(Reading::bare(rule.name.clone(), outcome)),
             Err(expected) => {
-                self.refuse(
+                self.problems.refuse(
                     field,
                     Code::ValueType,
                     "this is no value of the signal",
@@ -306,7 +312,7 @@ impl Reader<'_> {
         field: &Field<RawBefore>,
         at: Option<Timestamp>,
     ) -> Option<Before> {
-        self.required(&raw.level, "level", field.spot)?;
+        self.problems.required(&raw.level, "level", field.spot)?;
         let level = self.level(&raw.level)?;
         let before_at = if raw.at.is_there() {
             self.time(&raw.at)
@@ -328,11 +334,11 @@ impl Reader<'_> {
     }
 
     fn held(&mut self, raw: &RawHeld, field: &Field<RawHeld>) -> Option<Held> {
-        self.required(&raw.since, "since", field.spot)?;
-        self.required(&raw.peak, "peak", field.spot)?;
+        self.problems.required(&raw.since, "since", field.spot)?;
+        self.problems.required(&raw.peak, "peak", field.spot)?;
         let since = self.time(&raw.since)?;
         let peak = self.level(&raw.peak)?;
-        let times = *self.required(&raw.times, "times", field.spot)?;
+        let times = *self.problems.required(&raw.times, "times", field.spot)?;
         let times = self.whole(&raw.times, times)?;
         Some(Held {
             since,
@@ -347,7 +353,7 @@ impl Reader<'_> {
         let mut history: Vec<Earlier> = Vec::new();
         for field in fields {
             let Some(earlier) = field.get() else { continue };
-            self.required(&earlier.at, "at", field.spot);
+            self.problems.required(&earlier.at, "at", field.spot);
             let at = self.time(&earlier.at);
             let readings = self.readings(&file.defaults, &earlier.inputs);
             if let (Some(at), Some(readings)) = (at, readings) {
@@ -359,7 +365,7 @@ impl Reader<'_> {
     }
 
     fn expected(&mut self, raw: &RawExpected, field: &Field<RawExpected>) -> Option<Expected> {
-        self.required(&raw.level, "level", field.spot)?;
+        self.problems.required(&raw.level, "level", field.spot)?;
         let level = self.level(&raw.level);
         let reasons = raw.reasons.is_there().then(|| self.codes(&raw.reasons));
         let waived = raw.waived.is_there().then(|| self.codes(&raw.waived));
@@ -395,7 +401,7 @@ impl Reader<'_> {
             let known: Vec<&str> = of_policy.chain(given).collect();
             let code = ReasonCode::parse(text).filter(|_| known.contains(&text.as_str()));
             if code.is_none() {
-                self.refuse(
+                self.problems.refuse(
                     field,
                     Code::ValueUnknown,
                     "the policy gives no such code",
@@ -421,7 +427,7 @@ impl Reader<'_> {
         let known: Vec<&str> = levels.iter().map(Level::name).collect();
         let level = levels.iter().find(|level| level.name() == name);
         if level.is_none() {
-            self.refuse(
+            self.problems.refuse(
                 field,
                 Code::ValueUnknown,
                 "the policy has no such level",
@@ -443,73 +449,33 @@ impl Reader<'_> {
         let text = field.get()?;
         let read = Timestamp::read(text);
         if read.is_none() {
-            self.refuse(field, Code::ValueType, "this is no time", |finding| {
-                finding
-                    .found(format!("`{text}`"))
-                    .expected("a time after RFC 3339, 2026-01-31T04:45:00Z say")
-                    .help("write such a time")
-            });
+            self.problems
+                .refuse(field, Code::ValueType, "this is no time", |finding| {
+                    finding
+                        .found(format!("`{text}`"))
+                        .expected("a time after RFC 3339, 2026-01-31T04:45:00Z say")
+                        .help("write such a time")
+                });
         }
         read.map(|read| read.time)
     }
 
     fn whole(&mut self, field: &Field<f64>, number: f64) -> Option<usize> {
-        if number.fract() != 0.0 || !(0.0..=1e6).contains(&number) {
-            self.refuse(
+        let whole = number::whole(number).filter(|_| number <= 1e6);
+        if whole.is_none() {
+            self.problems.refuse(
                 field,
                 Code::ValueRange,
                 "this number can't be used",
                 |finding| {
                     finding
                         .found(format!("{number}"))
-                        .expected("a whole number from 0 on")
+                        .expected(number::A_COUNT)
                         .help("write such a number")
                 },
             );
-            return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked: whole and in range"
-        )]
-        Some(number as usize)
-    }
-
-    fn required<'f, T>(&mut self, field: &'f Field<T>, key: &str, here: Spot) -> Option<&'f T> {
-        if field.is_absent() {
-            let message = format!("the key `{key}` is missing here");
-            self.problem(here, "$", Code::KeyMissing, &message, |finding| {
-                finding
-                    .found(format!("no `{key}`"))
-                    .expected(format!("`{key}` with its value"))
-                    .help(format!("add `{key}:`"))
-            });
-        }
-        field.get()
-    }
-
-    fn refuse<T>(
-        &mut self,
-        field: &Field<T>,
-        code: Code,
-        message: impl AsRef<str>,
-        say: impl FnOnce(Diagnostic) -> Diagnostic,
-    ) {
-        self.problem(field.spot, &field.path, code, message.as_ref(), say);
-    }
-
-    fn problem(
-        &mut self,
-        spot: Spot,
-        path: &str,
-        code: Code,
-        message: &str,
-        say: impl FnOnce(Diagnostic) -> Diagnostic,
-    ) {
-        let place = spot.place(self.file, path);
-        self.problems
-            .push(say(Diagnostic::new(code, place, message)));
+        usize::try_from(whole?).ok()
     }
 }
 

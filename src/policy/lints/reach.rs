@@ -11,7 +11,7 @@ use crate::policy::expression::Operand;
 use crate::policy::trigger::Seen;
 use crate::policy::{Condition, Policy, SignalRule, Trigger};
 use crate::signals::declared::Kind;
-use crate::signals::{Finite, Percent, Risk, Value};
+use crate::signals::{Finite, Percent, Risk, Value, number};
 use crate::time::Timestamp;
 
 /// More combinations than this are not looked at.
@@ -190,20 +190,11 @@ fn number(number: f64) -> Option<Value> {
 }
 
 fn count(number: f64) -> Option<Value> {
-    whole(number).map(Value::Count)
+    number::whole(number).map(Value::Count)
 }
 
 fn age(number: f64) -> Option<Value> {
-    whole(number).map(Value::Age)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked: whole and in range"
-)]
-fn whole(number: f64) -> Option<u64> {
-    (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64)
+    number::whole(number).map(Value::Age)
 }
 
 /// The numbers themselves, those beside them that are whole, and one between each two.

@@ -219,18 +219,14 @@ impl Draft<'_> {
     }
 
     fn refuse_key(&mut self, key: &str, spot: Spot, path: &str, why: &str) {
-        let place = spot.place(self.file, path);
-        let finding = crate::diagnostic::Diagnostic::new(
-            Code::KeyUnknown,
-            place,
-            format!("the key `{key}` means nothing here"),
-        );
-        self.problems.push(
-            finding
-                .found(format!("`{key}`"))
-                .expected(why)
-                .help("remove the key"),
-        );
+        let message = format!("the key `{key}` means nothing here");
+        self.problems
+            .add(spot, path, Code::KeyUnknown, message, |finding| {
+                finding
+                    .found(format!("`{key}`"))
+                    .expected(why)
+                    .help("remove the key")
+            });
     }
 
     fn declared(

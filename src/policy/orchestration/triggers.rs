@@ -4,7 +4,7 @@ use super::shape::{self, Direction};
 use super::signals::{Known, Sort};
 use super::values::kind_in_expressions;
 use super::{Draft, Ladder, items, one_of};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::Code;
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::expression::{self, Expression};
 use crate::policy::outline::Part;
@@ -12,8 +12,8 @@ use crate::policy::source::Spot;
 use crate::policy::source::collect::{Field, Scalar, did_you_mean};
 use crate::policy::trigger::{Changed, Median, Side, Way};
 use crate::policy::{Condition, Level, Trigger};
-use crate::signals::Value;
 use crate::signals::declared::Kind;
+use crate::signals::{Value, number};
 
 /// How many triggers a document may have.
 const MOST: usize = 200;
@@ -491,8 +491,9 @@ impl Draft<'_> {
         least: u32,
         most: u32,
     ) -> Option<usize> {
-        let fits = number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&number);
-        if !fits {
+        let fits = f64::from(least) <= number && number <= f64::from(most);
+        let whole = number::whole(number).filter(|_| fits);
+        if whole.is_none() {
             self.refuse(
                 field,
                 Code::ValueRange,
@@ -504,14 +505,8 @@ impl Draft<'_> {
                         .help("choose one in that range")
                 },
             );
-            return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked: whole and in range"
-        )]
-        Some(number as usize)
+        usize::try_from(whole?).ok()
     }
 
     fn expression(
@@ -521,17 +516,16 @@ impl Draft<'_> {
         signals: &[Known],
     ) -> Option<(Option<SignalName>, Condition)> {
         if trigger.signal.is_there() {
-            let Field { spot, path, .. } = &trigger.signal;
-            let finding = Diagnostic::new(
+            self.refuse(
+                &trigger.signal,
                 Code::KeyUnknown,
-                spot.place(self.file, path),
                 "the key `signal` means nothing here",
-            );
-            self.problems.push(
-                finding
-                    .found("`signal` beside `when`")
-                    .expected("`when` alone: it names its signals itself")
-                    .help("remove the key"),
+                |finding| {
+                    finding
+                        .found("`signal` beside `when`")
+                        .expected("`when` alone: it names its signals itself")
+                        .help("remove the key")
+                },
             );
         }
         let source = trigger.when.get()?;
@@ -577,13 +571,14 @@ impl Draft<'_> {
                 problem.message
             )
         };
-        let place = within.unwrap_or(when.spot).place(self.file, &when.path);
-        self.problems.push(
-            Diagnostic::new(Code::ConditionInvalid, place, message)
-                .found(problem.found)
-                .expected(problem.expected)
-                .help(problem.help),
-        );
+        let (spot, code) = (within.unwrap_or(when.spot), Code::ConditionInvalid);
+        self.problems
+            .add(spot, &when.path, code, message, |finding| {
+                finding
+                    .found(problem.found)
+                    .expected(problem.expected)
+                    .help(problem.help)
+            });
     }
 
     fn mark_condition(&mut self, code: &ReasonCode, trigger: &shape::Trigger) {

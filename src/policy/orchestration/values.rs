@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 use crate::policy::source::collect::{Field, Scalar, did_you_mean};
 use crate::policy::{SignalRule, duration, expression};
 use crate::signals::declared::Kind;
-use crate::signals::{Finite, Percent, Risk, Value, Word};
+use crate::signals::{Finite, Percent, Risk, Value, Word, number};
 
 impl Draft<'_> {
     /// A value of the signal's kind.
@@ -124,7 +124,7 @@ fn of_kind(scalar: &Scalar, kind: &Kind) -> (Option<Value>, String) {
             "a number".to_owned(),
         ),
         Kind::Count | Kind::CountInWindow(_) => (
-            number.and_then(count).map(Value::Count),
+            number.and_then(number::whole).map(Value::Count),
             "a whole number from 0 on".to_owned(),
         ),
         Kind::Boolean => match scalar {
@@ -152,14 +152,4 @@ fn of_kind(scalar: &Scalar, kind: &Kind) -> (Option<Value>, String) {
             (seconds.map(Value::Age), duration::EXPECTED.to_owned())
         }
     }
-}
-
-fn count(number: f64) -> Option<u64> {
-    let fits = number.fract() == 0.0 && (0.0..9e15).contains(&number);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked: whole and in range"
-    )]
-    fits.then_some(number as u64)
 }
