@@ -107,20 +107,13 @@ pub struct Identity {
 /// A policy in force: checked, and so free of contradictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    identity: Identity,
-    document: Vec<u8>,
+    parts: Parts,
     thresholds: Thresholds,
-    signals: Vec<SignalRule>,
-    between: Vec<Level>,
-    triggers: Vec<Trigger>,
-    hysteresis: Option<Hysteresis>,
-    waivers: Vec<Waiver>,
-    freeze: Calendar,
-    responses: Option<Section>,
     refused: bool,
 }
 
-/// What a checked document of the large form says.
+/// What a checked document says.
+#[derive(Debug, Clone, PartialEq)]
 struct Parts {
     identity: Identity,
     document: Vec<u8>,
@@ -136,16 +129,8 @@ struct Parts {
 impl Policy {
     fn from_parts(parts: Parts) -> Self {
         Self {
-            identity: parts.identity,
-            document: parts.document,
             thresholds: Thresholds::of(&parts.triggers),
-            signals: parts.signals,
-            between: parts.between,
-            triggers: parts.triggers,
-            hysteresis: parts.hysteresis,
-            waivers: parts.waivers,
-            freeze: parts.freeze,
-            responses: parts.responses,
+            parts,
             refused: false,
         }
     }
@@ -176,12 +161,12 @@ impl Policy {
 
     /// Which document this is.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.parts.identity
     }
 
     /// The bytes of the document, to be kept before a journal line names them.
     pub fn document(&self) -> &[u8] {
-        &self.document
+        &self.parts.document
     }
 
     /// The seven lines that the state file shows.
@@ -191,38 +176,38 @@ impl Policy {
 
     /// The signals that count, in the document's order.
     pub fn signals(&self) -> &[SignalRule] {
-        &self.signals
+        &self.parts.signals
     }
 
     /// The rule of one signal; `None` for one that does not count.
     pub fn signal(&self, name: &SignalName) -> Option<&SignalRule> {
-        self.signals.iter().find(|rule| rule.name == *name)
+        self.parts.signals.iter().find(|rule| rule.name == *name)
     }
 
     /// Every trigger, gravest level first.
     pub fn triggers(&self) -> &[Trigger] {
-        &self.triggers
+        &self.parts.triggers
     }
 
     /// When a level falls after its reasons are gone; `None` where it falls at once.
     pub fn hysteresis(&self) -> Option<Hysteresis> {
-        self.hysteresis
+        self.parts.hysteresis
     }
 
     /// The triggers that do not count for a while, expired ones included.
     pub fn waivers(&self) -> &[Waiver] {
-        &self.waivers
+        &self.parts.waivers
     }
 
     /// When nothing is to be applied. Empty for the reference policy and for the small form.
     pub fn freeze(&self) -> &Calendar {
-        &self.freeze
+        &self.parts.freeze
     }
 
     /// What the document says that its levels call for; `None` where it says nothing of it. The
     /// shape is right; what the actions may do is checked by whoever makes actions of it.
     pub fn responses(&self) -> Option<&Section> {
-        self.responses.as_ref()
+        self.parts.responses.as_ref()
     }
 
     /// True where the document was refused, so that the level is RED whatever the signals say.
@@ -233,7 +218,10 @@ impl Policy {
     /// Every level that this policy can give, lowest first.
     pub fn levels(&self) -> Vec<Level> {
         let built_in = [Level::GREEN, Level::YELLOW, Level::RED];
-        let mut levels: Vec<Level> = built_in.into_iter().chain(self.between.clone()).collect();
+        let mut levels: Vec<Level> = built_in
+            .into_iter()
+            .chain(self.parts.between.clone())
+            .collect();
         levels.sort();
         levels
     }
@@ -270,6 +258,7 @@ impl Policy {
     /// time. `None` where none does.
     pub fn looks_back(&self) -> Option<(usize, TimeDelta)> {
         let spans = self
+            .parts
             .triggers
             .iter()
             .filter_map(|trigger| trigger.condition.looks_back());

@@ -59,33 +59,33 @@ pub fn between(old: &Policy, new: &Policy) -> Vec<Difference> {
     let sides = Sides { old, new };
     levels(old, new, &mut found);
     each(
-        &old.signals,
-        &new.signals,
+        old.signals(),
+        new.signals(),
         |rule| rule.name.to_string(),
         sides,
         &mut found,
         &SIGNALS,
     );
     each(
-        &old.triggers,
-        &new.triggers,
+        old.triggers(),
+        new.triggers(),
         |trigger| trigger.code.to_string(),
         sides,
         &mut found,
         &TRIGGERS,
     );
-    hysteresis(old.hysteresis, new.hysteresis, &mut found);
+    hysteresis(old.hysteresis(), new.hysteresis(), &mut found);
     each(
-        &old.waivers,
-        &new.waivers,
+        old.waivers(),
+        new.waivers(),
         |waiver| waiver.trigger.to_string(),
         sides,
         &mut found,
         &WAIVERS,
     );
     each(
-        old.freeze.windows(),
-        new.freeze.windows(),
+        old.freeze().windows(),
+        new.freeze().windows(),
         |window| window.name().to_owned(),
         sides,
         &mut found,

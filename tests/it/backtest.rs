@@ -622,21 +622,7 @@ fn sealed_segments_are_read_first() {
     let mut lines = workspace.journal();
     lines[11] = lines[11].replace("\"responses\":", "\"responses\": ");
     workspace.write(crate::workspace::JOURNAL, lines.join("\n") + "\n");
-    workspace
-        .program(&[
-            "audit",
-            "reseal",
-            "--reason",
-            "edited",
-            "--at",
-            "2026-06-20T00:00:00Z",
-        ])
-        .exits(0);
-    Workspace::healthy()
-        .snapshot()
-        .iter()
-        .for_each(|(name, bytes)| workspace.write(name.to_str().unwrap(), bytes));
-    workspace.run_at("2026-06-20T04:45:00Z").exits(0);
+    workspace.reseal_and_go_on();
     let said = backtest(&workspace, &["--include-given"]).exits(0).json();
     let segment = "state/segments/policy_state_log.20260620000000.broken.jsonl";
     assert_eq!(

@@ -199,21 +199,7 @@ fn a_sealed_segment_is_replayed_and_its_fault_stays_told() {
         "\"forecast\":\"low\"",
         "\"forecast\":\"high\"",
     );
-    workspace
-        .program(&[
-            "audit",
-            "reseal",
-            "--reason",
-            "edited",
-            "--at",
-            "2026-06-20T00:00:00Z",
-        ])
-        .exits(0);
-    Workspace::healthy()
-        .snapshot()
-        .iter()
-        .for_each(|(name, bytes)| workspace.write(name.to_str().unwrap(), bytes));
-    workspace.run_at("2026-06-20T04:45:00Z").exits(0);
+    workspace.reseal_and_go_on();
     let ran = workspace.program(&["replay"]).exits(5);
     assert_eq!(told(&ran), ["DECISION_DIFFERS:12"]);
     assert_eq!(

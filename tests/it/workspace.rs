@@ -159,6 +159,17 @@ impl Workspace {
         self.program(&["run", "--at", at, "--retry-delays", "0,0,0"])
     }
 
+    /// Seals the broken journal of June 2026 and records one more decision on healthy signals.
+    pub(crate) fn reseal_and_go_on(&self) {
+        let reseal = ["audit", "reseal", "--reason", "edited"];
+        let at = ["--at", "2026-06-20T00:00:00Z"];
+        self.program(&[reseal.as_slice(), &at].concat()).exits(0);
+        for (name, bytes) in Self::healthy().snapshot() {
+            self.write(name.to_str().unwrap(), bytes);
+        }
+        self.run_at("2026-06-20T04:45:00Z").exits(0);
+    }
+
     pub(crate) fn state(&self) -> Value {
         serde_json::from_str(&self.read("state/policy_state.json")).unwrap()
     }
