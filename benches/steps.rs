@@ -17,11 +17,24 @@ use policy_orchestrator::policy::document;
 use policy_orchestrator::policy::readings;
 use policy_orchestrator::record::verify::{Against, verify};
 use policy_orchestrator::record::{STATE_JOURNAL, journal};
+use policy_orchestrator::safeguard::kill_switch;
 use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext};
 use policy_orchestrator::time::{Clock, Timestamp};
 
 fn main() {
     divan::main();
+}
+
+/// What everything that acts asks first (S1-141: less than a millisecond).
+#[divan::bench(args = ["off", "on"])]
+fn kill_switch(bencher: Bencher, switch: &str) {
+    let (directory, workspace) = sample();
+    std::fs::create_dir_all(directory.path().join("state")).unwrap();
+    if switch == "on" {
+        let file = directory.path().join(kill_switch::FILE);
+        std::fs::write(file, "{\"on\": true, \"reason\": \"drill\"}").unwrap();
+    }
+    bencher.bench(|| kill_switch::closed(&workspace));
 }
 
 /// A workspace with the sample signals of this repository.

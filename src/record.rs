@@ -49,14 +49,18 @@ pub const VERSIONS_LOG: &str = "state/policy_versions_log.jsonl";
 /// The journal of what a staged version would have decided, relative to the workspace.
 pub const SHADOW_LOG: &str = "state/policy_shadow_log.jsonl";
 
+/// The kill switch's journal, relative to the workspace.
+pub const KILL_LOG: &str = "state/kill_switch_log.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 6] = [
+pub const JOURNALS: [&str; 7] = [
     STATE_JOURNAL,
     RESPONSE_LOG,
     RESPONSE_JOURNAL,
     TRUST_LOG,
     VERSIONS_LOG,
     SHADOW_LOG,
+    KILL_LOG,
 ];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.

@@ -9,6 +9,7 @@
 pub mod brake;
 pub mod guard_policy;
 mod kept;
+pub mod kill_effect;
 pub mod kill_switch;
 pub mod lock_state;
 mod state_file;

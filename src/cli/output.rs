@@ -72,6 +72,19 @@ impl Output {
         self.result_bytes(&bytes)
     }
 
+    /// Writes a value as one line of JSON to standard output. False where nobody reads it any more.
+    pub(super) fn json_line<T: serde::Serialize>(self, value: &T) -> anyhow::Result<bool> {
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        match out.write_all(&line).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(anyhow::Error::new(error)
+                .context("the event could not be written to standard output")),
+            Ok(()) => Ok(true),
+        }
+    }
+
     /// Writes a remark to standard error.
     pub(super) fn note(self, text: &str) {
         remark(text);

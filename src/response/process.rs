@@ -40,8 +40,9 @@ pub const SUPERVISE: &str = "supervise";
 /// How many characters of each stream are handed on.
 pub const SHOWN: usize = 500;
 
-/// Between a friendly request to end (SIGTERM) and the end (SIGKILL).
-pub const GRACE: Duration = Duration::from_millis(300);
+/// Between a friendly request to end (SIGTERM) and the end (SIGKILL). A kill switch promises that
+/// nothing runs any more after 300 ms (S1-142), whatever an action makes of the request.
+pub const GRACE: Duration = Duration::from_millis(200);
 
 /// One process to run.
 ///
@@ -106,7 +107,7 @@ pub struct Finished {
 
 /// Runs an action to its end, and everything that it started with it.
 ///
-/// `stop` is asked about every 20 ms; once true, the action is ended. At the end, whatever it is,
+/// `stop` is asked about every 5 ms; once true, the action is ended. At the end, whatever it is,
 /// all processes of the action get SIGTERM, and SIGKILL after [`GRACE`]; daemons that left its
 /// process group and session too. If this program is killed meanwhile, the supervisor does that.
 ///

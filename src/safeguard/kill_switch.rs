@@ -4,16 +4,18 @@
 //! included (CONTRACT.md section 5). So a switch that is half-written is on, and turning it on needs
 //! no lock and no temporary file. Turning it off is recorded before the file goes.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::kill_effect::Effect;
 use super::{Ground, Request};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::lock::STATE_DIR;
 use crate::fs::read::read_own;
 use crate::fs::{Workspace, WriteError, write};
-use crate::record::Head;
-use crate::record::response_journal::{self, Event};
+use crate::record::{Head, KILL_LOG, ledger};
 use crate::time::{Clock, Timestamp};
 
 /// The file, relative to the workspace.
@@ -119,6 +121,8 @@ pub struct Outcome {
     /// The line of the journal; `None` where nothing was appended: nothing changed, or `findings`
     /// says why.
     pub head: Option<Head>,
+    /// What turning it on came to; `None` where it was on already, or was turned off.
+    pub effect: Option<Effect>,
     /// Everything that is wrong or odd.
     pub findings: Vec<Diagnostic>,
 }
@@ -131,14 +135,23 @@ struct File<'a> {
     by: &'a str,
 }
 
-/// What the journal of responses holds of a change.
+/// A line of the switch's journal. `type` and `on` are the event that listeners know (S1-151).
 #[derive(Serialize)]
-struct Detail<'a> {
+struct Line<'a> {
+    timestamp: Timestamp,
+    r#type: &'static str,
+    on: bool,
+    user: &'a str,
     reason: &'a str,
     on_before: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
 }
+
+/// What a line of the journal, and every event that is told, is called.
+pub const EVENT: &str = "KILL_SWITCH";
 
 /// Turns the switch on: the file at once and without a lock, the record when the lock can be had.
 /// One that is on stays as it is, with its time and reason; it is recorded all the same.
@@ -146,6 +159,7 @@ struct Detail<'a> {
 /// Fails where the file can't be made. A record that can't be made is a finding, and the switch is
 /// on.
 pub fn turn_on(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
+    let begun = Instant::now();
     let at = request.clock.read();
     let file = File {
         on: true,
@@ -158,10 +172,12 @@ pub fn turn_on(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
     let on_before = read(request.workspace) != Switch::Off;
     let mut findings = Vec::new();
     set(request, &bytes, &mut findings)?;
+    let taken = begun.elapsed();
+    let effect = (!on_before).then(|| Effect::wait_for(request.workspace, begun, taken));
     let recorded = request.under_lock_at(Clock::Given(at), |ground| {
         // Whoever turned it off held the lock, and may have taken this file away.
         set(request, &bytes, &mut findings)?;
-        record(ground, "kill_on", reason, on_before)
+        record(ground, true, reason, on_before, effect)
     });
     let head = recorded.map_err(|finding| findings.push(*finding)).ok();
     Ok(Outcome {
@@ -169,6 +185,7 @@ pub fn turn_on(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
         on_before,
         on: read(request.workspace) != Switch::Off,
         head,
+        effect,
         findings,
     })
 }
@@ -207,6 +224,7 @@ pub fn turn_off(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
             on_before: read(workspace) != Switch::Off,
             on: false,
             head: None,
+            effect: None,
             findings: Vec::new(),
         };
         if !outcome.on_before {
@@ -215,23 +233,29 @@ pub fn turn_off(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
         workspace
             .check_target(FILE)
             .map_err(|finding| Box::new(finding.help(format!("the switch stays on; look at what stands there, remove it by hand (`rm -r {FILE}`), and turn the switch off again"))))?;
-        outcome.head = Some(record(ground, "kill_off", reason, true)?);
+        outcome.head = Some(record(ground, false, reason, true, None)?);
         let removed = request.retry.retry(|| write::remove(workspace, FILE));
         removed?;
         Ok(outcome)
     })
 }
 
-fn record(ground: Ground<'_>, name: &'static str, reason: &str, on_before: bool) -> Checked<Head> {
-    let detail = Detail {
+fn record(
+    ground: Ground<'_>,
+    on: bool,
+    reason: &str,
+    on_before: bool,
+    effect: Option<Effect>,
+) -> Checked<Head> {
+    let line = Line {
+        timestamp: ground.at,
+        r#type: EVENT,
+        on,
+        user: ground.request.user,
         reason,
         on_before,
+        effect,
         clock: ground.clock(),
     };
-    let event = Event {
-        at: ground.at,
-        name,
-        user: ground.request.user,
-    };
-    response_journal::append(ground.records()?, event, &detail, |_| {})
+    ledger::append(ground.records()?, KILL_LOG, &line)
 }

@@ -527,6 +527,39 @@ fn the_kill_switch_stops_an_action_that_runs_and_all_behind_it() {
 }
 
 #[test]
+fn kill_on_waits_until_nothing_of_an_apply_runs_and_records_how_long_that_took() {
+    let script = "trap '' TERM; echo $$ > started; while :; do sleep 60; done";
+    let workspace = with_actions(&json!([shell("stubborn", script)]));
+    let running = started(&workspace);
+    let ran = workspace
+        .program(&["kill", "on", "--reason", "drill"])
+        .exits(0);
+    // No time to end it was left to the action: it was gone when `kill on` returned.
+    let pid = workspace.read("started");
+    assert!(
+        !std::path::Path::new("/proc")
+            .join(pid.trim())
+            .join("exe")
+            .exists()
+    );
+    let effect = &ran.json()["effect"];
+    assert_eq!(effect["applies"], 1);
+    assert!(effect["stopped_ms"].as_f64().unwrap() > effect["set_ms"].as_f64().unwrap());
+    assert!(
+        ran.stderr.contains("EMERGENCY KILL-SWITCH ACTIVATED in ")
+            && ran
+                .stderr
+                .contains("the apply that was under way has ended"),
+        "{}",
+        ran.stderr
+    );
+    running.wait_with_output().unwrap();
+    let status = workspace.program(&["kill", "status"]).exits(1).json();
+    assert_eq!(status["affectedAgents"], 1);
+    assert_eq!(status["lastResponseTime"], effect["stopped_ms"]);
+}
+
+#[test]
 fn a_signal_ends_the_action_and_is_recorded() {
     for signal in ["INT", "TERM", "HUP"] {
         let actions = json!([

@@ -1,5 +1,6 @@
 //! `kill`: the kill switch (CONTRACT.md section 5).
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::workspace::{AT, Ran, Workspace};
 
 const FILE: &str = "state/kill_switch.json";
-const JOURNAL: &str = "state/policy_response_journal.jsonl";
+const JOURNAL: &str = "state/kill_switch_log.jsonl";
 const SECRET: &str = "a secret of at least thirty-two bytes";
 
 fn kill(workspace: &Workspace, arguments: &[&str]) -> Ran {
@@ -31,7 +32,9 @@ fn status(workspace: &Workspace) -> Ran {
 fn events(workspace: &Workspace) -> Vec<Value> {
     let text = std::fs::read_to_string(workspace.file(JOURNAL)).unwrap_or_default();
     text.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].clone())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .inspect(|event| assert_eq!(event["type"], "KILL_SWITCH"))
+        .map(|event| event["on"].clone())
         .collect()
 }
 
@@ -104,12 +107,58 @@ fn on_and_off_are_recorded_and_can_be_repeated() {
         (&nothing["on_before"], &nothing["recorded"]),
         (&json!(false), &Value::Null)
     );
-    assert_eq!(events(&workspace), ["kill_on", "kill_on", "kill_off"]);
+    assert_eq!(events(&workspace), [true, true, false]);
     workspace.program(&["audit", "verify"]).exits(0);
     assert!(workspace.temporary_files().is_empty());
     kill(&workspace, &["on", "--reason", ""]).exits(2);
     kill(&workspace, &["on"]).exits(2);
     kill(&workspace, &["off"]).exits(2);
+}
+
+/// Rows S1-146 and S1-147 (D-32): the time is that of the activation, whenever somebody asks, and
+/// the response time is stored.
+#[test]
+fn status_tells_the_activation_and_not_the_time_of_the_question() {
+    let workspace = Workspace::healthy();
+    let never = status(&workspace).exits(0).json();
+    assert_eq!(
+        (
+            &never["isActive"],
+            &never["activatedAt"],
+            &never["lastResponseTime"]
+        ),
+        (&json!(false), &Value::Null, &Value::Null)
+    );
+    on(&workspace).exits(0);
+    // On again: neither the time nor what it came to is that of the second command.
+    let again = ["on", "--reason", "again", "--at", "2026-01-16T12:00:00Z"];
+    assert_eq!(kill(&workspace, &again).exits(0).json().get("effect"), None);
+    let first = &workspace.read(JOURNAL).lines().next().unwrap().to_owned();
+    let first: Value = serde_json::from_str(first).unwrap();
+    let shown = status(&workspace).exits(1).json();
+    assert_eq!(shown["activatedAt"], first["timestamp"]);
+    assert_eq!(shown["lastResponseTime"], first["effect"]["set_ms"]);
+    assert_eq!(shown["affectedAgents"], 0);
+    off(&workspace).exits(0);
+    let after = status(&workspace).exits(0).json();
+    assert_eq!(after["lastResponseTime"], first["effect"]["set_ms"]);
+}
+
+#[test]
+fn whoever_watches_is_told_of_every_change() {
+    let workspace = Workspace::healthy();
+    let mut watching = workspace.command(&["kill", "watch", "--until-on"]);
+    let mut watching = watching.stdout(Stdio::piped()).spawn().unwrap();
+    let mut heard = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut next = || heard.next().unwrap().unwrap();
+    assert_eq!(next(), r#"{"type":"KILL_SWITCH","on":false}"#);
+    // Any program may make the file, and whatever it holds means on.
+    workspace.write(FILE, "stop!");
+    assert_eq!(next(), r#"{"type":"KILL_SWITCH","on":true}"#);
+    assert_eq!(watching.wait().unwrap().code(), Some(1));
+    kill(&workspace, &["watch", "--timeout", "0"]).exits(1);
+    std::fs::remove_file(workspace.file(FILE)).unwrap();
+    kill(&workspace, &["watch", "--timeout", "0"]).exits(0);
 }
 
 #[test]
@@ -144,7 +193,7 @@ fn on_does_not_wait_for_the_lock_and_says_what_is_missing() {
     // Repeated when the lock is free again, it is recorded.
     drop(lock);
     on(&workspace).exits(0);
-    assert_eq!(events(&workspace), ["kill_on"]);
+    assert_eq!(events(&workspace), [true]);
 }
 
 #[test]
@@ -158,7 +207,7 @@ fn a_switch_that_is_taken_away_while_its_record_waits_is_on_again() {
     drop(lock);
     assert_eq!(waiting.wait().unwrap().code(), Some(0));
     status(&workspace).exits(1);
-    assert_eq!(events(&workspace), ["kill_on"]);
+    assert_eq!(events(&workspace), [true]);
 }
 
 #[test]
@@ -191,7 +240,7 @@ fn what_cannot_be_read_is_on_and_can_be_turned_off() {
         assert_eq!(workspace.read(FILE), content);
         off(&workspace).exits(0);
         assert!(!workspace.file(FILE).exists());
-        assert_eq!(events(&workspace), ["kill_on", "kill_off"]);
+        assert_eq!(events(&workspace), [true, false]);
     }
     let workspace = Workspace::healthy();
     workspace.write(FILE, "{\"on\": false}");
@@ -215,7 +264,7 @@ fn a_directory_or_a_dangling_link_is_on_and_stays_until_a_person_removes_it() {
         let ran = off(&workspace).exits(1);
         assert!(ran.stderr.contains("remove it by hand"), "{}", ran.stderr);
         status(&workspace).exits(1);
-        assert_eq!(events(&workspace), ["kill_on"], "{odd}");
+        assert_eq!(events(&workspace), [true], "{odd}");
     }
 }
 
@@ -286,11 +335,9 @@ fn a_kill_of_kill_leaves_it_on_or_as_it_was_and_an_off_is_always_recorded() {
         std::thread::sleep(Duration::from_micros(300 * round));
         child.kill().unwrap();
         child.wait().unwrap();
-        let last = events(&workspace)
-            .pop()
-            .unwrap_or_else(|| json!("kill_off"));
+        let last = events(&workspace).pop().unwrap_or_else(|| json!(false));
         if !workspace.file(FILE).exists() {
-            assert_eq!(last, "kill_off", "round {round}: {word}");
+            assert_eq!(last, false, "round {round}: {word}");
         }
         workspace.program(&["audit", "verify"]).exits(0);
     }

@@ -18,8 +18,8 @@ use super::order::{self, Order, Report, Reports};
 use super::tree::Adoption;
 use super::{Ended, Finished, GRACE, Job, SUPERVISE, cgroup, poll, program};
 
-/// How often `stop` is asked.
-const ASKED_EVERY: Duration = Duration::from_millis(20);
+/// How often `stop` is asked: what a kill switch waits for at most before an action hears of it.
+const ASKED_EVERY: Duration = Duration::from_millis(5);
 
 /// A supervisor needs its grace to end an action, and a little more on a busy machine. One that
 /// is not done then was stopped or can't be trusted, and this program does it.
