@@ -182,6 +182,29 @@ name_type!(
     |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
 );
 
+name_type!(
+    /// What kind of event a line of `state/audit.log` records: upper-case letters, digits and `_`.
+    EventType,
+    |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+);
+
+impl EventType {
+    /// The policies were locked for the first time, or other files are protected from now on.
+    pub const POLICY_LOCKED: Self = Self::builtin("POLICY_LOCKED");
+    /// Somebody accepted protected files as they are.
+    pub const POLICY_ACCEPTED: Self = Self::builtin("POLICY_ACCEPTED");
+    /// A command is about to change protected files.
+    pub const POLICY_CHANGE_BEGUN: Self = Self::builtin("POLICY_CHANGE_BEGUN");
+    /// A command changed protected files.
+    pub const POLICY_CHANGE_ENDED: Self = Self::builtin("POLICY_CHANGE_ENDED");
+    /// A command found protected files changed, and did nothing.
+    pub const POLICY_TAMPER: Self = Self::builtin("POLICY_TAMPER");
+    /// The guard refused an operation.
+    pub const GUARD_REFUSED: Self = Self::builtin("GUARD_REFUSED");
+    /// A document of the guard asks for less than it does outside of production.
+    pub const GUARD_WEAKENED: Self = Self::builtin("GUARD_WEAKENED");
+}
+
 impl SignalName {
     /// Is the trust guard's lock set?
     pub const TRUST: Self = Self::builtin("trust");

@@ -5,6 +5,7 @@
 //! kill left behind is mended by the next run. What is recorded is decided in
 //! [`crate::decision`].
 
+pub mod audit;
 mod beyond;
 pub mod chain;
 pub mod findings;
@@ -52,8 +53,11 @@ pub const SHADOW_LOG: &str = "state/policy_shadow_log.jsonl";
 /// The kill switch's journal, relative to the workspace.
 pub const KILL_LOG: &str = "state/kill_switch_log.jsonl";
 
+/// The journal of what has no journal of its own, relative to the workspace.
+pub const AUDIT_LOG: &str = "state/audit.log";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 7] = [
+pub const JOURNALS: [&str; 8] = [
     STATE_JOURNAL,
     RESPONSE_LOG,
     RESPONSE_JOURNAL,
@@ -61,6 +65,7 @@ pub const JOURNALS: [&str; 7] = [
     VERSIONS_LOG,
     SHADOW_LOG,
     KILL_LOG,
+    AUDIT_LOG,
 ];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.
