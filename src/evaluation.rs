@@ -198,7 +198,9 @@ impl<'a> Ground<'a> {
         let loaded = document::load(workspace);
         let readings = readings::load(context, &loaded.policy);
         let mut warnings: Vec<Diagnostic> =
-            readings.empty_workspace(workspace).into_iter().collect();
+            readings::empty_workspace(&readings, &loaded.policy, workspace)
+                .into_iter()
+                .collect();
         let (state, tail) = look_back(workspace, options, &mut warnings)?;
         let beside = shadow::Beside::look(workspace, state.as_ref(), &tail, &mut warnings);
         let before = before(state.as_ref(), &tail);

@@ -220,8 +220,13 @@ impl Readings {
         self.0.iter().flat_map(Reading::errors)
     }
 
-    /// The warning for a workspace without a single signal: perhaps it is the wrong directory.
-    pub fn empty_workspace(&self, workspace: &Workspace) -> Option<Diagnostic> {
+    /// The warning for a workspace without a file of any signal in `listed`, those that count:
+    /// perhaps it is the wrong directory.
+    pub fn empty_workspace(
+        &self,
+        workspace: &Workspace,
+        listed: &[&SignalName],
+    ) -> Option<Diagnostic> {
         if self
             .0
             .iter()
@@ -234,11 +239,26 @@ impl Readings {
             .canonicalize()
             .unwrap_or_else(|_| workspace.root().to_owned());
         Some(
-            Diagnostic::new(Code::WorkspaceEmpty, Place::file(directory.display().to_string()), "none of the six signals is here")
-                .found("no signal file")
-                .expected("at least one of the files that README.md lists")
+            Diagnostic::new(
+                Code::WorkspaceEmpty,
+                Place::file(directory.display().to_string()),
+                "no signal that the policy lists has a file here",
+            )
+                .found(format!("no file of {}", some_of(listed)))
+                .expected("at least one: the policy document says where its own signals are read, README.md the built-in ones")
                 .help("is this the right directory? Name another with `--workspace DIR`, or start one with `policy-orchestrator init`"),
         )
+    }
+}
+
+/// The first of some names, and how many more there are.
+fn some_of(names: &[&SignalName]) -> String {
+    /// More names than this are no help on one line.
+    const SHOWN: usize = 8;
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| name.as_str()).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

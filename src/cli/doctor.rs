@@ -10,7 +10,7 @@ use crate::alerts::configuration;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fs::Workspace;
 use crate::policy::document::{self, Loaded};
-use crate::policy::{Policy, readings};
+use crate::policy::{Floor, Policy, SignalRule, readings};
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::{
@@ -19,7 +19,7 @@ use crate::record::{
 use crate::report::Paint;
 use crate::response::declared;
 use crate::safeguard::{brake, kill_switch, trust_guard};
-use crate::signals::{DEFAULT_LIMIT, Outcome, ReadContext};
+use crate::signals::{DEFAULT_LIMIT, Outcome, ReadContext, Reading};
 use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
@@ -156,23 +156,12 @@ fn signals(workspace: &Workspace, policy: &Policy, at: Timestamp) -> Vec<Check> 
     };
     for reading in &readings::load(context, policy) {
         let what = format!("signal {}", reading.signal);
-        match &reading.outcome {
-            Outcome::Valid(value) | Outcome::Stale(value) => {
-                checks.push(Check::ok(&what, value.to_string()));
-            }
-            Outcome::Missing(why) => {
-                let remedy = "let its writer run; until then the level is at least YELLOW";
-                checks.push(Check::graded(
-                    &what,
-                    Grade::Remark,
-                    format!("missing: {why}"),
-                    remedy,
-                ));
-            }
-            Outcome::Invalid(errors) => {
-                checks.extend(errors.iter().map(|error| Check::of(&what, error)));
-            }
-        }
+        // What the document does not list is not read, and nobody is to write it.
+        let Some(rule) = policy.signal(&reading.signal) else {
+            checks.push(Check::ok(&what, "not read: the policy does not list it"));
+            continue;
+        };
+        checks.extend(signal(&what, reading, rule));
         checks.extend(
             reading
                 .warnings
@@ -181,6 +170,25 @@ fn signals(workspace: &Workspace, policy: &Policy, at: Timestamp) -> Vec<Check> 
         );
     }
     checks
+}
+
+fn signal(what: &str, reading: &Reading, rule: &SignalRule) -> Vec<Check> {
+    let remark = |detail: String, floor: &Floor| {
+        let remedy = floor.level().map_or_else(
+            || "let its writer run; until then it is taken for healthy".to_owned(),
+            |level| format!("let its writer run; until then the level is at least {level}"),
+        );
+        vec![Check::graded(what, Grade::Remark, detail, remedy)]
+    };
+    match &reading.outcome {
+        Outcome::Valid(value) => vec![Check::ok(what, value.to_string())],
+        Outcome::Stale(value) => remark(format!("stale: {value}"), &rule.on_stale),
+        Outcome::Missing(why) => remark(format!("missing: {why}"), &rule.on_missing),
+        Outcome::Invalid(errors) => {
+            let errors = errors.iter();
+            errors.map(|error| Check::of(what, error)).collect()
+        }
+    }
 }
 
 fn policy(workspace: &Workspace, loaded: &Loaded) -> Vec<Check> {

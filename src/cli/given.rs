@@ -1,8 +1,10 @@
 //! Files that a user names on the command line, wherever they stand.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::read::{Unopened, open_given, plain};
 
 /// A file that is named on the command line.
 #[derive(Debug, Clone, Copy)]
@@ -26,13 +28,16 @@ impl Given<'_> {
                 .lock()
                 .take(self.limit + 1)
                 .read_to_end(&mut bytes),
-            path => std::fs::File::open(path)
-                .and_then(|open| open.take(self.limit + 1).read_to_end(&mut bytes)),
+            path => match open_given(Path::new(path)) {
+                Ok(open) => open.take(self.limit + 1).read_to_end(&mut bytes),
+                Err(Unopened::Other(kind)) => return Err(self.no_file(kind)),
+                Err(Unopened::Failed(error)) => Err(error),
+            },
         };
         read.map_err(|error| {
             let message = format!("the {} can't be read", self.what);
             self.refused(Code::FileUnreadable, &message)
-                .found(crate::fs::read::plain(&error))
+                .found(plain(&error))
         })?;
         if bytes.len() as u64 > self.limit {
             let message = format!("the {} is too large", self.what);
@@ -42,6 +47,15 @@ impl Given<'_> {
             ));
         }
         Ok(bytes)
+    }
+
+    fn no_file(self, kind: &str) -> Box<Diagnostic> {
+        let message = format!("the {} is no regular file", self.what);
+        Box::new(
+            self.refused(Code::FileNotRegular, &message)
+                .found(kind)
+                .help("name a regular file, or hand it over on standard input and name it `-`"),
+        )
     }
 
     fn refused(self, code: Code, message: &str) -> Diagnostic {

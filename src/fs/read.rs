@@ -244,21 +244,24 @@ fn regular(name: &str, file: File) -> Checked<Opened> {
     }))
 }
 
-fn not_regular(name: &str, kind: std::fs::FileType) -> Box<Diagnostic> {
-    let found = match kind {
+fn in_words(kind: std::fs::FileType) -> &'static str {
+    match kind {
         kind if kind.is_dir() => "a directory",
         kind if kind.is_fifo() => "a named pipe",
         kind if kind.is_socket() => "a socket",
         kind if kind.is_char_device() || kind.is_block_device() => "a device",
         _ => "something else",
-    };
+    }
+}
+
+fn not_regular(name: &str, kind: std::fs::FileType) -> Box<Diagnostic> {
     Box::new(
         Diagnostic::new(
             Code::FileNotRegular,
             Place::file(name),
             "this is no regular file",
         )
-        .found(found)
+        .found(in_words(kind))
         .expected("a regular file")
         .help("remove it, so that the writer of this file can make it again"),
     )
@@ -397,6 +400,42 @@ pub fn open_named(path: &Path) -> Checked<InputFile> {
         Opened::File(file) => Ok(file),
         Opened::Absent => Err(unreadable(&name, path, &io::ErrorKind::NotFound.into())),
     }
+}
+
+/// Why a file that a person named can't be opened.
+#[derive(Debug)]
+pub enum Unopened {
+    /// It is no regular file but this.
+    Other(&'static str),
+    /// The system refuses.
+    Failed(io::Error),
+}
+
+/// Opens what a person named on the command line to be read once: a regular file, or a descriptor
+/// that this process was given (`/dev/stdin`, and `/dev/fd/63` for a shell's `<(...)`). Of a named
+/// pipe nobody knows whether anybody will ever write to it, so it is refused and never waited for.
+pub fn open_given(path: &Path) -> Result<File, Unopened> {
+    let failed = |error: rustix::io::Errno| Unopened::Failed(error.into());
+    let flags = READ.difference(OFlags::NOFOLLOW);
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map(File::from);
+    let file = file.map_err(failed)?;
+    let kind = file.metadata().map_err(Unopened::Failed)?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    if kind.is_dir() || !is_descriptor(path) {
+        return Err(Unopened::Other(in_words(kind)));
+    }
+    rustix::fs::fcntl_setfl(&file, OFlags::empty()).map_err(failed)?;
+    Ok(file)
+}
+
+/// True for a name of a descriptor that this process was started with.
+fn is_descriptor(path: &Path) -> bool {
+    path == Path::new("/dev/stdin")
+        || path.parent().is_some_and(|parent| {
+            parent == Path::new("/dev/fd") || parent == Path::new("/proc/self/fd")
+        })
 }
 
 /// Reads a file that the product itself wrote: `None` where it is absent.

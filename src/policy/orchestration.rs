@@ -5,6 +5,7 @@
 //! unwise is not refused here; `policy check` points at it.
 
 mod exceptions;
+mod looking_back;
 mod shape;
 mod signals;
 mod triggers;

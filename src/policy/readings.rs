@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 
 use super::{Policy, SignalRule};
 use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::fs::Workspace;
 use crate::ids::SignalName;
 use crate::signals::{self, Outcome, ReadContext, Reading, Readings, Source, declared};
 use crate::time::Timestamp;
@@ -21,6 +22,16 @@ pub fn with_absent(readings: &Readings, policy: &Policy) -> Readings {
         Reading::bare(rule.name.clone(), Outcome::Missing(why))
     });
     Readings::new(readings.iter().cloned().chain(missing).collect())
+}
+
+/// The warning where no signal of the policy has a file: perhaps it is the wrong directory.
+pub fn empty_workspace(
+    readings: &Readings,
+    policy: &Policy,
+    workspace: &Workspace,
+) -> Option<Diagnostic> {
+    let listed: Vec<&SignalName> = policy.signals().iter().map(|rule| &rule.name).collect();
+    readings.empty_workspace(workspace, &listed)
 }
 
 /// Reads the signals of a policy. A built-in one that it does not list is not read.

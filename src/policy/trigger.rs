@@ -181,8 +181,7 @@ impl Condition {
             Self::Above(line) | Self::AtLeast(line) => line.as_number()? - number?,
             _ => return None,
         };
-        // Rounded to a hundred-thousandth: 95.0 - 92.1 is 2.9 to a person.
-        Some((margin * 1e5).round() / 1e5)
+        Some(rounded(margin))
     }
 
     /// True where a value that does not fire lies so close to the line that it deserves a look:
@@ -192,6 +191,11 @@ impl Condition {
         let has_step = matches!(seen.value, Value::Percent(_) | Value::Count(_));
         has_step && !self.holds(seen) && self.margin(seen.value).is_some_and(|margin| margin <= 1.0)
     }
+}
+
+/// A difference to a hundred-thousandth: 95.0 - 92.1 is 2.9 to a person.
+pub(super) fn rounded(difference: f64) -> f64 {
+    (difference * 1e5).round() / 1e5
 }
 
 /// How far a condition looks back.
@@ -244,8 +248,7 @@ impl Changed {
         let within = seen.earlier.iter().filter(|(at, _)| *at >= begin);
         let mut numbers = within.map(|(_, number)| *number);
         numbers.any(|before| {
-            // Rounded as a margin is: 60.1 - 55 is 5.1 to a person.
-            let rise = ((now - before) * 1e5).round() / 1e5;
+            let rise = rounded(now - before);
             match self.way {
                 Way::Falls => -rise > self.more_than,
                 Way::Rises => rise > self.more_than,
@@ -293,9 +296,12 @@ impl Median {
             numbers.get((self.last - 1) / 2)?,
             numbers.get(self.last / 2)?,
         );
-        let median = f64::midpoint(*below, *above);
-        // On the same side of a median below zero too.
-        Some(median + median.abs() * (self.ratio - 1.0))
+        Some(self.beside(f64::midpoint(*below, *above)))
+    }
+
+    /// The line that a median gives: on the same side of one below zero too.
+    pub(super) fn beside(&self, median: f64) -> f64 {
+        median + median.abs() * (self.ratio - 1.0)
     }
 }
 

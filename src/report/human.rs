@@ -7,7 +7,7 @@ use super::paint::symbol;
 use super::{Paint, in_words, nearly_in_words};
 use crate::decision::{Decision, Needs};
 use crate::policy::{Identity, Level};
-use crate::signals::{Outcome, Reading, Readings};
+use crate::signals::{Outcome, Reading, Readings, Status};
 
 /// The view of a decision.
 pub fn decision(
@@ -17,7 +17,7 @@ pub fn decision(
     paint: Paint,
 ) -> String {
     let mut text = headline(decision, paint);
-    section(&mut text, "Why", reasons(decision, paint), paint);
+    section(&mut text, "Why", reasons(decision, readings, paint), paint);
     for needs in &decision.needs {
         section(
             &mut text,
@@ -77,12 +77,10 @@ fn section(text: &mut String, title: &str, lines: Vec<String>, paint: Paint) {
     }
 }
 
-fn reasons(decision: &Decision, paint: Paint) -> Vec<String> {
+fn reasons(decision: &Decision, readings: &Readings, paint: Paint) -> Vec<String> {
     if decision.reasons.is_empty() {
-        return vec![format!(
-            "{} every signal was reported and none is over a line\n",
-            symbol(&Level::GREEN)
-        )];
+        let why = why_green(decision, readings);
+        return vec![format!("{} {why}\n", symbol(&Level::GREEN))];
     }
     let line = |reason: &crate::decision::Reason| {
         let level = paint.level(
@@ -96,6 +94,25 @@ fn reasons(decision: &Decision, paint: Paint) -> Vec<String> {
         )
     };
     decision.reasons.iter().map(line).collect()
+}
+
+fn why_green(decision: &Decision, readings: &Readings) -> String {
+    let is_valid = |reading: &Reading| reading.status() == Status::Valid;
+    match (decision.waived.as_slice(), &decision.shadow) {
+        ([_], Some(shadow)) => {
+            format!(
+                "no trigger fires but one that is waived: without its waiver {shadow} would be demanded"
+            )
+        }
+        (waived @ [_, ..], Some(shadow)) => format!(
+            "no trigger fires but {} that are waived: without their waivers {shadow} would be demanded",
+            waived.len()
+        ),
+        _ if readings.iter().all(is_valid) => {
+            "every signal was reported and none is over a line".to_owned()
+        }
+        _ => "no signal is over a line, and none whose silence counts is silent".to_owned(),
+    }
 }
 
 fn waived_title(decision: &Decision) -> String {

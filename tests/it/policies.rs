@@ -395,3 +395,84 @@ fn a_policy_that_looks_back_costs_the_same_behind_a_long_history() {
     );
     reproduced(&workspace);
 }
+
+/// Two signals of which one may be silent, and a waived trigger.
+fn with_a_waiver() -> String {
+    document(
+        "  signals:
+    - {name: integrity, on_missing: ORANGE}
+    - {name: coverage, file: reports/coverage.json, pointer: /total, type: percent, time: /at, max_age: 7d, on_missing: assume_healthy}
+  levels: [ORANGE]
+  triggers:
+    - {code: LOW, signal: integrity, level: RED, below: 90}
+  waivers:
+    - {trigger: LOW, reason: it is being rebuilt, by: ana, ticket: OPS-7, expires: 2026-03-31}
+",
+    )
+}
+
+#[test]
+fn an_empty_workspace_is_told_of_the_signals_of_its_document() {
+    let workspace = Workspace::empty();
+    workspace.write(POLICY, with_a_waiver());
+    let told = workspace.run().exits(0).stderr;
+    assert!(told.contains("WORKSPACE_EMPTY"), "{told}");
+    assert!(told.contains("no file of integrity, coverage"), "{told}");
+    assert!(!told.contains("six"), "{told}");
+}
+
+#[test]
+fn a_green_decision_says_what_is_waived_and_what_is_silent() {
+    let workspace = Workspace::empty();
+    workspace.write(POLICY, with_a_waiver());
+    let told = |score: &str| {
+        workspace.integrity(score);
+        let arguments = [
+            "run",
+            "--at",
+            crate::workspace::AT,
+            "--dry-run",
+            "--format",
+            "human",
+        ];
+        workspace.program(&arguments).exits(0).stdout
+    };
+    let waived = told("70");
+    assert!(
+        waived.contains("no trigger fires but one that is waived: without its waiver RED would be"),
+        "{waived}"
+    );
+    assert!(!waived.contains("none is over a line"), "{waived}");
+    let silent = told("95");
+    assert!(silent.contains("no signal is over a line, and none whose silence counts is silent"));
+    assert!(!silent.contains("every signal was reported"), "{silent}");
+}
+
+#[test]
+fn doctor_says_of_each_signal_what_its_silence_demands() {
+    let workspace = Workspace::empty();
+    workspace.write(POLICY, with_a_waiver());
+    let of = |signal: &str| {
+        let told = workspace
+            .program(&["doctor", "--at", crate::workspace::AT])
+            .exits(0)
+            .json();
+        let checks = told["checks"].as_array().unwrap();
+        let what = format!("signal {signal}");
+        let check = checks.iter().find(|check| check["what"] == what.as_str());
+        let check = check.unwrap();
+        let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+        [text("grade"), text("detail"), text("remedy")].join("; ")
+    };
+    assert_eq!(of("trust"), "ok; not read: the policy does not list it; ");
+    assert!(of("integrity").ends_with("until then the level is at least ORANGE"));
+    assert!(of("coverage").ends_with("until then it is taken for healthy"));
+    workspace.write(
+        "reports/coverage.json",
+        r#"{"total": 81, "at": "2026-01-01T00:00:00Z"}"#,
+    );
+    assert_eq!(
+        of("coverage"),
+        "remark; stale: 81.0; let its writer run; until then the level is at least YELLOW"
+    );
+}

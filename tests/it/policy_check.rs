@@ -110,7 +110,7 @@ fn several_files_and_standard_input() {
     );
     assert_eq!(json["documents"][1]["policy"]["name"], "p");
     assert_eq!(codes(&json["documents"][2]), ["FILE_UNREADABLE"]);
-    assert_eq!(codes(&json["documents"][3]), ["FILE_UNREADABLE"]);
+    assert_eq!(codes(&json["documents"][3]), ["FILE_NOT_REGULAR"]);
     for (text, code) in [
         (WRONG, "VALUE_TYPE"),
         ("{\"red_integrity\": 101}", "VALUE_RANGE"),
@@ -243,4 +243,108 @@ fn a_person_sees_the_line_and_a_mark_under_the_place() {
         coloured.contains("\u{1b}[1;31merror[VALUE_TYPE]\u{1b}[0m"),
         "{coloured}"
     );
+}
+
+/// The template with every example taken into the document: the lines of comment behind one that
+/// ends in a colon.
+fn with_examples() -> String {
+    let template = policy_orchestrator::policy::document::TEMPLATE;
+    let (head, spec) = template.split_once("spec:\n").unwrap();
+    let mut text = format!("{head}spec:\n");
+    let mut is_example = false;
+    for line in spec.lines() {
+        let (indent, comment) = match line.trim_start().strip_prefix('#') {
+            Some(comment) => (line.len() - line.trim_start().len(), comment),
+            None => (0, ""),
+        };
+        if comment.is_empty() {
+            is_example = false;
+            text.push_str(line);
+        } else if is_example {
+            text.push_str(&" ".repeat(indent));
+            text.push_str(comment.strip_prefix(' ').unwrap());
+        } else {
+            is_example = comment.ends_with(':');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn the_examples_of_the_template_can_be_used_as_they_stand() {
+    let workspace = Workspace::empty();
+    let text = with_examples();
+    for example in [
+        "- name: coverage",
+        "levels:",
+        "when:",
+        "hysteresis:",
+        "waivers:",
+        "freeze:",
+        "argv:",
+    ] {
+        let is_there = |line: &str| line.trim_start().starts_with(example);
+        assert!(text.lines().any(is_there), "{example} in {text}");
+    }
+    workspace.write("policy/policy.yaml", &text);
+    let checked = check(&workspace, &[]).exits(0).json();
+    let document = &checked["documents"][0];
+    // Nobody owns it yet, and neither an age nor ORANGE is asked for but where it is shown how.
+    assert_eq!(
+        codes(document),
+        ["undescribed", "no-max-age", "unused-level"],
+        "{document:#}"
+    );
+}
+
+fn fifo(workspace: &Workspace, name: &str) {
+    let path = workspace.file(name);
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_refused_and_never_waited_for() {
+    let workspace = Workspace::healthy();
+    fifo(&workspace, "pipe.yaml");
+    workspace.write("good.yaml", UNWISE);
+    let commands: [&[&str]; 8] = [
+        &["policy", "check", "pipe.yaml"],
+        &["policy", "show", "pipe.yaml"],
+        &["policy", "diff", "pipe.yaml", "good.yaml"],
+        &["policy", "test", "pipe.yaml"],
+        &["policy", "test", "--policy", "pipe.yaml"],
+        &["policy", "backtest", "pipe.yaml"],
+        &["policy", "backtest", "good.yaml", "--journal", "pipe.yaml"],
+        &["explain", "--inputs", "pipe.yaml"],
+    ];
+    for command in commands {
+        let ran = workspace.program(command);
+        assert!(ran.code != 0, "{command:?}");
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            told.contains("FILE_NOT_REGULAR") && told.contains("a named pipe"),
+            "{command:?}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_descriptor_of_the_process_is_read_although_it_is_a_pipe() {
+    let workspace = Workspace::empty();
+    for name in ["-", "/dev/stdin", "/dev/fd/0"] {
+        let mut child = workspace
+            .command(&["policy", "check", name, "--at", AT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(UNWISE.as_bytes()).unwrap();
+        drop(stdin);
+        let ran = Ran::from(child.wait_with_output().unwrap()).exits(0);
+        assert_eq!(ran.json()["warnings"], 1, "{name}: {}", ran.stdout);
+    }
 }

@@ -279,7 +279,7 @@ fn show_changes_nothing_and_needs_a_file() {
         .exits(1);
     assert!(ran.stderr.contains("FILE_TOO_LARGE"), "{}", ran.stderr);
     let ran = workspace.program(&["policy", "show", "."]).exits(1);
-    assert!(ran.stderr.contains("FILE_UNREADABLE"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("FILE_NOT_REGULAR"), "{}", ran.stderr);
 }
 
 #[test]
@@ -397,6 +397,33 @@ proptest! {
                 prop_assert!(finding.help.is_some() && finding.expected.is_some(), "{finding}");
                 prop_assert!(finding.place.line.is_some(), "{finding}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_policy_is_of_the_form_that_its_bytes_have_wherever_it_stands() {
+    let small = r#"{"red_integrity": 88}"#;
+    let large = std::fs::read("src/policy/reference.yaml").unwrap();
+    let in_json = r#"{"apiVersion": "policy.orchestra.v1", "kind": "OrchestrationPolicy",
+        "metadata": {"name": "p", "version": "1"}, "spec": {"signals": [{"name": "trust"}],
+        "triggers": [{"code": "LOCKED", "signal": "trust", "level": "RED", "equals": "locked"}]}}"#;
+    let files = [
+        "policy/policy.yaml",
+        "policy/policy.yml",
+        "policy/policy.json",
+        "policy/policy_thresholds.json",
+        "elsewhere.json",
+    ];
+    for file in files {
+        let forms = [
+            (small.as_bytes(), "policy_thresholds"),
+            (large.as_slice(), "OrchestrationPolicy"),
+            (in_json.as_bytes(), "OrchestrationPolicy"),
+        ];
+        for (content, kind) in forms {
+            let shown = show(file, content, "json").exits(0).json();
+            assert_eq!(shown["kind"], kind, "{file}: {shown}");
         }
     }
 }

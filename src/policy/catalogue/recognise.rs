@@ -7,6 +7,7 @@ use super::{
     API_VERSION, Kind, agent, compliance, development, module, rego, regulation, scalpel, system,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::policy::document;
 use crate::signals::json::not_utf8;
 
 /// A document whose kind is known.
@@ -47,7 +48,7 @@ const SECTIONS: [(&str, Kind); 6] = [
 /// Documents that a path makes what they are.
 const PATHS: [(&str, Kind); 7] = [
     ("policy/policy.yaml", Kind::OrchestrationPolicy),
-    (crate::policy::document::SMALL_FORM, Kind::Thresholds),
+    (document::SMALL_FORM, Kind::Thresholds),
     ("policy/policy.yml", Kind::OrchestrationPolicy),
     ("policy/policy.json", Kind::OrchestrationPolicy),
     ("policy/responses.json", Kind::Responses),
@@ -87,6 +88,15 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
     match by_path(file) {
         Some(Kind::EditingPolicy) => {
             return Ok(found(Kind::EditingPolicy, Some(tree::read(file, text)?)));
+        }
+        // Which of its two forms the document has, its bytes say to whoever decides by it.
+        Some(Kind::Thresholds | Kind::OrchestrationPolicy) => {
+            let kind = if document::is_small_form(bytes) {
+                Kind::Thresholds
+            } else {
+                Kind::OrchestrationPolicy
+            };
+            return Ok(found(kind, None));
         }
         // Whoever uses it finds more exactly what is wrong with it.
         Some(kind) => return Ok(found(kind, None)),

@@ -9,10 +9,17 @@ use crate::policy::freeze::{self, Calendar, Mode, Window};
 use crate::policy::outline::Part;
 use crate::policy::rules::{Hysteresis, Waiver};
 use crate::policy::source::collect::{Field, did_you_mean};
-use crate::time::Timestamp;
+use crate::time::{ReadTime, Timestamp};
 
 /// How many waivers a document may have.
 const MOST: usize = 100;
+
+/// The longest time from the grant of a waiver to its end: a year, and a leap year.
+const LONGEST: chrono::TimeDelta = chrono::TimeDelta::days(366);
+
+const NO_END: &str =
+    "a waiver without an end would be a change of the policy: make that change instead";
+const NO_GRANT: &str = "write the day on which it was granted, or remove the key";
 
 impl Draft<'_> {
     pub(super) fn waivers(
@@ -104,27 +111,64 @@ impl Draft<'_> {
         known.map(|trigger| trigger.code.clone())
     }
 
+    /// The last moment at which a waiver counts, which is none too long after it was granted.
     fn expiry(
         &mut self,
         waiver: &shape::Waiver,
         field: &Field<shape::Waiver>,
     ) -> Option<Timestamp> {
-        let text = self.required(&waiver.expires, "expires", field.spot)?;
-        let read = Timestamp::read(text).filter(|read| read.date_only || !read.naive);
-        let Some(read) = read else {
-            self.refuse(&waiver.expires, Code::ValueType, "this is no end of a waiver", |finding| {
-                finding
-                    .found(format!("`{text}`"))
-                    .expected("a time with its offset, 2026-12-31T18:00:00Z, or a day, 2026-12-31")
-                    .help("a waiver without an end would be a change of the policy: make that change instead")
-            });
-            return None;
-        };
-        Some(if read.date_only {
+        let granted = self.moment(&waiver.granted, "this is no time of a waiver", NO_GRANT);
+        self.required(&waiver.expires, "expires", field.spot)?;
+        let read = self.moment(&waiver.expires, "this is no end of a waiver", NO_END)?;
+        let expires = if read.date_only {
             read.time.plus_seconds(86_399)
         } else {
             read.time
-        })
+        };
+        let Some(granted) = granted else {
+            return Some(expires);
+        };
+        let message = if expires < granted.time {
+            "this waiver ends before it was granted"
+        } else if read.time.since(granted.time) > LONGEST {
+            "this waiver has no end in sight"
+        } else {
+            return Some(expires);
+        };
+        self.refuse(
+            &waiver.expires,
+            Code::PolicyContradiction,
+            message,
+            |finding| {
+                finding
+                    .found(format!(
+                        "granted {} and ending {}",
+                        granted.time.human(),
+                        expires.human()
+                    ))
+                    .expected(format!(
+                        "an end at most {} days after the grant",
+                        LONGEST.num_days()
+                    ))
+                    .help("choose an earlier end; what is waived for longer is a change of the policy: make that change instead")
+            },
+        );
+        None
+    }
+
+    /// A time with its offset, or a day.
+    fn moment(&mut self, field: &Field<String>, message: &str, help: &str) -> Option<ReadTime> {
+        let text = field.get()?;
+        let read = Timestamp::read(text).filter(|read| read.date_only || !read.naive);
+        if read.is_none() {
+            self.refuse(field, Code::ValueType, message, |finding| {
+                finding
+                    .found(format!("`{text}`"))
+                    .expected("a time with its offset, 2026-12-31T18:00:00Z, or a day, 2026-12-31")
+                    .help(help)
+            });
+        }
+        read
     }
 
     pub(super) fn windows(&mut self, list: &shape::List<shape::Window>) -> Calendar {

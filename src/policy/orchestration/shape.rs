@@ -59,10 +59,12 @@ pub(super) struct Metadata {
 pub(super) struct Spec {
     /// The signals that count. One of the six built-in ones (trust, integrity, consensus,
     /// reputation, forecast, responses) needs its name only; one that is not listed is not read.
+    #[cfg_attr(test, schemars(extend("minItems" = 1)))]
     pub(super) signals: List<Signal>,
     /// Levels between YELLOW and RED, the lower ones first: [ORANGE], say.
     pub(super) levels: List<String>,
     /// What demands a level.
+    #[cfg_attr(test, schemars(extend("minItems" = 1)))]
     pub(super) triggers: List<Trigger>,
     /// How long a level stays after its reasons are gone. Without it a level falls at once.
     pub(super) hysteresis: Field<Hysteresis>,
@@ -267,6 +269,8 @@ pub(super) struct Waiver {
     pub(super) by: Field<String>,
     /// Where it is followed up.
     pub(super) ticket: Field<String>,
+    /// When it was granted: a time or a day. It may end at most 366 days later.
+    pub(super) granted: Field<String>,
     /// The last moment at which it counts: a time (RFC 3339), or a day, which counts to its end in
     /// UTC.
     pub(super) expires: Field<String>,

@@ -40,6 +40,15 @@ impl Sort {
         }
     }
 
+    /// The least and the most that a number of it can be.
+    pub(super) fn range(&self) -> (Option<f64>, Option<f64>) {
+        match self {
+            Self::Of(Kind::Percent) => (Some(0.0), Some(100.0)),
+            Self::Of(Kind::Number { min, max, .. }) => (*min, *max),
+            _ => (Some(0.0), None),
+        }
+    }
+
     /// The word that a document uses for it.
     pub(super) fn in_words(&self) -> &'static str {
         match self {
@@ -269,6 +278,24 @@ impl Draft<'_> {
                         .found(format!("`{file}`"))
                         .expected("a path inside the workspace, `/` between its parts")
                         .help("write it relative to the workspace, without `..`")
+                },
+            );
+            return None;
+        }
+        if is_our_own(&file) {
+            self.refuse(
+                field,
+                Code::ValueRange,
+                "a signal can't be what this program itself writes: a decision would follow from those before it",
+                |finding| {
+                    finding
+                        .found(format!("`{file}`"))
+                        .expected("a file that others write")
+                        .help(if file.ends_with("/trust_lock_state.json") {
+                            "list the built-in signal `trust`, which reads it"
+                        } else {
+                            "let whoever measures it write a file elsewhere, under `exports/` say"
+                        })
                 },
             );
             return None;
@@ -599,6 +626,16 @@ impl Draft<'_> {
         }
         Some(level)
     }
+}
+
+/// True for a file of the record, and for what is made of decisions. A file system may not tell
+/// `State` from `state`, so neither does this.
+fn is_our_own(file: &str) -> bool {
+    let lower = file.to_ascii_lowercase();
+    lower.split('/').next() == Some("state")
+        || lower.starts_with("reports/policy_")
+        || lower == "logs/policy_orchestration_alerts.jsonl"
+        || lower == "audit_summary.md"
 }
 
 /// A key, whether it is there, where, and its path.

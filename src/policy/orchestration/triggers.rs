@@ -10,16 +10,12 @@ use crate::policy::expression::{self, Expression};
 use crate::policy::outline::Part;
 use crate::policy::source::Spot;
 use crate::policy::source::collect::{Field, Scalar, did_you_mean};
-use crate::policy::trigger::{Changed, Median, Side, Way};
 use crate::policy::{Condition, Level, Trigger};
 use crate::signals::declared::Kind;
 use crate::signals::{Value, number};
 
 /// How many triggers a document may have.
 const MOST: usize = 200;
-
-/// How far a condition may look back: further, a run would cost more every day.
-const LONGEST_LOOK: chrono::TimeDelta = chrono::TimeDelta::days(31);
 
 /// The reason codes that the product itself gives; a trigger can't have them.
 const RESERVED: [ReasonCode; 6] = [
@@ -47,6 +43,19 @@ impl Draft<'_> {
         let Some(list) = self.required(&spec.triggers, "triggers", here) else {
             return Vec::new();
         };
+        if list.is_empty() {
+            self.refuse(
+                &spec.triggers,
+                Code::ValueRange,
+                "there is no trigger: whatever the values are, nothing could be unhealthy",
+                |finding| {
+                    finding
+                        .found("an empty list")
+                        .expected(format!("1 to {MOST} triggers"))
+                        .help("add `{code: INTEGRITY_LOW, signal: integrity, level: RED, below: 90}`, say")
+                },
+            );
+        }
         if list.len() > MOST {
             self.refuse(
                 &spec.triggers,
@@ -272,7 +281,7 @@ impl Draft<'_> {
         self.value(field, &known.sort)
     }
 
-    fn has_order<T>(&mut self, field: &Field<T>, known: &Known) -> Option<()> {
+    pub(super) fn has_order<T>(&mut self, field: &Field<T>, known: &Known) -> Option<()> {
         if !matches!(
             known.sort,
             Sort::Flag | Sort::Risk | Sort::Of(Kind::Boolean | Kind::Choice(_))
@@ -327,11 +336,7 @@ impl Draft<'_> {
         known: &Known,
         condition: &Condition,
     ) -> Option<()> {
-        let (least, most) = match &known.sort {
-            Sort::Of(Kind::Percent) => (Some(0.0), Some(100.0)),
-            Sort::Of(Kind::Number { min, max, .. }) => (*min, *max),
-            _ => (Some(0.0), None),
-        };
+        let (least, most) = known.sort.range();
         let line = condition.threshold()?.as_number()?;
         let always = match condition {
             Condition::Below(_) => most.is_some_and(|most| line > most),
@@ -387,100 +392,6 @@ impl Draft<'_> {
             .into_iter()
             .collect::<Option<Vec<Value>>>()
             .map(Condition::OneOf)
-    }
-
-    fn changed(&mut self, field: &Field<shape::Changed>, known: &Known) -> Option<Condition> {
-        self.has_order(field, known)?;
-        let changed = field.get()?;
-        let more_than = self
-            .required(&changed.by_more_than, "by_more_than", field.spot)
-            .copied();
-        let within = self
-            .required(&changed.within, "within", field.spot)
-            .and_then(|_| self.duration(&changed.within));
-        let (more_than, within) = (more_than?, within?);
-        if !(more_than.is_finite() && more_than >= 0.0) {
-            self.refuse(
-                &changed.by_more_than,
-                Code::ValueRange,
-                "no value changes by less than nothing",
-                |finding| {
-                    finding
-                        .found(format!("{more_than}"))
-                        .expected("a number from 0 on")
-                        .help("say which way with `way`")
-                },
-            );
-            return None;
-        }
-        if within > LONGEST_LOOK {
-            self.refuse(
-                &changed.within,
-                Code::ValueRange,
-                "this looks back too far",
-                |finding| {
-                    finding
-                        .found(crate::time::in_words(within))
-                        .expected("at most 31 days")
-                        .help("compare with a median of recorded values for a longer view")
-                },
-            );
-            return None;
-        }
-        let way = match changed.way.get() {
-            Some(shape::Way::Fall) => Way::Falls,
-            Some(shape::Way::Rise) => Way::Rises,
-            Some(shape::Way::Either) | None => Way::Changes,
-        };
-        Some(Condition::Changed(Changed {
-            way,
-            more_than,
-            within,
-        }))
-    }
-
-    fn median(&mut self, field: &Field<shape::Median>, known: &Known) -> Option<Condition> {
-        self.has_order(field, known)?;
-        let median = field.get()?;
-        let last = self
-            .required(&median.of_last, "of_last", field.spot)
-            .copied()?;
-        let last = self.whole(&median.of_last, last, 3, 1_000)?;
-        let (side, ratio_field) = match (median.below_ratio.get(), median.above_ratio.get()) {
-            (Some(_), None) => (Side::Below, &median.below_ratio),
-            (None, Some(_)) => (Side::Above, &median.above_ratio),
-            (found, _) => {
-                let count = if found.is_some() { "both" } else { "neither" };
-                self.refuse(
-                    field,
-                    Code::PolicyContradiction,
-                    "the line of the median is not said",
-                    |finding| {
-                        finding
-                            .found(count)
-                            .expected("one of below_ratio and above_ratio")
-                            .help("add `below_ratio: 0.8`, say")
-                    },
-                );
-                return None;
-            }
-        };
-        let ratio = ratio_field.get().copied()?;
-        if !(ratio.is_finite() && ratio > 0.0) {
-            self.refuse(
-                ratio_field,
-                Code::ValueRange,
-                "this is no ratio",
-                |finding| {
-                    finding
-                        .found(format!("{ratio}"))
-                        .expected("a number above 0: 0.8 is four fifths of the median")
-                        .help("write the ratio as a number")
-                },
-            );
-            return None;
-        }
-        Some(Condition::Median(Median { last, side, ratio }))
     }
 
     /// A whole number within limits.

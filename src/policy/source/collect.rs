@@ -167,7 +167,28 @@ struct Fault {
     help: String,
 }
 
+/// How the paths of lengths of time end.
+const DURATIONS: [&str; 5] = [
+    ".max_age",
+    ".window",
+    ".within",
+    ".duration",
+    ".hysteresis.time",
+];
+
 impl Fault {
+    /// With the help for what stands at that path.
+    fn of(mut self, path: &str) -> Self {
+        let is_number = self
+            .found
+            .as_deref()
+            .is_some_and(|found| found.starts_with("the number"));
+        if is_number && DURATIONS.iter().any(|end| path.ends_with(end)) {
+            self.help = "a duration is a number with its unit: `26h`, `7d`".to_owned();
+        }
+        self
+    }
+
     fn into_diagnostic(self, place: crate::diagnostic::Place) -> Diagnostic {
         let mut finding = Diagnostic::new(self.code, place, self.message).help(self.help);
         if let Some(found) = self.found {
@@ -209,9 +230,7 @@ impl de::Error for Fault {
             other => other.to_owned(),
         };
         let help = match (expected.as_str(), unexpected) {
-            ("text", de::Unexpected::Float(_)) => {
-                "put it in quotes; a duration needs its unit, `26h` say"
-            }
+            ("text", de::Unexpected::Float(_)) => "put it in quotes, so that it is text",
             ("text", de::Unexpected::Bool(_)) => "put it in quotes",
             ("a number", de::Unexpected::Str(text)) if text.parse::<f64>().is_ok() => {
                 "write it without quotes, in plain digits"
@@ -492,7 +511,7 @@ impl<'de> SeqAccess<'de> for Parts<'_> {
             _ => Ok(seed.deserialize(self.reader.clone()).map_or_else(
                 |fault| {
                     let Reader { path, sink, .. } = &self.reader;
-                    sink.add(spot, path, |place| fault.into_diagnostic(place));
+                    sink.add(spot, path, |place| fault.of(path).into_diagnostic(place));
                     None
                 },
                 Some,
@@ -654,7 +673,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(told.join("\n"), @r"
         KEY_UNKNOWN d.yaml:1:1 at `$.nam`: the key `nam` means nothing here; found `nam`; expected one of name, size, parts; did you mean `name`?
-        VALUE_TYPE d.yaml:2:7 at `$.name`: this is a value of another kind; found the number 7; expected text; put it in quotes; a duration needs its unit, `26h` say
+        VALUE_TYPE d.yaml:2:7 at `$.name`: this is a value of another kind; found the number 7; expected text; put it in quotes, so that it is text
         VALUE_TYPE d.yaml:3:7 at `$.size`: this is a value of another kind; found the text `big`; expected a number; write a value of that kind
         KEY_DUPLICATE d.yaml:4:1 at `$.size`: the key `size` stands there twice; found `size` twice; expected every key once: which of two values counts is anybody's guess; remove one of the two
         VALUE_UNKNOWN d.yaml:6:11 at `$.parts[0].kind`: this word is none of those that are known here; found `smal`; expected one of big, small; did you mean `small`?

@@ -32,9 +32,11 @@ pub(super) fn check(ground: Ground<'_>) -> Found {
         .iter()
         .all(|reading| reading.status() == Status::Missing)
     {
-        found
-            .findings
-            .extend(readings.empty_workspace(ground.workspace));
+        found.findings.extend(readings::empty_workspace(
+            &readings,
+            &document.policy,
+            ground.workspace,
+        ));
     }
     found.note(format!(
         "policy document: {}",
