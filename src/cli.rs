@@ -43,6 +43,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
+use crate::policy::duration;
 use crate::response::process::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
@@ -359,6 +360,32 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
         "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
     })
+}
+
+/// From when on: a time, or a while back from now.
+#[derive(Debug, Clone, Copy)]
+enum Since {
+    Time(Timestamp),
+    Last(chrono::TimeDelta),
+}
+
+impl Since {
+    fn time(self, clock: Clock) -> Timestamp {
+        match self {
+            Self::Time(time) => time,
+            Self::Last(duration) => clock.read().minus(duration),
+        }
+    }
+}
+
+/// Parses the value of `--since`.
+fn parse_since(text: &str) -> Result<Since, String> {
+    match duration::parse(text) {
+        Some(duration) => Ok(Since::Last(duration)),
+        None => parse_time(text)
+            .map(Since::Time)
+            .map_err(|why| format!("{why}, or a duration, 30d say")),
+    }
 }
 
 /// The longest reason, in characters: it stands in records, often more than once.

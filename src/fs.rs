@@ -51,10 +51,10 @@ impl Workspace {
                 plain_directories: RefCell::default(),
             });
         }
-        let found = if root.exists() {
-            "something that is no directory"
-        } else {
-            "nothing"
+        let found = match std::fs::metadata(root) {
+            Ok(_) => "something that is no directory".to_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "nothing".to_owned(),
+            Err(error) => read::plain(&error),
         };
         Err(Box::new(
             Diagnostic::new(

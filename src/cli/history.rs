@@ -3,13 +3,12 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, Exit, Format, clock, parse_time};
+use super::{Context, Exit, Format, Since, clock, parse_since, parse_time};
 use crate::decision::trend::{OfLevel, Trend};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::history::Selection;
 use crate::history::levels::{self, Levels};
 use crate::history::walk::Source;
-use crate::policy::duration;
 use crate::record::STATE_JOURNAL;
 use crate::report::paint::symbol;
 use crate::time::{Timestamp, in_words};
@@ -27,8 +26,8 @@ and the 24 hours with the most of them. Decisions made with `--at` are left out 
 #[command(after_help = EXAMPLES)]
 pub(super) struct HistoryArgs {
     /// Only decisions from this time on, or of this last while: 30d, 12h
-    #[arg(long, value_name = "TIME|DURATION")]
-    since: Option<String>,
+    #[arg(long, value_name = "TIME|DURATION", value_parser = parse_since)]
+    since: Option<Since>,
 
     /// Only decisions before this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -52,21 +51,12 @@ struct Shape<'a> {
 }
 
 pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Result<Exit> {
-    let since = match arguments
-        .since
-        .as_deref()
-        .map(|text| since(text, arguments))
-    {
-        Some(Err(why)) => return Ok(super::usage_error(context, &why)),
-        Some(Ok(since)) => Some(since),
-        None => None,
-    };
     let workspace = context.workspace()?;
     let Some(source) = Source::of_workspace(&workspace)? else {
         return Err(anyhow::Error::new(nothing()));
     };
     let selection = Selection {
-        since,
+        since: arguments.since.map(|since| since.time(clock(arguments.at))),
         until: arguments.until,
         include_given: arguments.include_given,
     };
@@ -84,14 +74,6 @@ pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Res
     } else {
         Exit::Done
     })
-}
-
-/// A time, or a duration back from now.
-fn since(text: &str, arguments: &HistoryArgs) -> Result<Timestamp, String> {
-    match duration::parse(text) {
-        Some(duration) => Ok(clock(arguments.at).read().minus(duration)),
-        None => parse_time(text).map_err(|why| format!("--since: {why}, or a duration, 30d say")),
-    }
 }
 
 fn nothing() -> Diagnostic {

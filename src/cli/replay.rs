@@ -3,14 +3,13 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, Exit, Format, parse_time};
+use super::{Context, Exit, Format, Since, clock, parse_since};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::history::Selection;
 use crate::history::replay::{self as history, Replayed};
 use crate::history::walk::Source;
 use crate::record::{STATE_JOURNAL, StoredState};
 use crate::report::replay as view;
-use crate::time::Timestamp;
 
 const HELP: &str = "\
 Examples:
@@ -31,9 +30,9 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct ReplayArgs {
-    /// Only decisions from this time on
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<Timestamp>,
+    /// Only decisions from this time on, or of this last while: 30d, 12h
+    #[arg(long, value_name = "TIME|DURATION", value_parser = parse_since)]
+    since: Option<Since>,
 }
 
 /// The JSON shape of a replay.
@@ -53,7 +52,7 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArgs) -> anyhow::Resul
         return Err(anyhow::Error::new(nothing()));
     };
     let selection = Selection {
-        since: arguments.since,
+        since: arguments.since.map(|since| since.time(clock(None))),
         until: None,
         include_given: true,
     };

@@ -149,8 +149,14 @@ impl Desk<'_> {
     }
 
     /// The outcome of a step that was recorded.
-    pub(super) fn outcome(&self, recorded: (Version, Head), notes: Vec<String>) -> Outcome {
+    pub(super) fn outcome(&self, recorded: (Version, Head), mut notes: Vec<String>) -> Outcome {
         let (version, head) = recorded;
+        if let Some(last) = self.life.last.filter(|last| *last > self.at) {
+            notes.push(format!(
+                "the step before is of {}, later than this one: check the clock",
+                last.human()
+            ));
+        }
         Outcome {
             at: self.at,
             version,

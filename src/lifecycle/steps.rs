@@ -83,7 +83,7 @@ pub fn draft(request: &Request<'_>, draft: Draft<'_>, reason: &str) -> Stepped<O
         })?;
         let mut notes = vec![
             format!("kept as {file}, its update record as {record_file}"),
-            format!("{} lines differ from what decides", changes.len()),
+            format!("differences from what decides: {}", changes.len()),
             impact.in_words(),
         ];
         let loosened = checks::loosened(&changes).into_iter();

@@ -247,6 +247,8 @@ pub struct Life {
     pub switch: Option<Switch>,
     /// How many stagings there were.
     pub stagings: u64,
+    /// When the last step was taken.
+    pub last: Option<Timestamp>,
 }
 
 impl Life {
@@ -275,6 +277,7 @@ impl Life {
             reason,
             ..
         } = line;
+        self.last = Some(*timestamp);
         let mark = || Mark {
             at: *timestamp,
             by: user.clone(),

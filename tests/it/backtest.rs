@@ -1,6 +1,7 @@
 //! `policy backtest`: against a naive re-evaluation of random histories, and as a user sees it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use policy_orchestrator::decision::backtest::{Backtest, Outcome, Past, Said};
 use policy_orchestrator::decision::{Before, Decision, JournalHealth, Situation, evaluate};
@@ -722,6 +723,47 @@ fn a_folder_of_inputs_takes_the_place_of_a_journal() {
     backtest(&workspace, &["--records", "nowhere"]).exits(1);
     std::fs::create_dir(workspace.file("nothing")).unwrap();
     backtest(&workspace, &["--records", "nothing"]).exits(1);
+}
+
+#[test]
+fn a_document_comes_from_standard_input_or_is_the_built_in_one() {
+    let workspace = fixture();
+    let of = |name: &str, text: &str| {
+        let mut command = workspace.command(&["policy", "backtest", name]);
+        command.stdin(std::process::Stdio::piped());
+        command.stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(text.as_bytes()).unwrap();
+        drop(input);
+        let ran: Ran = child.wait_with_output().unwrap().into();
+        ran.exits(0).json()
+    };
+    let named = backtest(&workspace, &[]).json();
+    let piped = of("-", STRICTER);
+    assert_eq!(piped["matrix"], named["matrix"]);
+    assert_eq!(piped["document"], named["document"]);
+    assert_eq!(of("reference", "")["document"]["name"], "reference");
+}
+
+#[test]
+fn a_duration_counts_back_from_now() {
+    let workspace = fixture();
+    let all = backtest(&workspace, &["--since", "36500d"]).exits(0).json();
+    assert_eq!(all["decisions"], 40);
+    backtest(&workspace, &["--since", "a while"]).exits(2);
+    let none = workspace.program(&["replay", "--since", "0d"]);
+    assert_eq!(none.code, 2, "a duration is more than nothing");
+    let replayed = workspace.program(&["replay", "--since", "36500d"]).exits(0);
+    assert_eq!(replayed.json()["left_out"]["outside"], 0);
+}
+
+#[test]
+fn a_file_without_one_decision_is_no_history() {
+    let workspace = fixture();
+    workspace.write("garbage.jsonl", "one\ntwo\n");
+    let ran = backtest(&workspace, &["--journal", "garbage.jsonl"]).exits(1);
+    assert!(ran.stderr.contains("garbage.jsonl:2"), "{}", ran.stderr);
 }
 
 #[test]

@@ -339,6 +339,16 @@ fn the_workspace_is_named_by_option_then_variable_then_directory() {
     );
     let ran = run(&["run", "--workspace", "nowhere"], None).exits(1);
     assert!(ran.stderr.contains("WORKSPACE_ABSENT"), "{}", ran.stderr);
+    // What can't be looked at is not said to be absent.
+    let around = workspace.file("around");
+    std::os::unix::fs::symlink(&around, &around).unwrap();
+    let ran = run(&["run", "--workspace", around.to_str().unwrap()], None).exits(1);
+    assert!(
+        ran.stderr
+            .contains("found: too many levels of symbolic links"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -21,8 +21,35 @@ struct Tuple {
     responses: Option<u64>,
 }
 
-/// The table of CONTRACT.md section 3, written down a second time and as plainly as can be.
+/// The seven numbers that a small document may change.
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    red_integrity: f64,
+    red_consensus: f64,
+    red_responses: u64,
+    yellow_integrity: f64,
+    yellow_consensus: f64,
+    yellow_reputation: f64,
+    yellow_responses: u64,
+}
+
+/// Those of CONTRACT.md section 3.
+const REFERENCE: Lines = Lines {
+    red_integrity: 90.0,
+    red_consensus: 85.0,
+    red_responses: 8,
+    yellow_integrity: 95.0,
+    yellow_consensus: 90.0,
+    yellow_reputation: 80.0,
+    yellow_responses: 4,
+};
+
 fn oracle(tuple: &Tuple) -> &'static str {
+    oracle_under(&REFERENCE, tuple)
+}
+
+/// The table of CONTRACT.md section 3, written down a second time and as plainly as can be.
+fn oracle_under(lines: &Lines, tuple: &Tuple) -> &'static str {
     let Tuple {
         locked,
         integrity,
@@ -32,10 +59,10 @@ fn oracle(tuple: &Tuple) -> &'static str {
         responses,
     } = *tuple;
     if locked == Some(true)
-        || integrity.is_some_and(|value| value < 90.0)
-        || consensus.is_some_and(|value| value < 85.0)
+        || integrity.is_some_and(|value| value < lines.red_integrity)
+        || consensus.is_some_and(|value| value < lines.red_consensus)
         || forecast == Some("high")
-        || responses.is_some_and(|value| value >= 8)
+        || responses.is_some_and(|value| value >= lines.red_responses)
     {
         return "RED";
     }
@@ -46,11 +73,11 @@ fn oracle(tuple: &Tuple) -> &'static str {
         || forecast.is_none()
         || responses.is_none();
     if unreported
-        || integrity.is_some_and(|value| value < 95.0)
-        || consensus.is_some_and(|value| value < 90.0)
-        || reputation.is_some_and(|value| value < 80.0)
+        || integrity.is_some_and(|value| value < lines.yellow_integrity)
+        || consensus.is_some_and(|value| value < lines.yellow_consensus)
+        || reputation.is_some_and(|value| value < lines.yellow_reputation)
         || forecast == Some("medium")
-        || responses.is_some_and(|value| value >= 4)
+        || responses.is_some_and(|value| value >= lines.yellow_responses)
     {
         return "YELLOW";
     }
@@ -99,57 +126,54 @@ fn decide_under(policy: &Policy, readings: &Readings) -> Decision {
     })
 }
 
-const INTEGRITY: [Option<f64>; 9] = [
-    None,
-    Some(0.0),
-    Some(89.99),
-    Some(90.0),
-    Some(90.01),
-    Some(94.99),
-    Some(95.0),
-    Some(95.01),
-    Some(100.0),
-];
-const CONSENSUS: [Option<f64>; 9] = [
-    None,
-    Some(0.0),
-    Some(84.99),
-    Some(85.0),
-    Some(85.01),
-    Some(89.99),
-    Some(90.0),
-    Some(90.01),
-    Some(100.0),
-];
-const REPUTATION: [Option<f64>; 6] = [
-    None,
-    Some(0.0),
-    Some(79.99),
-    Some(80.0),
-    Some(80.01),
-    Some(100.0),
-];
+/// Nothing, the ends, and for each line the line itself and a hundredth below and above it.
+fn beside(red: f64, yellow: f64) -> [Option<f64>; 9] {
+    [
+        None,
+        Some(0.0),
+        Some(red - 0.01),
+        Some(red),
+        Some(red + 0.01),
+        Some(yellow - 0.01),
+        Some(yellow),
+        Some(yellow + 0.01),
+        Some(100.0),
+    ]
+}
+
 const FORECAST: [Option<&str>; 4] = [None, Some("low"), Some("medium"), Some("high")];
-const RESPONSES: [Option<u64>; 8] = [
-    None,
-    Some(0),
-    Some(3),
-    Some(4),
-    Some(5),
-    Some(7),
-    Some(8),
-    Some(u64::MAX),
-];
 const LOCKED: [Option<bool>; 3] = [None, Some(false), Some(true)];
 
 fn all_tuples() -> Vec<Tuple> {
+    all_tuples_of(&REFERENCE)
+}
+
+fn all_tuples_of(lines: &Lines) -> Vec<Tuple> {
+    let reputations = [
+        None,
+        Some(0.0),
+        Some(lines.yellow_reputation - 0.01),
+        Some(lines.yellow_reputation),
+        Some(lines.yellow_reputation + 0.01),
+        Some(100.0),
+    ];
+    let counts = [
+        None,
+        Some(0),
+        Some(lines.yellow_responses - 1),
+        Some(lines.yellow_responses),
+        Some(lines.yellow_responses + 1),
+        Some(lines.red_responses - 1),
+        Some(lines.red_responses),
+        Some(u64::MAX),
+    ];
     let mut tuples = Vec::new();
     for locked in LOCKED {
-        for integrity in INTEGRITY {
-            for consensus in CONSENSUS {
-                for reputation in REPUTATION {
+        for integrity in beside(lines.red_integrity, lines.yellow_integrity) {
+            for consensus in beside(lines.red_consensus, lines.yellow_consensus) {
+                for reputation in reputations {
                     for forecast in FORECAST {
-                        tuples.extend(RESPONSES.map(|responses| Tuple {
+                        tuples.extend(counts.map(|responses| Tuple {
                             locked,
                             integrity,
                             consensus,
@@ -189,6 +213,77 @@ fn the_reference_document_decides_as_the_built_in_policy_does() {
             decide(&readings),
             "{tuple:?}"
         );
+    }
+}
+
+/// A small document with its numbers, and the lines that a person would read in it.
+const SMALL: [(&str, Lines); 4] = [
+    (
+        r#"{"yellow_integrity": 96}"#,
+        Lines {
+            yellow_integrity: 96.0,
+            ..REFERENCE
+        },
+    ),
+    (
+        r#"{"name": "stricter", "red_integrity": 91.5, "red_consensus": 88.25, "red_responses": 3, "yellow_integrity": 99.5, "yellow_consensus": 97.75, "yellow_reputation": 95.125, "yellow_responses": 1}"#,
+        Lines {
+            red_integrity: 91.5,
+            red_consensus: 88.25,
+            red_responses: 3,
+            yellow_integrity: 99.5,
+            yellow_consensus: 97.75,
+            yellow_reputation: 95.125,
+            yellow_responses: 1,
+        },
+    ),
+    (
+        r#"{"name": "looser", "red_integrity": 12.3, "red_consensus": 1e1, "red_responses": 1000, "yellow_integrity": 33.3, "yellow_consensus": 20.1, "yellow_reputation": 0.7, "yellow_responses": 20}"#,
+        Lines {
+            red_integrity: 12.3,
+            red_consensus: 10.0,
+            red_responses: 1000,
+            yellow_integrity: 33.3,
+            yellow_consensus: 20.1,
+            yellow_reputation: 0.7,
+            yellow_responses: 20,
+        },
+    ),
+    (
+        r#"{"red_integrity": 95, "yellow_integrity": 95, "red_consensus": 90, "yellow_consensus": 90, "red_responses": 4}"#,
+        Lines {
+            red_integrity: 95.0,
+            red_consensus: 90.0,
+            red_responses: 4,
+            ..REFERENCE
+        },
+    ),
+];
+
+#[test]
+fn a_small_document_decides_as_what_policy_init_makes_of_it() {
+    const FILE: &str = "policy/policy_thresholds.json";
+    for (text, lines) in SMALL {
+        let workspace = Workspace::healthy();
+        workspace.write(FILE, text);
+        workspace.program(&["policy", "init", "--convert"]).exits(0);
+        assert!(!workspace.file(FILE).exists());
+        let small = document::parse(FILE, text.as_bytes()).unwrap();
+        let converted = workspace.bytes("policy/policy.yaml");
+        let converted = document::parse("policy/policy.yaml", &converted).unwrap();
+        let tuples = all_tuples_of(&lines);
+        assert_eq!(tuples.len(), 46_656);
+        for tuple in tuples {
+            let readings = readings(&tuple);
+            let decision = decide_under(&small, &readings);
+            assert_eq!(
+                decision.level.name(),
+                oracle_under(&lines, &tuple),
+                "{text}: {tuple:?}"
+            );
+            let again = decide_under(&converted, &readings);
+            assert_eq!(again, decision, "{text}: {tuple:?}");
+        }
     }
 }
 

@@ -216,6 +216,24 @@ fn a_change_lives_from_a_draft_to_production_and_back() {
 }
 
 #[test]
+fn a_step_before_the_last_one_is_recorded_and_said() {
+    let workspace = own_policy();
+    let (ana, _) = people(&workspace);
+    workspace.write("next.yaml", stricter());
+    ana.step(&["draft", "next.yaml"]).exits(0);
+    let approve = ["approve", "2", "--as", "policy_author"];
+    let notes = |ran: Ran| ran.exits(0).json()["notes"].to_string();
+    let earlier = notes(ana.at("2025-12-31T00:00:00Z", &approve));
+    assert!(
+        earlier.contains("the step before is of 2026-01-01 06:00:00 UTC, later than this one"),
+        "{earlier}"
+    );
+    let later = notes(ana.step(&approve));
+    assert!(!later.contains("the step before"), "{later}");
+    assert_eq!(lines(&workspace, LOG).len(), 3);
+}
+
+#[test]
 fn no_stage_can_be_skipped() {
     let workspace = own_policy();
     let (ana, ben) = people(&workspace);

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::{Context, Exit, Format, FormatChoice, parse_time};
+use super::named::Named;
+use crate::cli::{Context, Exit, Format, FormatChoice, Since, clock, parse_since, parse_time};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::read::open_named;
 use crate::history::Selection;
 use crate::history::backtest::{Backtested, of_journal, of_records};
 use crate::history::records::Records;
 use crate::history::walk::Source;
-
 use crate::policy::{Identity, Policy, document};
-use crate::record::{LINE_LIMIT, STATE_JOURNAL};
+use crate::record::STATE_JOURNAL;
 use crate::report::backtest::{self as view, View};
 use crate::time::Timestamp;
 
@@ -44,13 +43,13 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(in crate::cli) struct BacktestArgs {
-    /// The policy document to try
+    /// The policy document to try: a file, `-` for standard input, or `reference`
     #[arg(value_name = "DOCUMENT")]
-    document: PathBuf,
+    document: String,
 
-    /// Only decisions from this time on
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<Timestamp>,
+    /// Only decisions from this time on, or of this last while: 30d, 12h
+    #[arg(long, value_name = "TIME|DURATION", value_parser = parse_since)]
+    since: Option<Since>,
 
     /// Only decisions before this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -88,8 +87,8 @@ pub(in crate::cli) fn backtest(
     context: &Context,
     arguments: &BacktestArgs,
 ) -> anyhow::Result<Exit> {
-    let file = arguments.document.display().to_string();
-    let Some(policy) = parse(context, &arguments.document, &file)? else {
+    let file = arguments.document.as_str();
+    let Some(policy) = Named::of(Some(file)).policy(context)? else {
         return Ok(Exit::Failed);
     };
     let Some(backtested) = decide_again(context, arguments, &policy)? else {
@@ -97,7 +96,7 @@ pub(in crate::cli) fn backtest(
     };
     context.output.findings(&backtested.findings.listed);
     let shown = View {
-        file: &file,
+        file,
         document: policy.identity(),
         backtested: &backtested,
     };
@@ -108,31 +107,24 @@ pub(in crate::cli) fn backtest(
             .result(&view::human(shown, context.output.paint()))?,
         (_, Format::Json) => context.output.json(&Shape {
             schema: 1,
-            file: &file,
+            file,
             document: policy.identity(),
             differing: backtested.outcome.differing(),
             backtested: &backtested,
         })?,
     }
-    Ok(
-        if arguments.fail_on_flips && backtested.outcome.differing() > 0 {
-            Exit::Flips
-        } else {
-            Exit::Done
-        },
-    )
+    Ok(exit(arguments, &backtested))
 }
 
-/// The policy of a document that a person named; `None` where it has problems, which are then told.
-fn parse(context: &Context, path: &Path, file: &str) -> anyhow::Result<Option<Policy>> {
-    let bytes = open_named(path)?.read_whole(LINE_LIMIT)?;
-    Ok(match document::parse(file, &bytes) {
-        Ok(policy) => Some(policy),
-        Err(problems) => {
-            context.output.findings(&problems);
-            None
-        }
-    })
+/// A history of which nothing could be read is none.
+fn exit(arguments: &BacktestArgs, backtested: &Backtested) -> Exit {
+    if backtested.outcome.decisions == 0 && backtested.findings.count > 0 {
+        Exit::Failed
+    } else if arguments.fail_on_flips && backtested.outcome.differing() > 0 {
+        Exit::Flips
+    } else {
+        Exit::Done
+    }
 }
 
 fn decide_again(
@@ -141,7 +133,7 @@ fn decide_again(
     policy: &Policy,
 ) -> anyhow::Result<Option<Backtested>> {
     let selection = Selection {
-        since: arguments.since,
+        since: arguments.since.map(|since| since.time(clock(None))),
         until: arguments.until,
         include_given: arguments.include_given,
     };

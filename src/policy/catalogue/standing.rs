@@ -233,22 +233,22 @@ pub const ROWS: &[Row] = &[
         &["apiVersion", "kind", "metadata", "spec.description"],
         "which policy it is, and what for",
     ),
-    caller(
+    here(
         Kind::PolicyDevelopment,
         &[
             "policy_development.stages.draft.approvals_required",
             "policy_development.stages.validation.tests",
         ],
-        "the branch protection and the checks of the repository; no approval is recorded here",
+        "for this program's own policy only: `policy validate` asks for the approvals `policy_author` and `security_team`, and `policy promote` for all four tests, whatever stands here; other policies are theirs to review who keep them",
     ),
-    caller(
+    here(
         Kind::PolicyDevelopment,
         &[
             "policy_development.stages.*.monitoring_period",
             "policy_development.stages.*.rollback_criteria",
             "policy_development.stages.*.deployment_strategy",
         ],
-        "whoever brings a policy into force: the periods and thresholds are read from this document, and nothing follows them",
+        "for this program's own policy only: `policy promote` keeps to the 7 days, both criteria and `blue_green`, which are its defaults; others than these come from the update record of a version, and nothing from this document; other policies are theirs to watch who keep them",
     ),
     told(
         Kind::PolicyDevelopment,
