@@ -5,6 +5,7 @@
 //! kill left behind is mended by the next run. What is recorded is decided in
 //! [`crate::decision`].
 
+mod agreement;
 mod beyond;
 pub mod chain;
 pub mod findings;
@@ -20,6 +21,7 @@ pub mod policies;
 pub mod reseal;
 pub mod response_journal;
 pub mod signing;
+mod since;
 pub mod state;
 pub mod verified;
 pub mod verify;
