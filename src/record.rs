@@ -6,6 +6,7 @@
 //! [`crate::decision`].
 
 pub mod audit;
+mod agreement;
 mod beyond;
 pub mod chain;
 pub mod findings;
@@ -21,6 +22,7 @@ pub mod policies;
 pub mod reseal;
 pub mod response_journal;
 pub mod signing;
+mod since;
 pub mod state;
 pub mod verified;
 pub mod verify;

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
-use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, past, state};
+use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, agreement, findings, past, since, state};
 use crate::decision::{Before, Earlier};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::reverse::ReverseLines;
@@ -19,6 +19,10 @@ use crate::policy::{LONGEST_LOOK, Level, is_looked_at};
 use crate::time::Timestamp;
 
 pub use super::chain::Purpose;
+
+/// A run looks at so many lines for the beginning of a level: they were read with the last one.
+/// Whoever reads looks further.
+const SINCE_IN_A_RUN: usize = 8;
 
 /// What stands at the end of the journal.
 #[derive(Debug)]
@@ -89,7 +93,9 @@ pub fn inspect(
         recorded,
         begins: end.begins,
     };
-    if let Some(problem) = state.and_then(|state| decisions.contradiction(state)) {
+    if let Some(state) = state
+        && let Some(problem) = decisions.contradiction(workspace, state, purpose)?
+    {
         return Ok(Inspection::Broken(vec![problem]));
     }
     let (before, cut) = if recorded.is_none() && state.is_none() {
@@ -126,17 +132,34 @@ impl Decisions {
     /// What the state file says otherwise than the line that it belongs to. One without a head is
     /// the predecessor's where the chain only begins; beside a longer chain it belongs to the last
     /// line, or was changed.
-    fn contradiction(&self, state: &StoredState) -> Option<Diagnostic> {
-        if state.is_broken() {
-            return None;
-        }
-        let line = match self.recorded {
-            Some(recorded) => self.lines.iter().find(|line| line.seq == recorded.seq)?,
-            None if self.begins => return None,
-            None => self.lines.first()?,
+    fn contradiction(
+        &self,
+        workspace: &Workspace,
+        state: &StoredState,
+        purpose: Purpose,
+    ) -> Checked<Option<Diagnostic>> {
+        let Some(line) = self.line_of(state) else {
+            return Ok(None);
         };
-        let differences = state.differences(line);
-        (!differences.is_empty()).then(|| findings::state_differs(line.seq, &differences))
+        let mut differences = agreement::differences(state, line);
+        if differences.is_empty() {
+            let most = if purpose == Purpose::Append {
+                SINCE_IN_A_RUN
+            } else {
+                LONGEST_LOOK
+            };
+            differences.extend(since::contradiction(workspace, state, line, most)?);
+        }
+        Ok((!differences.is_empty()).then(|| findings::state_differs(line.seq, &differences)))
+    }
+
+    fn line_of(&self, state: &StoredState) -> Option<&RecordedLine> {
+        match self.recorded {
+            _ if state.is_broken() => None,
+            Some(recorded) => self.lines.iter().find(|line| line.seq == recorded.seq),
+            None if self.begins => None,
+            None => self.lines.first(),
+        }
     }
 
     /// The decision before the next: that of the state file, and then those the state file had not

@@ -1,18 +1,20 @@
 //! The state file `state/policy_state.json`: the last decision, for programs and people.
 //!
 //! A projection of the journal's last line, with everything that was computed on the way. The
-//! first four members are those of the predecessor's file (rows S4-030 to S4-033).
+//! first four members are those of the predecessor's file (rows S4-030 to S4-033). Whether it says
+//! what its line says is asked in [`super::agreement`] and [`super::since`].
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Head, RecordedLine};
+use super::agreement::{Details, ShownReading, ShownReason, value_beyond};
+use super::line::Head;
 use crate::decision::{Before, Decision, Held, Inputs, Needs, Reason, Waived, inputs};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, write};
-use crate::ids::{Digest, ReasonCode, SignalName, distinct};
+use crate::ids::{Digest, SignalName};
 use crate::policy::{Identity, Level, Policy, Thresholds};
 use crate::signals::{Outcome, Reading, Readings, Source, Status, Value};
 use crate::time::Timestamp;
@@ -104,14 +106,9 @@ impl<'a> ReadingOut<'a> {
             Outcome::Missing(why) => Some(why.as_str()),
             _ => None,
         };
-        let is_beyond = !Readings::BUILT_IN.contains(&reading.signal);
-        let value = match reading.outcome {
-            Outcome::Valid(value) | Outcome::Stale(value) if is_beyond => Some(value),
-            _ => None,
-        };
         Self {
             status: reading.status(),
-            value,
+            value: value_beyond(reading),
             file: first.map(|source| source.file.as_str()),
             sha256: first.map(|source| &source.sha256),
             from: first.and_then(|source| source.from),
@@ -217,27 +214,7 @@ pub struct StoredState {
     /// run need not look there: what is staged is said there.
     pub staged: bool,
     /// What else has to agree with the record; the predecessor's file has none of it.
-    details: Option<Details>,
-}
-
-/// What a line records beside level, time and values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Details {
-    before: Option<Level>,
-    codes: Vec<ReasonCode>,
-    statuses: BTreeMap<SignalName, Status>,
-    document: Digest,
-    held: Option<Held>,
-}
-
-#[derive(Deserialize)]
-struct RawReason {
-    code: ReasonCode,
-}
-
-#[derive(Deserialize)]
-struct RawReading {
-    status: Status,
+    pub(super) details: Option<Details>,
 }
 
 #[derive(Deserialize)]
@@ -265,29 +242,30 @@ struct RawStored {
     #[serde(default)]
     before: Option<Level>,
     #[serde(default)]
-    reasons: Option<Vec<RawReason>>,
+    reasons: Option<Vec<ShownReason>>,
     #[serde(default)]
-    readings: BTreeMap<SignalName, RawReading>,
+    readings: BTreeMap<SignalName, ShownReading>,
     #[serde(default)]
     document: Option<RawDocument>,
     #[serde(default)]
     held: Option<Held>,
+    #[serde(default)]
+    waived: Vec<ShownReason>,
+    #[serde(default)]
+    shadow: Option<Level>,
 }
 
 impl RawStored {
     fn details(&mut self) -> Option<Details> {
         let (reasons, document) = self.reasons.take().zip(self.document.take())?;
-        let codes = distinct(reasons.into_iter().map(|reason| reason.code));
-        let readings = std::mem::take(&mut self.readings);
         Some(Details {
             before: self.before.take(),
-            codes,
-            statuses: readings
-                .into_iter()
-                .map(|(signal, reading)| (signal, reading.status))
-                .collect(),
+            reasons,
+            readings: std::mem::take(&mut self.readings),
             document: document.sha256,
             held: self.held.take(),
+            waived: std::mem::take(&mut self.waived),
+            shadow: self.shadow.take(),
         })
     }
 }
@@ -375,70 +353,6 @@ impl StoredState {
                 .as_ref()
                 .and_then(|details| details.held.clone()),
         }
-    }
-
-    /// What the state file says otherwise than the decision on its line; empty where they agree.
-    pub fn differences(&self, line: &RecordedLine) -> Vec<String> {
-        let RecordedLine {
-            level,
-            at,
-            readings,
-            ..
-        } = line;
-        let mut differences = self.detail_differences(line);
-        if self.level != *level {
-            differences.push(format!("policy {} here, {level} on the line", self.level));
-        }
-        if self.evaluated_at != *at {
-            differences.push(format!(
-                "evaluated_at {} here, {at} on the line",
-                self.evaluated_at
-            ));
-        }
-        let recorded = inputs(readings).into_each();
-        for ((signal, shown), (_, value)) in
-            self.inputs.clone().into_each().into_iter().zip(recorded)
-        {
-            if !same_value(&shown, value) {
-                differences.push(format!("{signal} {shown} here, {value} on the line"));
-            }
-        }
-        differences
-    }
-}
-
-impl StoredState {
-    fn detail_differences(&self, line: &RecordedLine) -> Vec<String> {
-        let Some(details) = &self.details else {
-            return Vec::new();
-        };
-        let statuses = line
-            .readings
-            .iter()
-            .map(|reading| (reading.signal.clone(), reading.status()))
-            .collect();
-        let same = [
-            ("before", details.before == line.before),
-            ("reasons", details.codes == line.reasons),
-            ("readings", details.statuses == statuses),
-            ("document", details.document == line.policy),
-            ("held", details.held == line.held),
-        ];
-        same.into_iter()
-            .filter(|(_, same)| !same)
-            .map(|(name, _)| format!("{name} is another on the line"))
-            .collect()
-    }
-}
-
-fn same_value(shown: &serde_json::Value, value: Value) -> bool {
-    match value {
-        Value::Flag(flag) | Value::Truth(flag) => shown.as_bool() == Some(flag),
-        Value::Percent(percent) => shown.as_f64() == Some(percent.get()),
-        Value::Number(number) => shown.as_f64() == Some(number.get()),
-        Value::Count(count) | Value::Age(count) => shown.as_u64() == Some(count),
-        Value::Risk(risk) => shown.as_str() == Some(risk.as_str()),
-        Value::Word(word) => shown.as_str() == Some(word.as_str()),
     }
 }
 

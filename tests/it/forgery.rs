@@ -3,7 +3,7 @@
 use policy_orchestrator::ids::Digest;
 use serde_json::{Value, json};
 
-use crate::workspace::{AT, JOURNAL, Ran, Workspace};
+use crate::workspace::{AT, JOURNAL, Ran, Workspace, copy_tree};
 
 const STATE: &str = "state/policy_state.json";
 const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -294,4 +294,203 @@ fn a_secret_is_bytes_and_comes_from_a_regular_file() {
         .unwrap()
         .into();
     assert!(ran.exits(1).stderr.contains("no regular file"));
+}
+
+/// A declared signal whose trigger is waived: the line then holds `signals`, `waived` and `shadow`.
+const WAIVED: &str = "\
+apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: waived, version: '1'}
+spec:
+  signals:
+    - {name: integrity}
+    - {name: coverage, file: coverage.json, pointer: /total, type: percent, direction: higher_is_better}
+  triggers:
+    - {code: UNCOVERED, signal: coverage, level: RED, below: 60}
+    - {code: THIN, signal: coverage, level: YELLOW, below: 70}
+  waivers:
+    - {trigger: UNCOVERED, reason: moving, by: ana@example.org, ticket: OPS-7, expires: 2026-02-16}
+";
+
+/// Three decisions, all YELLOW, with a waived RED and a declared signal.
+fn waived() -> Workspace {
+    let workspace = Workspace::healthy();
+    workspace.write("policy/policy.yaml", WAIVED);
+    workspace.write("coverage.json", "{\"total\": 51.5}");
+    for minute in 0..3 {
+        let at = format!("2026-01-15T11:3{minute}:00Z");
+        workspace.run_at(&at).exits(0);
+    }
+    let state = workspace.state();
+    assert_eq!(
+        (&state["policy"], &state["shadow"], &state["since"]),
+        (
+            &json!("YELLOW"),
+            &json!("RED"),
+            &json!("2026-01-15T11:30:00+00:00")
+        )
+    );
+    workspace
+}
+
+#[test]
+fn whatever_the_state_file_shows_of_its_line_is_held_against_it() {
+    let changes: [(&str, &dyn Fn(&mut Value)); 16] = [
+        ("readings.coverage.value", &|state| {
+            state["readings"]["coverage"]["value"] = json!(91.5);
+        }),
+        ("readings.coverage.value", &|state| {
+            let coverage = state["readings"]["coverage"].as_object_mut().unwrap();
+            coverage.remove("value");
+        }),
+        ("readings.integrity.value", &|state| {
+            state["readings"]["integrity"]["value"] = json!(12.0);
+        }),
+        ("readings.coverage.status", &|state| {
+            state["readings"]["coverage"]["status"] = json!("stale");
+        }),
+        ("readings.latency", &|state| {
+            state["readings"]["latency"] = json!({"status": "valid", "value": 3});
+        }),
+        ("readings.coverage", &|state| {
+            state["readings"]
+                .as_object_mut()
+                .unwrap()
+                .remove("coverage");
+        }),
+        ("inputs.integrity_score", &|state| {
+            state["inputs"]["integrity_score"] = json!(99.0);
+        }),
+        ("waived", &|state| state["waived"] = json!([])),
+        ("waived", &|state| {
+            state["waived"][0]["code"] = json!("SOMETHING");
+        }),
+        ("shadow", &|state| state["shadow"] = json!("YELLOW")),
+        ("shadow", &|state| {
+            state.as_object_mut().unwrap().remove("shadow");
+        }),
+        ("reasons", &|state| {
+            state.as_object_mut().unwrap().remove("reasons");
+        }),
+        ("reasons[].level", &|state| {
+            state["reasons"][0]["level"] = json!("GREEN");
+        }),
+        ("given_clock", &|state| {
+            state.as_object_mut().unwrap().remove("given_clock");
+        }),
+        ("fix_branch", &|state| {
+            state["fix_branch"] = json!("fix/policy-orchestrator-20260115120000");
+        }),
+        ("errors", &|state| state["errors"] = json!([{"code": "X"}])),
+    ];
+    for (path, change) in changes {
+        let workspace = waived();
+        rewrite(&workspace, change);
+        found_as(&workspace, path);
+    }
+}
+
+/// `audit verify` and the next run find that the state file says something else at `path`.
+fn found_as(workspace: &Workspace, path: &str) {
+    let said = format!("{path} ");
+    let verified = workspace.program(&["audit", "verify"]);
+    assert_eq!(verified.code, 5, "{path}: {}", verified.stderr);
+    let told = verified.stderr.replace('`', "");
+    assert!(
+        told.contains("STATE_DIFFERS") && told.contains(&said),
+        "{path}: {told}"
+    );
+    let ran = workspace.run();
+    assert_eq!(ran.code, 5, "{path}: {}", ran.stderr);
+    assert!(ran.stderr.contains(&said), "{path}: {}", ran.stderr);
+    assert_eq!(workspace.state()["policy"], "RED", "{path}");
+}
+
+#[test]
+fn since_when_a_level_holds_is_held_against_the_lines() {
+    for other in ["2026-01-15T11:31:00+00:00", "2025-01-15T11:30:00+00:00"] {
+        let workspace = waived();
+        rewrite(&workspace, |state| state["since"] = json!(other));
+        found_as(&workspace, "since");
+    }
+    // A level that began with the line itself, and one that somebody took the time away from.
+    let workspace = red();
+    rewrite(&workspace, |state| {
+        state["since"] = json!("2026-01-15T11:00:00+00:00");
+    });
+    found_as(&workspace, "since");
+    let workspace = red();
+    rewrite(&workspace, |state| {
+        state.as_object_mut().unwrap().remove("since");
+    });
+    found_as(&workspace, "since");
+}
+
+#[test]
+fn since_far_back_is_found_by_verification_also_behind_another_run() {
+    let workspace = Workspace::healthy();
+    for minute in 0..30 {
+        let at = format!("2026-01-15T11:{minute:02}:00Z");
+        workspace.run_at(&at).exits(0);
+    }
+    rewrite(&workspace, |state| {
+        state["since"] = json!("2025-12-24T11:00:00+00:00");
+    });
+    workspace.program(&["audit", "verify"]).exits(5);
+    workspace.run_at("2026-01-15T11:40:00Z");
+    workspace.program(&["audit", "verify"]).exits(5);
+}
+
+#[test]
+fn what_a_run_leaves_behind_odd_events_is_no_forgery() {
+    let verified = |workspace: &Workspace| {
+        workspace.program(&["audit", "verify"]).exits(0);
+    };
+    // A broken journal that is put back: RED was published in between, and holds no line.
+    let workspace = red();
+    let journal = workspace.read(JOURNAL);
+    workspace.write(JOURNAL, &journal[..journal.len() - 9]);
+    workspace.run_at("2026-01-15T12:01:00Z").exits(5);
+    workspace.write(JOURNAL, &journal);
+    for minute in 2..5 {
+        let at = format!("2026-01-15T12:0{minute}:00Z");
+        workspace.run_at(&at).exits(0);
+        verified(&workspace);
+    }
+    // A state file that is lost, and one that is put back to an earlier time.
+    let early = workspace.read(STATE);
+    std::fs::remove_file(workspace.file(STATE)).unwrap();
+    workspace.run_at("2026-01-15T12:05:00Z").exits(0);
+    verified(&workspace);
+    workspace.write(STATE, early);
+    verified(&workspace);
+    workspace.run_at("2026-01-15T12:06:00Z").exits(0);
+    verified(&workspace);
+    // A clock that goes backwards.
+    workspace.run_at("2026-01-14T12:00:00Z").exits(0);
+    workspace.run_at("2026-01-14T12:01:00Z").exits(0);
+    verified(&workspace);
+    // An input that can't be used, with and without a branch.
+    for workspace in [Workspace::healthy(), Workspace::healthy().with_git()] {
+        workspace.forecast("critical");
+        for minute in 0..3 {
+            let at = format!("2026-01-15T12:0{minute}:00Z");
+            workspace.run_at(&at).exits(1);
+            verified(&workspace);
+        }
+    }
+}
+
+#[test]
+fn a_state_file_of_version_0_1_0_agrees_with_its_line() {
+    let workspace = Workspace::empty();
+    let from =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal_0_1_0");
+    copy_tree(&from, workspace.path());
+    workspace.program(&["audit", "verify"]).exits(0);
+    assert_eq!(
+        workspace.run_at("2026-06-18T09:45:00Z").exits(0).json()["before"],
+        "GREEN"
+    );
+    workspace.program(&["audit", "verify"]).exits(0);
 }
