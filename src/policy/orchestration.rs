@@ -14,11 +14,11 @@ pub(super) use values::of_signal;
 
 use super::outline::{Outline, Part};
 use super::responses::{self, Section};
-use super::source::collect::{self, Field, did_you_mean};
+use super::source::collect::{self, Field};
 use super::source::problems::Problems;
 use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, suggestion};
 use crate::ids::Digest;
 
 /// What `apiVersion` says.
@@ -319,7 +319,7 @@ impl Draft<'_> {
                     finding
                         .found(format!("`{name}`"))
                         .expected(format!("one of {}", names.join(", ")))
-                        .help(did_you_mean(name, &names).unwrap_or_else(|| {
+                        .help(suggestion(name, names.iter().copied()).unwrap_or_else(|| {
                             "write one of these, or declare the level under `levels`".to_owned()
                         }))
                 },

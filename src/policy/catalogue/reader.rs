@@ -6,7 +6,7 @@
 
 use super::tree::{self, Entry, Meant, Node, Value};
 use super::words::{Effect, Mode, Severity};
-use crate::diagnostic::{Code, Diagnostic, Place, Severity as Gravity};
+use crate::diagnostic::{Code, Diagnostic, Place, Severity as Gravity, suggestion};
 use crate::policy::quantity::{Bytes, Cpu, Measure, Span, Threshold};
 use crate::signals::members::ENOUGH;
 
@@ -110,12 +110,9 @@ impl<'d> Reader<'d> {
             )
             .found(format!("`{key}`"))
             .expected(format!("one of {}", known.join(", ")))
-            .help(match nearest(key, known) {
-                Some(candidate) => format!("did you mean `{candidate}`?"),
-                None => {
-                    "leave it if another program reads it; here it is shown and not read".to_owned()
-                }
-            })
+            .help(suggestion(key, known.iter().copied()).unwrap_or_else(|| {
+                "leave it if another program reads it; here it is shown and not read".to_owned()
+            }))
         });
     }
 
@@ -245,10 +242,10 @@ impl<'d> Reader<'d> {
                 )
                 .found(format!("`{text}`"))
                 .expected(format!("one of {}", known.join(", ")))
-                .help(match nearest(&text, &known) {
-                    Some(candidate) => format!("did you mean `{candidate}`?"),
-                    None => "write one of these words".to_owned(),
-                })
+                .help(
+                    suggestion(&text, known)
+                        .unwrap_or_else(|| "write one of these words".to_owned()),
+                )
             });
         }
         found.map(|(_, meant)| *meant)
@@ -412,13 +409,4 @@ fn name(node: &Node) -> String {
         return "the document".to_owned();
     }
     format!("`{}`", node.path.trim_start_matches("$."))
-}
-
-/// The known word that resembles `word` most, where one does.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let word: String = word.to_lowercase().chars().take(64).collect();
-    let distance = |candidate: &&&str| strsim::damerau_levenshtein(candidate, &word);
-    let nearest = known.iter().min_by_key(distance)?;
-    let near = distance(&nearest) <= (nearest.len() / 3).clamp(1, 3);
-    near.then_some(*nearest)
 }

@@ -1,12 +1,11 @@
 //! Which kind a document is of, by what stands in it, and by its path where that says it.
 
-use super::reader::nearest;
 use super::shown::Shown;
 use super::tree::{self, Node};
 use super::{
     API_VERSION, Kind, agent, compliance, development, module, rego, regulation, scalpel, system,
 };
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place, suggestion};
 use crate::signals::json::not_utf8;
 
 /// A document whose kind is known.
@@ -166,10 +165,7 @@ fn declared(file: &str, text: &str, root: &Node) -> Checked<Kind> {
                 "{}, with `apiVersion: {API_VERSION}`",
                 names.join(" or ")
             ))
-            .help(match nearest(written, &names) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => HELP.to_owned(),
-            }),
+            .help(suggestion(written, names).unwrap_or_else(|| HELP.to_owned())),
     ))
 }
 
@@ -208,8 +204,8 @@ fn no_kind(file: &str, text: &str, root: &Node) -> Box<Diagnostic> {
         &found,
     );
     let sections = SECTIONS.map(|(section, _)| section);
-    if let Some(section) = keys.iter().find_map(|key| nearest(key, &sections)) {
-        finding.help = Some(format!("did you mean `{section}`?"));
+    if let Some(help) = keys.iter().find_map(|key| suggestion(key, sections)) {
+        finding.help = Some(help);
     }
     finding
 }
@@ -270,11 +266,9 @@ impl<'t> FrontMatter<'t> {
                 .iter()
                 .map(|member| member.key.as_str())
                 .collect();
-            let near = keys.iter().find_map(|key| nearest(key, &[module::KEY]));
-            finding.help = Some(match near {
-                Some(_) => format!("did you mean `{}`?", module::KEY),
-                None => format!("front matter of a module names its `{}`", module::KEY),
-            });
+            let near = keys.iter().find_map(|key| suggestion(key, [module::KEY]));
+            let help = || format!("front matter of a module names its `{}`", module::KEY);
+            finding.help = Some(near.unwrap_or_else(help));
             return Err(finding);
         }
         Ok(Found {

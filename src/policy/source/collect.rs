@@ -17,7 +17,7 @@ use serde::de::{
 pub use super::scalar::Scalar;
 
 use super::{Entry, Kind, Node, Spot};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, nearest, suggestion};
 
 /// Reads a shape from a document's root. What is wrong is in `problems` afterwards.
 pub fn read<T: for<'de> Deserialize<'de>>(
@@ -242,7 +242,7 @@ impl de::Error for Fault {
             message: "this word is none of those that are known here".to_owned(),
             found: Some(format!("`{variant}`")),
             expected: Some(format!("one of {}", expected.join(", "))),
-            help: did_you_mean(variant, expected)
+            help: suggestion(variant, expected.iter().copied())
                 .unwrap_or_else(|| "write one of these words".to_owned()),
         }
     }
@@ -258,21 +258,6 @@ fn in_words(unexpected: de::Unexpected<'_>) -> String {
         de::Unexpected::Map => "keys and values".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// The help that names the nearest of the words that are known, where one is near.
-pub fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
-    nearest(word, known).map(|nearest| format!("did you mean `{nearest}`?"))
-}
-
-/// The nearest of the words that are known, where one is near.
-fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let lower = word.to_lowercase();
-    let far = |candidate: &str| strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
-    let nearest = known.iter().min_by_key(|candidate| far(candidate))?;
-    // Of a short word everything is near: most of it has to be right.
-    let near = far(nearest) <= (word.chars().count() / 3).clamp(1, 3) && word.chars().count() > 1;
-    near.then_some(*nearest)
 }
 
 #[derive(Clone)]
@@ -318,7 +303,7 @@ impl<'n> Reader<'n> {
                 rest.push(entry);
                 continue;
             }
-            let near = nearest(&entry.key, keys);
+            let near = nearest(&entry.key, keys.iter().copied());
             self.refuse_key(entry, near, keys);
             let is_taken = |key: &str| known.iter().any(|(other, _)| *other == key);
             if let Some(near) = near.filter(|near| !is_taken(near) && !is_there(near)) {
