@@ -36,7 +36,7 @@ const PROSE_LENGTH: usize = 1_000;
 /// Parses and checks a document. `file` is named in the findings.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let text = source::text(file, bytes).map_err(|error| vec![*error])?;
-    let root = match source::parse(file, bytes) {
+    let root = match source::parse_text(file, text) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
