@@ -359,10 +359,18 @@ pub fn readable(text: &str, length: usize) -> String {
 
 /// The help that names the nearest of the words that are known, where one is near.
 pub fn suggestion<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    let nearest = nearest(word, known)?;
+    Some(format!("did you mean `{}`?", readable(nearest, SHOWN)))
+}
+
+/// The nearest of the words that are known, where one is near.
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     /// The work grows with both lengths, and the word may come from a file.
     const LONGEST: usize = 64;
     const MOST: usize = 1000;
-    if word.len() > LONGEST {
+    let length = word.chars().count();
+    // Of a single letter everything is near.
+    if word.len() > LONGEST || length < 2 {
         return None;
     }
     let lower = word.to_lowercase();
@@ -375,8 +383,8 @@ pub fn suggestion<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> O
             (far, candidate)
         })
         .min_by_key(|(far, _)| *far)?;
-    let near = far <= (word.chars().count() / 3).clamp(1, 3);
-    near.then(|| format!("did you mean `{}`?", readable(nearest, SHOWN)))
+    // Most of a short word has to be right.
+    (far <= (length / 3).clamp(1, 3)).then_some(nearest)
 }
 
 fn visible(character: char) -> Vec<char> {
@@ -425,6 +433,7 @@ mod tests {
             ("x", None),
             ("", None),
         ];
+        assert_eq!(nearest("x", ["y"]), None);
         for (word, neighbour) in cases {
             let help = neighbour.map(|neighbour| format!("did you mean `{neighbour}`?"));
             assert_eq!(

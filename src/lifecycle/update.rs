@@ -136,11 +136,7 @@ struct Given {
 
 impl Given {
     fn node(&self, key: &str) -> Option<&Node> {
-        let Kind::Map(entries) = &self.root.kind else {
-            return None;
-        };
-        let entry = entries.iter().find(|entry| entry.key == key);
-        entry.map(|entry| &entry.value)
+        self.root.get(key)
     }
 
     fn value(&self, key: &str) -> Value {
@@ -161,7 +157,7 @@ fn value(node: &Node) -> Value {
     match &node.kind {
         Kind::Null => Value::Null,
         Kind::Bool(flag) => (*flag).into(),
-        Kind::Number(number) => (*number).into(),
+        Kind::Number(number) => number.as_f64().into(),
         Kind::Text(text) => text.as_str().into(),
         Kind::List(items) => items.iter().map(value).collect(),
         Kind::Map(entries) => entries

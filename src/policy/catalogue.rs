@@ -20,7 +20,6 @@ pub mod security_policy;
 pub mod shown;
 pub mod standing;
 pub mod system;
-mod tree;
 pub mod words;
 
 pub use reader::Group;
@@ -183,13 +182,12 @@ impl Account {
 /// Reads a document of another system. One that this program decides by is only listed: whether it
 /// can be used is said by whoever uses it.
 pub fn read(found: &Found<'_>) -> Result<Account, Vec<Diagnostic>> {
-    let mut reader = Reader::new(found.file, found.text);
+    let mut reader = Reader::new(found.file, found.text, found.tree.as_ref());
     let shape = shape(&mut reader, found);
-    let warnings = reader.finish()?;
-    // Only now does the tree know what its texts mean.
+    let (warnings, meanings) = reader.finish()?;
     let says = match (&shape, &found.tree) {
         (Some(Shape::Rego(module)), _) => rego::says(module),
-        (_, Some(root)) => Shown::from(root),
+        (_, Some(root)) => Shown::with_meanings(root, &meanings),
         (_, None) => found.as_it_stands(),
     };
     let mut account = Account::new(found.kind, shape.unwrap_or(Shape::Own), says);

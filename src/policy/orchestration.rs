@@ -15,11 +15,11 @@ pub(super) use values::of_signal;
 
 use super::outline::{Outline, Part};
 use super::responses::{self, Section};
-use super::source::collect::{self, Field, did_you_mean};
+use super::source::collect::{self, Field};
 use super::source::problems::Problems;
 use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, suggestion};
 use crate::ids::Digest;
 
 /// What `apiVersion` says.
@@ -37,7 +37,7 @@ const PROSE_LENGTH: usize = 1_000;
 /// Parses and checks a document. `file` is named in the findings.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<(Policy, Outline), Vec<Diagnostic>> {
     let text = source::text(file, bytes).map_err(|error| vec![*error])?;
-    let root = match source::parse(file, bytes) {
+    let root = match source::parse_text(file, text) {
         Ok(Some(root)) => root,
         Ok(None) => return Err(vec![empty(file)]),
         Err(error) => return Err(vec![*error]),
@@ -320,7 +320,7 @@ impl Draft<'_> {
                     finding
                         .found(format!("`{name}`"))
                         .expected(format!("one of {}", names.join(", ")))
-                        .help(did_you_mean(name, &names).unwrap_or_else(|| {
+                        .help(suggestion(name, names.iter().copied()).unwrap_or_else(|| {
                             "write one of these, or declare the level under `levels`".to_owned()
                         }))
                 },

@@ -7,9 +7,9 @@
 use serde::Deserialize;
 
 use super::Level;
-use super::source::collect::{Field, did_you_mean};
+use super::source::collect::Field;
 use super::source::{Kind, Node};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, suggestion};
 
 /// A list whose items are each checked by themselves.
 pub type List<T> = Field<Vec<Field<T>>>;
@@ -162,7 +162,7 @@ impl Section {
             finding
                 .found(format!("`{name}`"))
                 .expected(format!("one of {}", names.join(", ")))
-                .help(did_you_mean(name, &names).unwrap_or_else(|| {
+                .help(suggestion(name, names.iter().copied()).unwrap_or_else(|| {
                     "write one of these; a policy document declares further levels under `levels`, and their actions under `responses`".to_owned()
                 })),
         )

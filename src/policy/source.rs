@@ -1,21 +1,26 @@
 //! A document that a person wrote, YAML or JSON, as a tree whose every value knows its place.
 //!
 //! JSON is read as the YAML that it is, by the same parser, so that a document means the same in
-//! both forms. Keys that stand there twice are kept: [`collect`] finds them, together with all else
-//! that is wrong, in one go. What the keys mean is the business of each document.
+//! both forms. Keys that stand there twice are kept: whoever makes a shape of the tree finds them,
+//! together with all else that is wrong, in one go; for our own documents that is [`collect`], for
+//! those of other systems the catalogue's reader. What the keys mean is the business of each document.
 
 pub mod collect;
+mod fault;
+mod field;
+mod lines;
+mod parser;
 pub mod problems;
+mod refusal;
 pub mod scalar;
 
-use std::fmt;
+pub(super) use lines::Lines;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{
-    DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy, Options, Spanned, options,
-};
+use serde::de::Unexpected;
+use serde_json::Number;
 
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::{Checked, Place};
+use crate::signals::json::not_utf8;
 
 /// Where a value begins: line and byte within the line, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -37,49 +42,6 @@ impl Spot {
     }
 }
 
-impl Spot {
-    /// The spot of a byte of a text whose value begins here, on one line or on several. `None`
-    /// where it can't be told, as of a text with escapes.
-    pub(super) fn within(self, lines: &Lines<'_>, text: &str, offset: usize) -> Option<Self> {
-        let mut line = self.line;
-        let mut begin = usize::try_from(self.column.checked_sub(1)?).ok()?;
-        if lines.get(line)?.get(begin..)?.starts_with(['"', '\'']) {
-            begin += 1;
-        }
-        let mut done = 0;
-        loop {
-            let rest = lines.get(line)?.get(begin..)?.trim_end();
-            let remaining = text.get(done..)?;
-            let alike = common_prefix(rest, remaining);
-            if offset < done + alike || alike == remaining.len() {
-                return Some(Self {
-                    line,
-                    column: (begin + offset.saturating_sub(done)) as u64 + 1,
-                });
-            }
-            // A line's end is a line's end of the text, or a blank where lines are folded.
-            let behind = remaining.get(alike..)?;
-            if alike < rest.len() || !behind.starts_with([' ', '\n']) {
-                return None;
-            }
-            done += alike + behind.len() - behind.trim_start_matches([' ', '\n']).len();
-            line += 1;
-            while lines.get(line)?.trim().is_empty() {
-                line += 1;
-            }
-            let next = lines.get(line)?;
-            begin = next.len() - next.trim_start().len();
-        }
-    }
-}
-
-/// How many bytes two texts have in common at their beginning, up to a whole character.
-fn common_prefix(one: &str, other: &str) -> usize {
-    let pairs = one.chars().zip(other.chars());
-    let alike = pairs.take_while(|(one, other)| one == other);
-    alike.map(|(one, _)| one.len_utf8()).sum()
-}
-
 /// A value of the document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -87,6 +49,8 @@ pub struct Node {
     pub kind: Kind,
     /// Where it begins.
     pub spot: Spot,
+    /// How many values of the document begin before it.
+    pub index: usize,
 }
 
 /// What a value is.
@@ -98,7 +62,7 @@ pub enum Kind {
     Bool(bool),
     /// A number as JSON writes it. What only some readers take for a number is text: `010`, which
     /// is eight or ten, `0x5f`, `1_000`, `.inf`.
-    Number(f64),
+    Number(Number),
     /// Text.
     Text(String),
     /// A list.
@@ -118,10 +82,110 @@ pub struct Entry {
     pub value: Node,
 }
 
+impl Node {
+    /// The value of a document without any.
+    pub fn nothing() -> Self {
+        Self {
+            kind: Kind::Null,
+            spot: Spot::START,
+            index: 0,
+        }
+    }
+
+    /// The keys with their values, where it has such.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let entry = self.entries().iter().find(|entry| entry.key == key);
+        entry.map(|entry| &entry.value)
+    }
+
+    /// The text without blanks around it, where it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text.trim()),
+            _ => None,
+        }
+    }
+
+    /// Names it for a person.
+    pub fn in_words(&self) -> String {
+        match &self.kind {
+            Kind::Number(number) => format!("the number {number}"),
+            _ => fault::in_words(self.unexpected()),
+        }
+    }
+
+    /// Names it for serde.
+    fn unexpected(&self) -> Unexpected<'_> {
+        match &self.kind {
+            Kind::Null => Unexpected::Unit,
+            Kind::Bool(value) => Unexpected::Bool(*value),
+            Kind::Number(number) => Unexpected::Float(number.as_f64().unwrap_or_default()),
+            Kind::Text(text) => Unexpected::Str(text),
+            Kind::List(_) => Unexpected::Seq,
+            Kind::Map(_) => Unexpected::Map,
+        }
+    }
+
+    /// The path from this value to one below it: `$.rules[1].effect`. Reading makes none for every
+    /// value, since few are ever shown.
+    pub fn path_to(&self, below: &Self) -> String {
+        let mut path = "$".to_owned();
+        let mut here = self;
+        while here.index < below.index {
+            // Values are counted as they are written, so the last that does not begin behind it
+            // is the one that it is in.
+            let next = match &here.kind {
+                Kind::List(items) => {
+                    let behind = items.partition_point(|item| item.index <= below.index);
+                    let index = behind.saturating_sub(1);
+                    items.get(index).map(|item| (format!("[{index}]"), item))
+                }
+                _ => {
+                    let entries = here.entries();
+                    let behind = entries.partition_point(|entry| entry.value.index <= below.index);
+                    let entry = entries.get(behind.saturating_sub(1));
+                    entry.map(|entry| (format!(".{}", entry.key), &entry.value))
+                }
+            };
+            let Some((step, value)) = next else { break };
+            path.push_str(&step);
+            here = value;
+        }
+        path
+    }
+
+    /// The keys that stand there before in their object, with all that is below.
+    pub fn repeated_keys(&self) -> Vec<&Entry> {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut repeated = Vec::new();
+        for entry in self.entries() {
+            if !seen.insert(entry.key.as_str()) {
+                repeated.push(entry);
+            }
+            repeated.extend(entry.value.repeated_keys());
+        }
+        if let Kind::List(items) = &self.kind {
+            repeated.extend(items.iter().flat_map(Self::repeated_keys));
+        }
+        repeated
+    }
+}
+
 /// The text of a document, without a byte-order mark.
 pub(super) fn text<'b>(file: &str, bytes: &'b [u8]) -> Checked<&'b str> {
     let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    std::str::from_utf8(bare).map_err(|error| not_utf8(file, bare, error.valid_up_to()))
+    std::str::from_utf8(bare).map_err(|error| {
+        let finding = not_utf8(file, bare, error.valid_up_to());
+        Box::new(finding.help("save the document as UTF-8"))
+    })
 }
 
 /// Reads a document. `None` for one of nothing but blanks and comments.
@@ -129,360 +193,18 @@ pub(super) fn text<'b>(file: &str, bytes: &'b [u8]) -> Checked<&'b str> {
 /// Fails with the first place where the text is no YAML; what an alias could blow up is bounded by
 /// the parser's budget.
 pub fn parse(file: &str, bytes: &[u8]) -> Checked<Option<Node>> {
-    let text = text(file, bytes)?;
-    let lines = Lines::of(text);
-    match serde_saphyr::from_str_with_options::<Option<Raw>>(text, reading()) {
-        Ok(Some(raw)) => Ok(Some(raw.into_node(&lines))),
-        Ok(None) => Ok(None),
-        Err(error) => Err(syntax(file, &lines, &error)),
-    }
+    parse_text(file, text(file, bytes)?)
 }
 
-fn reading() -> Options {
-    options! {
-        // Both of two equal keys come through, and are told apart with their places.
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
-        merge_keys: MergeKeyPolicy::Error,
-        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    }
-}
-
-fn not_utf8(file: &str, bytes: &[u8], valid: usize) -> Box<Diagnostic> {
-    let before = bytes.get(..valid).unwrap_or_default();
-    let line = memchr::memchr_iter(b'\n', before).count() as u64 + 1;
-    let begin = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-    let spot = Spot {
-        line,
-        column: (valid - begin) as u64 + 1,
-    };
-    let finding = Diagnostic::new(
-        Code::NotUtf8,
-        spot.place(file, "$"),
-        "the bytes are no UTF-8 text",
-    );
-    let found = bytes.get(valid).copied().unwrap_or_default();
-    Box::new(
-        finding
-            .found(format!("the byte 0x{found:02x}"))
-            .expected("text in UTF-8")
-            .help("save the document as UTF-8"),
-    )
-}
-
-fn syntax(file: &str, lines: &Lines<'_>, error: &serde_saphyr::Error) -> Box<Diagnostic> {
-    let spot = error.location().map_or(Spot::START, |location| {
-        lines.spot(location.line(), location.column())
-    });
-    let message = error.to_string();
-    let what = message.lines().next().unwrap_or_default();
-    let what = what.split(" at line ").next().unwrap_or(what);
-    let what = what
-        .rsplit_once(" (line ")
-        .map_or(what, |(before, _)| before);
-    let (found, help) = in_plain_words(what);
-    Box::new(
-        Diagnostic::new(
-            Code::YamlSyntax,
-            spot.place(file, "$"),
-            "this is no YAML that can be read",
-        )
-        .found(found)
-        .expected("one YAML 1.2 or JSON document without merge keys and tags of its own")
-        .help(help),
-    )
-}
-
-/// What the parser says, for a person: what was found, and what to do.
-fn in_plain_words(what: &str) -> (&str, &'static str) {
-    const WORDS: [(&str, Option<&str>, &str); 16] = [
-        (
-            "multiple YAML documents",
-            Some("the beginning of a second document"),
-            "keep one document, and put the other into a file of its own",
-        ),
-        (
-            "merge keys",
-            Some("the merge key `<<`"),
-            "write the keys out",
-        ),
-        (
-            "Depth",
-            Some("levels within levels, more than a document can mean"),
-            "look for a bracket too many",
-        ),
-        (
-            "recursion limit",
-            Some("levels within levels, more than a document can mean"),
-            "look for a bracket too many",
-        ),
-        (
-            "budget breached",
-            Some("aliases or levels that unfold to more than a document can mean"),
-            "write out what the aliases stand for",
-        ),
-        (
-            "alias replay",
-            Some("aliases that unfold to more than a document can mean"),
-            "write out what the aliases stand for",
-        ),
-        (
-            "recursi",
-            Some("an alias within what it stands for"),
-            "write out what the alias stands for",
-        ),
-        (
-            "unknown anchor",
-            Some("an alias of which there is no anchor"),
-            "put text that begins with `*` in quotes, or write the value out",
-        ),
-        (
-            "expected string scalar",
-            Some("a key that is no text"),
-            "put text with braces or brackets in quotes",
-        ),
-        ("tab", None, "indent with blanks instead of tabs"),
-        (
-            "mapping values are not allowed",
-            Some("a `:` where no key can stand"),
-            "put text with `: ` in quotes, write a blank behind the colon of every key, and look at the indentation",
-        ),
-        (
-            "escape character",
-            None,
-            "write a backslash twice, or put the text in single quotes",
-        ),
-        ("unclosed", None, "close it"),
-        (
-            "unsupported tag",
-            None,
-            "remove the tag, and put text that begins with `!` in quotes",
-        ),
-        (
-            "unexpected character",
-            None,
-            "put text with special characters in double quotes, control characters as escapes",
-        ),
-        ("YAML major version", None, "remove the directive"),
-    ];
-    let known = WORDS.iter().find(|(part, ..)| what.contains(part));
-    known.map_or(
-        (
-            what,
-            "look at the indentation, and put text with special characters in quotes",
-        ),
-        |(_, found, help)| (found.unwrap_or(what), *help),
-    )
-}
-
-/// The lines of a text, to turn a character of a line into a byte.
-pub(super) struct Lines<'t>(Vec<Line<'t>>);
-
-struct Line<'t> {
-    text: &'t str,
-    /// The byte of every 64th character; empty where every character is one byte. A document can
-    /// be one long line with a hundred thousand values: counting up to each of them would take for
-    /// ever.
-    marks: Vec<usize>,
-}
-
-/// How many characters lie between two marks.
-const STRIDE: usize = 64;
-
-impl<'t> Line<'t> {
-    fn of(text: &'t str) -> Self {
-        let marks = if text.is_ascii() {
-            Vec::new()
-        } else {
-            let bytes = text.char_indices().map(|(byte, _)| byte);
-            bytes.step_by(STRIDE).collect()
-        };
-        Self { text, marks }
-    }
-
-    /// The byte at which a character begins, counted from 0.
-    fn byte(&self, character: usize) -> usize {
-        if self.marks.is_empty() {
-            return character.min(self.text.len());
-        }
-        let Some(mark) = self.marks.get(character / STRIDE) else {
-            return self.text.len();
-        };
-        let rest = self.text.get(*mark..).unwrap_or_default();
-        let before = rest.chars().take(character % STRIDE);
-        mark + before.map(char::len_utf8).sum::<usize>()
-    }
-}
-
-impl<'t> Lines<'t> {
-    /// The lines as YAML counts them: a lone carriage return ends one, too.
-    pub(super) fn of(text: &'t str) -> Self {
-        let lines = text.split('\n').flat_map(|line| {
-            let bare = line.strip_suffix('\r').unwrap_or(line);
-            bare.split('\r')
-        });
-        Self(lines.map(Line::of).collect())
-    }
-
-    /// A line, counted from 1.
-    pub(super) fn get(&self, line: u64) -> Option<&'t str> {
-        let index = usize::try_from(line.checked_sub(1)?).ok()?;
-        self.0.get(index).map(|line| line.text)
-    }
-
-    /// What stands at a spot, up to the end of a plain word.
-    fn word(&self, spot: Spot) -> &'t str {
-        let begin = usize::try_from(spot.column.saturating_sub(1)).unwrap_or(usize::MAX);
-        let rest = self
-            .get(spot.line)
-            .and_then(|line| line.get(begin..))
-            .unwrap_or_default();
-        let ends = |end: char| end.is_whitespace() || matches!(end, ',' | ']' | '}');
-        rest.split(ends).next().unwrap_or(rest)
-    }
-
-    fn spot(&self, line: u64, character: u64) -> Spot {
-        let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let before = usize::try_from(character.saturating_sub(1)).unwrap_or(usize::MAX);
-        let byte = self.0.get(index).map_or(0, |line| line.byte(before));
-        Spot {
-            line,
-            column: byte as u64 + 1,
-        }
-    }
-}
-
-/// True for a number as JSON writes it (RFC 8259).
-fn is_json_number(text: &str) -> bool {
-    serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok_and(|raw| {
-        raw.get()
-            .starts_with(|first: char| first == '-' || first.is_ascii_digit())
-    })
-}
-
-/// A value as the parser hands it over.
-struct Raw(Spanned<RawKind>);
-
-enum RawKind {
-    Null,
-    Bool(bool),
-    Number(f64),
-    Text(String),
-    List(Vec<Raw>),
-    Map(Vec<(Spanned<String>, Raw)>),
-}
-
-impl Raw {
-    fn into_node(self, lines: &Lines<'_>) -> Node {
-        let spot = lines.spot(self.0.referenced.line(), self.0.referenced.column());
-        let kind = match self.0.value {
-            RawKind::Null => Kind::Null,
-            RawKind::Bool(value) => Kind::Bool(value),
-            RawKind::Number(value) => {
-                let (line, character) = (self.0.defined.line(), self.0.defined.column());
-                let written = lines.word(lines.spot(line, character));
-                if is_json_number(written) {
-                    Kind::Number(value)
-                } else {
-                    Kind::Text(written.to_owned())
-                }
-            }
-            RawKind::Text(text) => Kind::Text(text),
-            RawKind::List(items) => Kind::List(
-                items
-                    .into_iter()
-                    .map(|item| item.into_node(lines))
-                    .collect(),
-            ),
-            RawKind::Map(entries) => Kind::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| Entry {
-                        spot: lines.spot(key.referenced.line(), key.referenced.column()),
-                        key: key.value,
-                        value: value.into_node(lines),
-                    })
-                    .collect(),
-            ),
-        };
-        Node { kind, spot }
-    }
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::deserialize(deserializer).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = RawKind;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<RawKind, E> {
-                Ok(RawKind::Null)
-            }
-
-            fn visit_none<E: de::Error>(self) -> Result<RawKind, E> {
-                Ok(RawKind::Null)
-            }
-
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<RawKind, E> {
-                Ok(RawKind::Bool(value))
-            }
-
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "no number of a document is beyond 2^53; the ranges are checked"
-            )]
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<RawKind, E> {
-                Ok(RawKind::Number(value as f64))
-            }
-
-            #[expect(clippy::cast_precision_loss, reason = "as above")]
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<RawKind, E> {
-                Ok(RawKind::Number(value as f64))
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<RawKind, E> {
-                Ok(RawKind::Number(value))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawKind, E> {
-                Ok(RawKind::Text(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RawKind, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    list.push(item);
-                }
-                Ok(RawKind::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<RawKind, A::Error> {
-                let mut map = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    map.push(entry);
-                }
-                Ok(RawKind::Map(map))
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
+/// As [`parse`], of a text that was looked at already.
+pub(super) fn parse_text(file: &str, text: &str) -> Checked<Option<Node>> {
+    parser::parse(file, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Code;
 
     fn node(text: &str) -> Node {
         parse("policy/policy.yaml", text.as_bytes())
@@ -491,16 +213,13 @@ mod tests {
     }
 
     fn member<'n>(node: &'n Node, key: &str) -> &'n Node {
-        let Kind::Map(entries) = &node.kind else {
-            panic!("{node:?}")
-        };
-        &entries.iter().find(|entry| entry.key == key).unwrap().value
+        node.get(key).unwrap()
     }
 
     #[test]
     fn values_know_their_place_and_kind() {
         let node = node("a: 1\nb:\n  - x: yes\n    ä: ö\n    é: \"95\"\nc: 1e3\nd: true\ne: ~\n");
-        assert_eq!(member(&node, "a").kind, Kind::Number(1.0));
+        assert_eq!(member(&node, "a").kind, Kind::Number(1.into()));
         assert_eq!(member(&node, "a").spot, Spot { line: 1, column: 4 });
         let Kind::List(items) = &member(&node, "b").kind else {
             panic!()
@@ -509,7 +228,10 @@ mod tests {
         // Bytes, as in every other place.
         assert_eq!(member(&items[0], "é").spot, Spot { line: 5, column: 9 });
         assert_eq!(member(&items[0], "é").kind, Kind::Text("95".into()));
-        assert_eq!(member(&node, "c").kind, Kind::Number(1000.0));
+        assert_eq!(
+            member(&node, "c").kind,
+            Kind::Number(Number::from_f64(1000.0).unwrap())
+        );
         assert_eq!(member(&node, "d").kind, Kind::Bool(true));
         assert_eq!(member(&node, "e").kind, Kind::Null);
     }
@@ -528,22 +250,6 @@ mod tests {
                 column: 20
             }
         );
-    }
-
-    #[test]
-    fn a_character_of_a_line_is_a_byte() {
-        let text = format!(
-            "{}\n{}b\r{}",
-            "a".repeat(100),
-            "ä".repeat(200),
-            "c".repeat(3)
-        );
-        let lines = Lines::of(&text);
-        let byte = |line, character| lines.spot(line, character).column;
-        assert_eq!((byte(1, 1), byte(1, 100), byte(1, 900)), (1, 100, 101));
-        assert_eq!((byte(2, 1), byte(2, 65), byte(2, 66)), (1, 129, 131));
-        assert_eq!((byte(2, 201), byte(2, 202), byte(2, 203)), (401, 402, 402));
-        assert_eq!((byte(3, 2), byte(4, 2)), (2, 1));
     }
 
     #[test]
@@ -572,5 +278,53 @@ mod tests {
         }));
         assert!(parse("p.yaml", bomb.as_bytes()).is_err());
         assert!(parse("p.yaml", "[".repeat(100_000).as_bytes()).is_err());
+    }
+    #[test]
+    fn a_path_leads_to_every_value() {
+        fn all<'n>(node: &'n Node, path: &str, found: &mut Vec<(&'n Node, String)>) {
+            found.push((node, path.to_owned()));
+            for entry in node.entries() {
+                all(&entry.value, &format!("{path}.{}", entry.key), found);
+            }
+            if let Kind::List(items) = &node.kind {
+                for (index, item) in items.iter().enumerate() {
+                    all(item, &format!("{path}[{index}]"), found);
+                }
+            }
+        }
+        let root = node("a: [[], [1, {b: 2, c: {}}], 3]\nd: &x {e: [~]}\nf: *x\ng:\n");
+        let mut found = Vec::new();
+        all(&root, "$", &mut found);
+        assert_eq!(found.len(), 16);
+        for (place, (node, path)) in found.into_iter().enumerate() {
+            assert_eq!((node.index, root.path_to(node)), (place, path));
+        }
+    }
+
+    #[test]
+    fn keys_that_stand_there_twice_are_found_at_every_depth() {
+        let root = node("a: 1\nb: [{c: 1, c: 2}]\na: {d: 1}\n\"a\": 3\ne: {a: 1, d: 2}\n");
+        let repeated: Vec<String> = root
+            .repeated_keys()
+            .into_iter()
+            .map(|entry| root.path_to(&entry.value))
+            .collect();
+        assert_eq!(repeated, ["$.b[0].c", "$.a", "$.a"]);
+        assert_eq!(root.get("a").unwrap().in_words(), "the number 1");
+    }
+
+    #[test]
+    fn small_files_stay_small() {
+        let refused = |text: &str| parse("p.yaml", text.as_bytes()).unwrap_err();
+        let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse("p.yaml", deep(39).as_bytes()).is_ok());
+        for text in [deep(60), "- a\n".repeat(150_000)] {
+            let refusal = refused(&text);
+            assert_eq!(
+                refusal.expected.as_deref(),
+                Some("at most 100000 values, 40 levels and 1000 aliases"),
+                "{refusal}"
+            );
+        }
     }
 }

@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::{Case, Expected, Ground};
 use crate::decision::{Before, Earlier, Held};
-use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::diagnostic::{Code, Diagnostic, Place, suggestion};
 use crate::ids::{ReasonCode, SignalName};
-use crate::policy::source::collect::{self, Entries, Field, Scalar, did_you_mean};
+use crate::policy::source::collect::{self, Entries, Field, Scalar};
 use crate::policy::source::problems::Problems;
 use crate::policy::source::{self, Spot};
 use crate::policy::{Level, Policy, SignalRule};
@@ -260,7 +260,7 @@ impl Reader<'_> {
                             .found(format!("`{name}`"))
                             .expected(format!("one of {}", known.join(", ")))
                             .help(
-                                did_you_mean(name, &known)
+                                suggestion(name, known.iter().copied())
                                     .unwrap_or_else(|| "remove it".to_owned()),
                             )
                     },
@@ -410,7 +410,7 @@ impl Reader<'_> {
                             .found(format!("`{text}`"))
                             .expected(format!("one of {}", known.join(", ")))
                             .help(
-                                did_you_mean(text, &known)
+                                suggestion(text, known.iter().copied())
                                     .unwrap_or_else(|| "write one of these".to_owned()),
                             )
                     },
@@ -436,7 +436,7 @@ impl Reader<'_> {
                         .found(format!("`{name}`"))
                         .expected(format!("one of {}", known.join(", ")))
                         .help(
-                            did_you_mean(name, &known)
+                            suggestion(name, known.iter().copied())
                                 .unwrap_or_else(|| "write one of these".to_owned()),
                         )
                 },

@@ -1,9 +1,9 @@
 //! `agent_policies`: what agents may reach, use and say, by group.
 
 use super::reader::{Group, Reader};
-use super::tree::Node;
 use super::words::Mode;
 use crate::policy::quantity::{Bytes, Cpu};
+use crate::policy::source::Node;
 
 /// The key that makes a document one of these.
 pub(super) const KEY: &str = "agent_policies";

@@ -1,9 +1,9 @@
 //! `compliance_policies`: what a law or a regulator asks for, by law.
 
 use super::reader::{Group, Reader};
-use super::tree::Node;
 use super::words::Mode;
 use crate::policy::quantity::Span;
+use crate::policy::source::Node;
 
 /// The key that makes a document one of these.
 pub(super) const KEY: &str = "compliance_policies";

@@ -1,9 +1,9 @@
 //! `policy_development`: the stages that a change of a policy goes through.
 
 use super::reader::Reader;
-use super::tree::{Entry, Node};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::quantity::{Span, Threshold};
+use crate::policy::source::{Entry, Node};
 
 /// The key that makes a document one of these.
 pub(super) const KEY: &str = "policy_development";
@@ -51,7 +51,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Vec<Stage> {
         let Some(map) = reader.map(item, &STAGES) else {
             continue;
         };
-        for member in map.members() {
+        for member in map.entries() {
             in_order(reader, member, &mut last);
             read.extend(stage(reader, member));
         }
@@ -66,7 +66,7 @@ fn in_order(reader: &mut Reader<'_>, member: &Entry, last: &mut Option<usize>) {
         && rank <= before
     {
         let before = STAGES.get(before).copied().unwrap_or_default();
-        reader.find_at(member.at, &member.node.path, |place| {
+        reader.find_key(member, |place| {
             let message = format!("the stage `{}` stands behind `{before}`", member.key);
             Diagnostic::new(Code::PolicyContradiction, place, message)
                 .found(format!("`{before}`, then `{}`", member.key))
@@ -81,7 +81,7 @@ fn in_order(reader: &mut Reader<'_>, member: &Entry, last: &mut Option<usize>) {
 }
 
 fn stage(reader: &mut Reader<'_>, member: &Entry) -> Option<Stage> {
-    let map = reader.map(&member.node, &KEYS)?;
+    let map = reader.map(&member.value, &KEYS)?;
     let criteria = reader.list(map.get("rollback_criteria"));
     Some(Stage {
         name: member.key.clone(),

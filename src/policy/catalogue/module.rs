@@ -4,8 +4,8 @@
 use super::maturity::{self, Boxes, Maturity, RUNGS};
 use super::reader::Reader;
 use super::shown::Shown;
-use super::tree::Node;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::policy::source::Node;
 use crate::signals::json;
 use crate::time::Timestamp;
 
@@ -143,9 +143,9 @@ fn gates(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(String, Vec<Strin
         "to_complete",
     ];
     let map = node.and_then(|node| reader.map(node, &known));
-    let members = map.map(Node::members).unwrap_or_default().iter();
+    let members = map.map(Node::entries).unwrap_or_default().iter();
     members
-        .map(|member| (member.key.clone(), reader.texts(Some(&member.node))))
+        .map(|member| (member.key.clone(), reader.texts(Some(&member.value))))
         .collect()
 }
 
@@ -244,7 +244,7 @@ fn below(reader: &mut Reader<'_>, node: &Node, key: &str, expected: &str, why: &
     reader.find(node, |place| {
         let message = format!("`{key}` declares less than holds here whatever is declared: {why}");
         Diagnostic::new(Code::BelowFloor, place, message)
-            .found(node.kind())
+            .found(node.in_words())
             .expected(expected)
             .help("let the document say what holds")
     });

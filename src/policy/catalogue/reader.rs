@@ -4,17 +4,22 @@
 //! other people's documents. Each method gives what it could read; whoever asked looks at the
 //! findings last, and uses nothing of a document with an error.
 
-use super::tree::{self, Entry, Meant, Node, Value};
+use super::shown::{Meanings, Meant};
 use super::words::{Effect, Mode, Severity};
-use crate::diagnostic::{Code, Diagnostic, Place, Severity as Gravity};
+use crate::diagnostic::{Code, Diagnostic, Place, Severity as Gravity, suggestion};
 use crate::policy::quantity::{Bytes, Cpu, Measure, Span, Threshold};
+use crate::policy::source::problems::key_twice;
+use crate::policy::source::{Entry, Kind, Node, Spot};
+use crate::signals::json::position;
 use crate::signals::members::ENOUGH;
 
 /// A document on its way into its shape.
 pub(super) struct Reader<'d> {
     file: &'d str,
     text: &'d str,
+    root: Option<&'d Node>,
     findings: Vec<Diagnostic>,
+    meanings: Meanings,
 }
 
 /// A group of entries, as several kinds of documents have them.
@@ -27,50 +32,84 @@ pub struct Group<T> {
 }
 
 impl<'d> Reader<'d> {
-    pub(super) fn new(file: &'d str, text: &'d str) -> Self {
-        Self {
+    /// A reader of a text, and of the tree that it gave where it is no program. Keys that stand
+    /// there twice are found at once.
+    pub(super) fn new(file: &'d str, text: &'d str, root: Option<&'d Node>) -> Self {
+        let mut reader = Self {
             file,
             text,
+            root,
             findings: Vec::new(),
+            meanings: Meanings::new(),
+        };
+        for entry in root.map(Node::repeated_keys).unwrap_or_default() {
+            reader.find_key(entry, |place| key_twice(place, &entry.key));
         }
+        reader
     }
 
-    /// The warnings of a document that can be used, or all findings of one that can't.
-    pub(super) fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    /// The warnings of a document that can be used, with what its texts mean, or all findings of
+    /// one that can't.
+    pub(super) fn finish(self) -> Result<(Vec<Diagnostic>, Meanings), Vec<Diagnostic>> {
         let is_error = |finding: &Diagnostic| finding.severity() == Gravity::Error;
         if self.findings.iter().any(is_error) {
             return Err(self.findings);
         }
-        Ok(self.findings)
+        Ok((self.findings, self.meanings))
     }
 
     /// Adds a finding about a value.
     pub(super) fn find(&mut self, node: &Node, make: impl FnOnce(Place) -> Diagnostic) {
-        self.find_at(node.at, &node.path, make);
+        self.find_value(node.spot, node, make);
+    }
+
+    /// Adds a finding about a key.
+    pub(super) fn find_key(&mut self, entry: &Entry, make: impl FnOnce(Place) -> Diagnostic) {
+        self.find_value(entry.spot, &entry.value, make);
     }
 
     /// Adds a finding about a byte of the text.
-    pub(super) fn find_at(
-        &mut self,
-        at: usize,
-        path: &str,
-        make: impl FnOnce(Place) -> Diagnostic,
-    ) {
-        if self.findings.len() < ENOUGH {
-            let place = tree::place(self.file, self.text, at, path);
+    pub(super) fn find_at(&mut self, at: usize, make: impl FnOnce(Place) -> Diagnostic) {
+        if self.has_room() {
+            let (line, column) = position(self.text.as_bytes(), at);
+            let place = Spot { line, column }.place(self.file, "$");
             self.findings.push(make(place));
         }
     }
 
+    fn find_value(&mut self, spot: Spot, node: &Node, make: impl FnOnce(Place) -> Diagnostic) {
+        if self.has_room() {
+            let place = spot.place(self.file, &self.path(node));
+            self.findings.push(make(place));
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.findings.len() < ENOUGH
+    }
+
+    fn path(&self, node: &Node) -> String {
+        self.root.map_or("$".to_owned(), |root| root.path_to(node))
+    }
+
+    /// The value's name in a message.
+    fn name(&self, node: &Node) -> String {
+        let path = self.path(node);
+        if path == "$" {
+            return "the document".to_owned();
+        }
+        format!("`{}`", path.trim_start_matches("$."))
+    }
+
     fn wrong(&mut self, node: &Node, expected: &str, help: &str) {
+        let name = self.name(node);
         self.find(node, |place| {
-            let name = name(node);
             Diagnostic::new(
                 Code::ValueType,
                 place,
                 format!("{name} is of another kind than expected"),
             )
-            .found(node.kind())
+            .found(node.in_words())
             .expected(expected)
             .help(help)
         });
@@ -81,7 +120,7 @@ impl<'d> Reader<'d> {
         let members = self.open_map(node)?;
         for member in members {
             if !known.contains(&member.key.as_str()) {
-                self.unread(&node.path, member, known);
+                self.unread(member, known);
             }
         }
         Some(node)
@@ -89,7 +128,7 @@ impl<'d> Reader<'d> {
 
     /// A mapping whose keys are names.
     pub(super) fn open_map<'n>(&mut self, node: &'n Node) -> Option<&'n [Entry]> {
-        if let Value::Map(members) = &node.value {
+        if let Kind::Map(members) = &node.kind {
             return Some(members);
         }
         self.wrong(
@@ -100,9 +139,9 @@ impl<'d> Reader<'d> {
         None
     }
 
-    fn unread(&mut self, path: &str, member: &Entry, known: &[&str]) {
+    fn unread(&mut self, member: &Entry, known: &[&str]) {
         let key = &member.key;
-        self.find_at(member.at, &format!("{path}.{key}"), |place| {
+        self.find_key(member, |place| {
             Diagnostic::new(
                 Code::KeyUnread,
                 place,
@@ -110,12 +149,9 @@ impl<'d> Reader<'d> {
             )
             .found(format!("`{key}`"))
             .expected(format!("one of {}", known.join(", ")))
-            .help(match nearest(key, known) {
-                Some(candidate) => format!("did you mean `{candidate}`?"),
-                None => {
-                    "leave it if another program reads it; here it is shown and not read".to_owned()
-                }
-            })
+            .help(suggestion(key, known.iter().copied()).unwrap_or_else(|| {
+                "leave it if another program reads it; here it is shown and not read".to_owned()
+            }))
         });
     }
 
@@ -123,17 +159,13 @@ impl<'d> Reader<'d> {
     pub(super) fn needed<'n>(&mut self, map: &'n Node, key: &str) -> Option<&'n Node> {
         let found = map.get(key);
         if found.is_none() {
+            let whose = self.name(map);
             self.find(map, |place| {
                 let names: Vec<&str> = map
-                    .members()
+                    .entries()
                     .iter()
                     .map(|member| member.key.as_str())
                     .collect();
-                let whose = if map.path == "$" {
-                    "the document".to_owned()
-                } else {
-                    name(map)
-                };
                 Diagnostic::new(Code::KeyMissing, place, format!("{whose} has no `{key}`"))
                     .found(match names.as_slice() {
                         [] => "no keys".to_owned(),
@@ -149,9 +181,9 @@ impl<'d> Reader<'d> {
     /// Text.
     pub(super) fn text(&mut self, node: Option<&Node>) -> Option<String> {
         let node = node?;
-        match &node.value {
-            Value::Text(text) => return Some(text.trim().to_owned()),
-            Value::Number(_) | Value::Flag(_) => self.wrong(node, "text", "put it in quotes"),
+        match &node.kind {
+            Kind::Text(text) => return Some(text.trim().to_owned()),
+            Kind::Number(_) | Kind::Bool(_) => self.wrong(node, "text", "put it in quotes"),
             _ => self.wrong(node, "text", "write a text"),
         }
         None
@@ -162,15 +194,12 @@ impl<'d> Reader<'d> {
         let node = self.needed(map, key);
         let text = self.text(node);
         if let (Some(""), Some(node)) = (text.as_deref(), node) {
+            let name = self.name(node);
             self.find(node, |place| {
-                Diagnostic::new(
-                    Code::ValueType,
-                    place,
-                    format!("{} says nothing", name(node)),
-                )
-                .found("an empty text")
-                .expected("a text")
-                .help(format!("write what `{key}` is, or remove the entry"))
+                Diagnostic::new(Code::ValueType, place, format!("{name} says nothing"))
+                    .found("an empty text")
+                    .expected("a text")
+                    .help(format!("write what `{key}` is, or remove the entry"))
             });
         }
         text.unwrap_or_default()
@@ -179,7 +208,7 @@ impl<'d> Reader<'d> {
     /// True or false.
     pub(super) fn flag(&mut self, node: Option<&Node>) -> Option<bool> {
         let node = node?;
-        if let Value::Flag(flag) = node.value {
+        if let Kind::Bool(flag) = node.kind {
             return Some(flag);
         }
         self.wrong(node, "true or false", "write true or false, without quotes");
@@ -189,8 +218,8 @@ impl<'d> Reader<'d> {
     /// A whole number from 0 on.
     pub(super) fn whole(&mut self, node: Option<&Node>) -> Option<u64> {
         let node = node?;
-        let number = match &node.value {
-            Value::Number(number) => number.as_u64(),
+        let number = match &node.kind {
+            Kind::Number(number) => number.as_u64(),
             _ => None,
         };
         if number.is_none() {
@@ -206,7 +235,7 @@ impl<'d> Reader<'d> {
     /// A list.
     pub(super) fn list<'n>(&mut self, node: Option<&'n Node>) -> &'n [Node] {
         let Some(node) = node else { return &[] };
-        if let Value::List(items) = &node.value {
+        if let Kind::List(items) = &node.kind {
             return items;
         }
         self.wrong(
@@ -237,18 +266,19 @@ impl<'d> Reader<'d> {
         let found = words.iter().find(|(word, _)| *word == asked);
         if found.is_none() {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let name = self.name(node);
             self.find(node, |place| {
                 Diagnostic::new(
                     Code::ValueUnknown,
                     place,
-                    format!("{} is no word that is known here", name(node)),
+                    format!("{name} is no word that is known here"),
                 )
                 .found(format!("`{text}`"))
                 .expected(format!("one of {}", known.join(", ")))
-                .help(match nearest(&text, &known) {
-                    Some(candidate) => format!("did you mean `{candidate}`?"),
-                    None => "write one of these words".to_owned(),
-                })
+                .help(
+                    suggestion(&text, known)
+                        .unwrap_or_else(|| "write one of these words".to_owned()),
+                )
             });
         }
         found.map(|(_, meant)| *meant)
@@ -272,7 +302,7 @@ impl<'d> Reader<'d> {
     pub(super) fn weak(&mut self, node: &Node, what: &str, expected: &str) {
         self.find(node, |place| {
             Diagnostic::new(Code::EnforcementWeak, place, what)
-                .found(node.kind())
+                .found(node.in_words())
                 .expected(format!("{expected} outside of a trial"))
                 .help("gates, the kill switch, journals and what is read here stay strict whatever this says")
         });
@@ -282,7 +312,8 @@ impl<'d> Reader<'d> {
     pub(super) fn severity(&mut self, node: Option<&Node>) -> Option<Severity> {
         let node = node?;
         let severity = self.word(node, &Severity::WORDS, true)?;
-        let _ = node.meant.set(Meant::Word(severity.as_str()));
+        self.meanings
+            .insert(node.index, Meant::Word(severity.as_str()));
         Some(severity)
     }
 
@@ -330,24 +361,24 @@ impl<'d> Reader<'d> {
         parse: impl FnOnce(&str) -> Option<(T, Measure)>,
     ) -> Option<T> {
         let node = node?;
-        let written = match &node.value {
-            Value::Text(text) => text.trim().to_owned(),
-            Value::Number(number) => number.to_string(),
+        let written = match &node.kind {
+            Kind::Text(text) => text.trim().to_owned(),
+            Kind::Number(number) => number.to_string(),
             _ => {
                 self.wrong(node, expected, &format!("write {example}, say"));
                 return None;
             }
         };
         if let Some((quantity, measure)) = parse(&written) {
-            // Only the first reading of a value counts; there is no second one.
-            let _ = node.meant.set(Meant::Quantity(measure));
+            self.meanings.insert(node.index, Meant::Quantity(measure));
             return Some(quantity);
         }
+        let name = self.name(node);
         self.find(node, |place| {
             Diagnostic::new(
                 Code::QuantityUnreadable,
                 place,
-                format!("{} can't be read as a quantity", name(node)),
+                format!("{name} can't be read as a quantity"),
             )
             .found(format!("`{written}`"))
             .expected(expected)
@@ -372,8 +403,8 @@ impl<'d> Reader<'d> {
             return Vec::new();
         };
         let mut groups = Vec::new();
-        for member in node.members() {
-            let items = self.list(Some(&member.node));
+        for member in node.entries() {
+            let items = self.list(Some(&member.value));
             self.names_once(items);
             groups.push(Group {
                 name: member.key.clone(),
@@ -387,7 +418,7 @@ impl<'d> Reader<'d> {
     pub(super) fn names_once(&mut self, items: &[Node]) {
         let mut seen = std::collections::BTreeSet::new();
         for node in items.iter().filter_map(|item| item.get("name")) {
-            let Value::Text(text) = &node.value else {
+            let Kind::Text(text) = &node.kind else {
                 continue;
             };
             if !seen.insert(text.as_str()) {
@@ -404,21 +435,4 @@ impl<'d> Reader<'d> {
             }
         }
     }
-}
-
-/// The value's name in a message.
-fn name(node: &Node) -> String {
-    if node.path == "$" {
-        return "the document".to_owned();
-    }
-    format!("`{}`", node.path.trim_start_matches("$."))
-}
-
-/// The known word that resembles `word` most, where one does.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let word: String = word.to_lowercase().chars().take(64).collect();
-    let distance = |candidate: &&&str| strsim::damerau_levenshtein(candidate, &word);
-    let nearest = known.iter().min_by_key(distance)?;
-    let near = distance(&nearest) <= (nearest.len() / 3).clamp(1, 3);
-    near.then_some(*nearest)
 }

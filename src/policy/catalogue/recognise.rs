@@ -1,14 +1,12 @@
 //! Which kind a document is of, by what stands in it, and by its path where that says it.
 
-use super::reader::nearest;
 use super::shown::Shown;
-use super::tree::{self, Node};
 use super::{
     API_VERSION, Kind, agent, compliance, development, module, rego, regulation, scalpel, system,
 };
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place, suggestion};
 use crate::policy::document;
-use crate::signals::json::not_utf8;
+use crate::policy::source::{self, Node};
 
 /// A document whose kind is known.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub struct Found<'d> {
 impl Found<'_> {
     /// What a document says whose meaning is another's business.
     pub(super) fn as_it_stands(&self) -> Shown {
-        let in_yaml = || tree::read(self.file, self.text).map(|root| Shown::from(&root));
+        let in_yaml = || read(self.file, self.text).map(|root| Shown::from(&root));
         serde_json::from_str(self.text)
             .or_else(|_| in_yaml())
             .unwrap_or(Shown::Nothing)
@@ -58,9 +56,7 @@ const PATHS: [(&str, Kind); 7] = [
 
 /// Says which kind a document is of. `file` is its path as the user wrote it.
 pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
-    let bare = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text =
-        std::str::from_utf8(bare).map_err(|error| not_utf8(file, bare, error.valid_up_to()))?;
+    let text = source::text(file, bytes)?;
     let found = |kind, tree| Found {
         kind,
         file,
@@ -87,7 +83,7 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
     }
     match by_path(file) {
         Some(Kind::EditingPolicy) => {
-            return Ok(found(Kind::EditingPolicy, Some(tree::read(file, text)?)));
+            return Ok(found(Kind::EditingPolicy, Some(read(file, text)?)));
         }
         // Which of its two forms the document has, its bytes say to whoever decides by it.
         Some(Kind::Thresholds | Kind::OrchestrationPolicy) => {
@@ -102,10 +98,15 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
         Some(kind) => return Ok(found(kind, None)),
         None => {}
     }
-    let root = tree::read(file, text)?;
-    let kind = by_keys(file, text, &root)?;
+    let root = read(file, text)?;
+    let kind = by_keys(file, &root)?;
     let is_ours = matches!(kind, Kind::Thresholds | Kind::Responses | Kind::Alerts);
     Ok(found(kind, (!is_ours).then_some(root)))
+}
+
+/// The tree of a text. One without a value is nothing.
+fn read(file: &str, text: &str) -> Checked<Node> {
+    Ok(source::parse_text(file, text)?.unwrap_or_else(Node::nothing))
 }
 
 fn by_path(file: &str) -> Option<Kind> {
@@ -124,23 +125,23 @@ fn is_go(file: &str, text: &str) -> bool {
     ends.is_some_and(|end| end == "go") || rego::is_meant(text) && text.lines().any(is_code)
 }
 
-fn by_keys(file: &str, text: &str, root: &Node) -> Checked<Kind> {
+fn by_keys(file: &str, root: &Node) -> Checked<Kind> {
     let has = |key: &str| root.get(key).is_some();
     let mut sections = SECTIONS.iter().filter(|(key, _)| has(key));
     if let Some((first, kind)) = sections.next() {
         return match sections.next() {
             None => Ok(*kind),
-            Some((second, _)) => Err(two_kinds(file, text, root, first, second)),
+            Some((second, _)) => Err(two_kinds(file, root, first, second)),
         };
     }
     if has("kind") {
-        return declared(file, text, root);
+        return declared(file, root);
     }
     let is_threshold = |key: &str| key.starts_with("red_") || key.starts_with("yellow_");
     let of_policy = has("schema");
     match () {
         () if root
-            .members()
+            .entries()
             .iter()
             .any(|member| is_threshold(&member.key)) =>
         {
@@ -149,14 +150,14 @@ fn by_keys(file: &str, text: &str, root: &Node) -> Checked<Kind> {
         () if of_policy && (has("actions") || has("builtin")) => Ok(Kind::Responses),
         () if of_policy && (has("hook") || has("webhook") || has("limits")) => Ok(Kind::Alerts),
         () if has("enforcement") && (has("limits") || has("protected")) => Ok(Kind::EditingPolicy),
-        () => Err(no_kind(file, text, root)),
+        () => Err(no_kind(file, root)),
     }
 }
 
 /// A document that says its kind itself.
-fn declared(file: &str, text: &str, root: &Node) -> Checked<Kind> {
+fn declared(file: &str, root: &Node) -> Checked<Kind> {
     let Some(node) = root.get("kind") else {
-        return Err(no_kind(file, text, root));
+        return Err(no_kind(file, root));
     };
     let known = [Kind::OrchestrationPolicy, Kind::SecurityPolicy];
     let written = node.as_text().unwrap_or_default();
@@ -166,29 +167,25 @@ fn declared(file: &str, text: &str, root: &Node) -> Checked<Kind> {
     let names: Vec<&str> = known.iter().map(|kind| kind.as_str()).collect();
     let finding = Diagnostic::new(
         Code::DocumentUnknown,
-        tree::place(file, text, node.at, &node.path),
+        node.spot.place(file, "$.kind"),
         "the document says that it is of a kind that is not known here",
     );
     Err(Box::new(
         finding
-            .found(node.kind())
+            .found(node.in_words())
             .expected(format!(
                 "{}, with `apiVersion: {API_VERSION}`",
                 names.join(" or ")
             ))
-            .help(match nearest(written, &names) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => HELP.to_owned(),
-            }),
+            .help(suggestion(written, names).unwrap_or_else(|| HELP.to_owned())),
     ))
 }
 
 const HELP: &str = "docs/documents.md says what each kind looks like";
 
-fn two_kinds(file: &str, text: &str, root: &Node, first: &str, second: &str) -> Box<Diagnostic> {
-    let entry = root.members().iter().find(|member| member.key == second);
-    let at = entry.map_or(0, |member| member.at);
-    let place = tree::place(file, text, at, "$");
+fn two_kinds(file: &str, root: &Node, first: &str, second: &str) -> Box<Diagnostic> {
+    let entry = root.entries().iter().find(|member| member.key == second);
+    let place = entry.map_or(root.spot, |entry| entry.spot).place(file, "$");
     Box::new(
         Diagnostic::new(
             Code::DocumentUnknown,
@@ -201,15 +198,15 @@ fn two_kinds(file: &str, text: &str, root: &Node, first: &str, second: &str) -> 
     )
 }
 
-fn no_kind(file: &str, text: &str, root: &Node) -> Box<Diagnostic> {
-    let place = tree::place(file, text, root.at, "$");
+fn no_kind(file: &str, root: &Node) -> Box<Diagnostic> {
+    let place = root.spot.place(file, "$");
     let keys: Vec<&str> = root
-        .members()
+        .entries()
         .iter()
         .map(|member| member.key.as_str())
         .collect();
     let found = match keys.as_slice() {
-        [] => root.kind(),
+        [] => root.in_words(),
         keys => format!("the keys {}", keys.join(", ")),
     };
     let mut finding = unknown(
@@ -218,8 +215,8 @@ fn no_kind(file: &str, text: &str, root: &Node) -> Box<Diagnostic> {
         &found,
     );
     let sections = SECTIONS.map(|(section, _)| section);
-    if let Some(section) = keys.iter().find_map(|key| nearest(key, &sections)) {
-        finding.help = Some(format!("did you mean `{section}`?"));
+    if let Some(help) = keys.iter().find_map(|key| suggestion(key, sections)) {
+        finding.help = Some(help);
     }
     finding
 }
@@ -272,19 +269,17 @@ impl<'t> FrontMatter<'t> {
         let Some(body) = self.body else {
             return self.without_end(file, text);
         };
-        let root = tree::read(file, self.yaml)?;
+        let root = read(file, self.yaml)?;
         if root.get(module::KEY).is_none() {
-            let mut finding = no_kind(file, text, &root);
+            let mut finding = no_kind(file, &root);
             let keys: Vec<&str> = root
-                .members()
+                .entries()
                 .iter()
                 .map(|member| member.key.as_str())
                 .collect();
-            let near = keys.iter().find_map(|key| nearest(key, &[module::KEY]));
-            finding.help = Some(match near {
-                Some(_) => format!("did you mean `{}`?", module::KEY),
-                None => format!("front matter of a module names its `{}`", module::KEY),
-            });
+            let near = keys.iter().find_map(|key| suggestion(key, [module::KEY]));
+            let help = || format!("front matter of a module names its `{}`", module::KEY);
+            finding.help = Some(near.unwrap_or_else(help));
             return Err(finding);
         }
         Ok(Found {
@@ -299,11 +294,11 @@ impl<'t> FrontMatter<'t> {
     /// A text that begins with `---` and goes on as YAML to its end, or front matter that was never
     /// closed: a line of Markdown shows it.
     fn without_end(self, file: &'t str, text: &'t str) -> Checked<Found<'t>> {
-        let root = tree::read(file, self.yaml);
+        let root = read(file, self.yaml);
         let is_module = |root: &Node| root.get(module::KEY).is_some();
         match root {
             Ok(root) if !is_module(&root) => {
-                let kind = by_keys(file, text, &root)?;
+                let kind = by_keys(file, &root)?;
                 Ok(Found {
                     kind,
                     file,

@@ -76,7 +76,7 @@ pub(super) fn read(reader: &mut Reader<'_>, text: &str) -> Module {
         dialect.check(reader, line);
     }
     if let Some(at) = open {
-        reader.find_at(at, "$", |place| {
+        reader.find_at(at, |place| {
             Diagnostic::new(
                 Code::RegoDialect,
                 place,
@@ -215,7 +215,7 @@ impl Dialect {
 }
 
 fn odd(reader: &mut Reader<'_>, line: &Line<'_>, column: usize, message: &str, expected: &str) {
-    reader.find_at(line.at + column, "$", |place| {
+    reader.find_at(line.at + column, |place| {
         Diagnostic::new(Code::RegoDialect, place, message)
             .found(format!("`{}`", line.written.trim()))
             .expected(expected)
@@ -317,9 +317,9 @@ mod tests {
     use super::*;
 
     fn module(text: &str) -> (Module, Vec<(Code, u64)>) {
-        let mut reader = Reader::new("a.rego", text);
+        let mut reader = Reader::new("a.rego", text, None);
         let module = read(&mut reader, text);
-        let findings = reader.finish().unwrap();
+        let findings = reader.finish().map(|(warnings, _)| warnings).unwrap();
         let findings = findings.into_iter();
         let places = findings.map(|finding| (finding.code, finding.place.line.unwrap()));
         (module, places.collect())

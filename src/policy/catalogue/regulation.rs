@@ -2,7 +2,7 @@
 //! of what automates it.
 
 use super::reader::{Group, Reader};
-use super::tree::Node;
+use crate::policy::source::Node;
 
 /// The key of the rules of data protection.
 pub(super) const LGPD: &str = "lgpd_compliance";

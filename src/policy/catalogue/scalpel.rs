@@ -2,7 +2,7 @@
 
 use super::counted;
 use super::reader::Reader;
-use super::tree::Node;
+use crate::policy::source::Node;
 
 /// Where such a document stands.
 pub(super) const FILE: &str = ".scalpel/policy.yaml";

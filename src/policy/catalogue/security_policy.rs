@@ -3,11 +3,11 @@
 //! Conditions are taken as text: nothing here evaluates one.
 
 use super::reader::Reader;
-use super::tree::{Node, Value};
 use super::words::{Effect, Mode, Severity};
 use super::{API_VERSION, counted};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::quantity::Threshold;
+use crate::policy::source::{Kind, Node};
 
 /// The document.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -155,15 +155,15 @@ fn scope(reader: &mut Reader<'_>, node: &Node) -> Option<Scope> {
     Some(Scope {
         resource,
         selector: attributes
-            .map(|member| (member.key.clone(), values(reader, &member.node)))
+            .map(|member| (member.key.clone(), values(reader, &member.value)))
             .collect(),
     })
 }
 
 /// One text, or a list of them.
 fn values(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
-    match node.value {
-        Value::List(_) => reader.texts(Some(node)),
+    match node.kind {
+        Kind::List(_) => reader.texts(Some(node)),
         _ => reader.text(Some(node)).into_iter().collect(),
     }
 }
@@ -171,7 +171,7 @@ fn values(reader: &mut Reader<'_>, node: &Node) -> Vec<String> {
 fn rules(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<Rule> {
     let items = reader.list(node);
     if let Some(node) =
-        node.filter(|node| matches!(&node.value, Value::List(items) if items.is_empty()))
+        node.filter(|node| matches!(&node.kind, Kind::List(items) if items.is_empty()))
     {
         reader.find(node, |place| {
             Diagnostic::new(Code::KeyMissing, place, "there is no rule")

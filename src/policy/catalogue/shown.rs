@@ -1,5 +1,6 @@
 //! What a document says, for showing: every key in its order, quantities beside what was written.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -7,8 +8,20 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Number;
 
-use super::tree::{Meant, Node, Value};
 use crate::policy::quantity::Measure;
+use crate::policy::source::{Kind, Node};
+
+/// What was found that values of a document mean, each under its [`Node::index`].
+pub(super) type Meanings = BTreeMap<usize, Meant>;
+
+/// What a text means, where that is not what stands there.
+#[derive(Debug)]
+pub(super) enum Meant {
+    /// A quantity.
+    Quantity(Measure),
+    /// A word in the form that we write.
+    Word(&'static str),
+}
 
 /// A value of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,21 +106,29 @@ impl Shown {
 
 impl From<&Node> for Shown {
     fn from(node: &Node) -> Self {
-        match node.meant.get() {
+        Self::with_meanings(node, &Meanings::new())
+    }
+}
+
+impl Shown {
+    /// What a value says, where some below it are known to mean something.
+    pub(super) fn with_meanings(node: &Node, meanings: &Meanings) -> Self {
+        let shown = |node| Self::with_meanings(node, meanings);
+        match meanings.get(&node.index) {
             Some(Meant::Quantity(measure)) => return Self::Quantity(Box::new(measure.clone())),
             Some(Meant::Word(word)) => return Self::text(*word),
             None => {}
         }
-        match &node.value {
-            Value::Null => Self::Nothing,
-            Value::Flag(flag) => Self::Flag(*flag),
-            Value::Number(number) => Self::Number(number.clone()),
-            Value::Text(text) => Self::Text(text.clone()),
-            Value::List(items) => Self::List(items.iter().map(Self::from).collect()),
-            Value::Map(members) => {
+        match &node.kind {
+            Kind::Null => Self::Nothing,
+            Kind::Bool(flag) => Self::Flag(*flag),
+            Kind::Number(number) => Self::Number(number.clone()),
+            Kind::Text(text) => Self::Text(text.clone()),
+            Kind::List(items) => Self::List(items.iter().map(shown).collect()),
+            Kind::Map(members) => {
                 let member = members
                     .iter()
-                    .map(|member| (member.key.clone(), Self::from(&member.node)));
+                    .map(|member| (member.key.clone(), shown(&member.value)));
                 Self::Map(member.collect())
             }
         }

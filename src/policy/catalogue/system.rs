@@ -1,8 +1,8 @@
 //! `system_policies`: what holds for a whole system, by group.
 
 use super::reader::{Group, Reader};
-use super::tree::Node;
 use super::words::Mode;
+use crate::policy::source::Node;
 
 /// The key that makes a document one of these.
 pub(super) const KEY: &str = "system_policies";

@@ -2,13 +2,13 @@
 
 use super::shape;
 use super::{Draft, items, one_of};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, suggestion};
 use crate::ids::ReasonCode;
 use crate::policy::Trigger;
 use crate::policy::freeze::{self, Calendar, Mode, Window};
 use crate::policy::outline::Part;
 use crate::policy::rules::{Hysteresis, Waiver};
-use crate::policy::source::collect::{Field, did_you_mean};
+use crate::policy::source::collect::Field;
 use crate::time::{ReadTime, Timestamp};
 
 /// How many waivers a document may have.
@@ -103,7 +103,7 @@ impl Draft<'_> {
                 finding
                     .found(format!("`{text}`"))
                     .expected(one_of(&codes, "the code of a trigger"))
-                    .help(did_you_mean(text, &codes).unwrap_or_else(|| {
+                    .help(suggestion(text, codes.iter().copied()).unwrap_or_else(|| {
                         "remove the waiver; what a missing or unreadable signal demands is said at the signal".to_owned()
                     }))
             });

@@ -2,13 +2,13 @@
 
 use super::shape::{self, Direction, Format};
 use super::{Draft, Ladder};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, suggestion};
 use crate::ids::SignalName;
 use crate::policy::Level;
 use crate::policy::outline::Part;
 use crate::policy::rules::{Floor, SignalRule};
 use crate::policy::source::Spot;
-use crate::policy::source::collect::{Field, did_you_mean};
+use crate::policy::source::collect::Field;
 use crate::signals::declared::{Declared, Kind, Source};
 use crate::signals::{Readings, Word};
 
@@ -585,7 +585,7 @@ impl Draft<'_> {
                     .found(format!("`{name}`"))
                     .expected(format!("one of {}", names.join(", ")))
                     .help(
-                        did_you_mean(name, &names)
+                        suggestion(name, names.iter().copied())
                             .unwrap_or_else(|| "write one of these".to_owned()),
                     )
             });

@@ -4,12 +4,12 @@ use super::shape::{self, Direction};
 use super::signals::{Known, Sort};
 use super::values::kind_in_expressions;
 use super::{Draft, Ladder, items, one_of};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, suggestion};
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::expression::{self, Expression};
 use crate::policy::outline::Part;
 use crate::policy::source::Spot;
-use crate::policy::source::collect::{Field, Scalar, did_you_mean};
+use crate::policy::source::collect::{Field, Scalar};
 use crate::policy::{Condition, Level, Trigger};
 use crate::signals::declared::Kind;
 use crate::signals::{Value, number};
@@ -229,7 +229,7 @@ impl Draft<'_> {
                         .found(format!("`{name}`"))
                         .expected(one_of(&names, "a signal of the document"))
                         .help(
-                            did_you_mean(name, &names)
+                            suggestion(name, names.iter().copied())
                                 .unwrap_or_else(|| "list it under `signals`".to_owned()),
                         )
                 },

@@ -2,8 +2,8 @@
 
 use super::Draft;
 use super::signals::Sort;
-use crate::diagnostic::Code;
-use crate::policy::source::collect::{Field, Scalar, did_you_mean};
+use crate::diagnostic::{Code, suggestion};
+use crate::policy::source::collect::{Field, Scalar};
 use crate::policy::{SignalRule, duration, expression};
 use crate::signals::declared::Kind;
 use crate::signals::{Finite, Percent, Risk, Value, Word, number};
@@ -45,7 +45,7 @@ fn help(scalar: &Scalar, expected: &str, out_of_range: bool) -> String {
             .split([' ', ','])
             .filter(|word| !word.is_empty())
             .collect();
-        return did_you_mean(text, &known)
+        return suggestion(text, known.iter().copied())
             .unwrap_or_else(|| "write a value as the signal has it".to_owned());
     }
     let bare = text.trim().trim_end_matches('%').trim_end();

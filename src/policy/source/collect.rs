@@ -6,18 +6,20 @@
 //! deserialiser which ones a shape has. What values mean is checked by whoever asked.
 
 use std::cell::RefCell;
-use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::{
     self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess,
     SeqAccess, VariantAccess, Visitor,
 };
 
+pub use super::field::{Entries, Field, State};
 pub use super::scalar::Scalar;
 
+use super::fault::Fault;
+use super::field::FIELD;
+use super::problems::key_twice;
 use super::{Entry, Kind, Node, Spot};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Place, nearest};
 
 /// Reads a shape from a document's root. What is wrong is in `problems` afterwards.
 pub fn read<T: for<'de> Deserialize<'de>>(
@@ -40,101 +42,6 @@ pub fn read<T: for<'de> Deserialize<'de>>(
     field
 }
 
-/// A member of a shape: there, not there, or wrong.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field<T> {
-    /// What came of it.
-    pub state: State<T>,
-    /// Where it stands.
-    pub spot: Spot,
-    /// Its path within the document.
-    pub path: String,
-}
-
-/// What came of a field.
-#[derive(Debug, Clone, PartialEq)]
-pub enum State<T> {
-    /// The key is not there.
-    Absent,
-    /// It is wrong, and a problem says so.
-    Bad,
-    /// The value.
-    Good(T),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self {
-            state: State::Absent,
-            spot: Spot::default(),
-            path: String::new(),
-        }
-    }
-}
-
-impl<T> Field<T> {
-    /// The value, where there is one.
-    pub fn get(&self) -> Option<&T> {
-        match &self.state {
-            State::Good(value) => Some(value),
-            State::Absent | State::Bad => None,
-        }
-    }
-
-    /// True where the key is not there.
-    pub fn is_absent(&self) -> bool {
-        matches!(self.state, State::Absent)
-    }
-
-    /// True where something stands behind the key, right or wrong.
-    pub fn is_there(&self) -> bool {
-        !self.is_absent()
-    }
-}
-
-const FIELD: &str = "$field";
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parts<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
-            type Value = Field<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Field<T>, A::Error> {
-                let line = parts.next_element()?.unwrap_or_default();
-                let column = parts.next_element()?.unwrap_or_default();
-                let path = parts.next_element()?.unwrap_or_default();
-                let state = parts.next_element()?.map_or(State::Bad, State::Good);
-                Ok(Field {
-                    state,
-                    spot: Spot { line, column },
-                    path,
-                })
-            }
-        }
-        deserializer.deserialize_newtype_struct(FIELD, Parts(PhantomData))
-    }
-}
-
-#[cfg(test)]
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Field<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        generator.subschema_for::<T>()
-    }
-}
-
 /// More problems than this in one document help nobody.
 const ENOUGH: usize = 100;
 
@@ -144,154 +51,12 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn add(
-        &self,
-        spot: Spot,
-        path: &str,
-        make: impl FnOnce(crate::diagnostic::Place) -> Diagnostic,
-    ) {
+    fn add(&self, spot: Spot, path: &str, make: impl FnOnce(Place) -> Diagnostic) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < ENOUGH {
             problems.push(make(spot.place(self.file, path)));
         }
     }
-}
-
-/// What is wrong with one value; its place is added where it is caught.
-#[derive(Debug)]
-struct Fault {
-    code: Code,
-    message: String,
-    found: Option<String>,
-    expected: Option<String>,
-    help: String,
-}
-
-/// How the paths of lengths of time end.
-const DURATIONS: [&str; 5] = [
-    ".max_age",
-    ".window",
-    ".within",
-    ".duration",
-    ".hysteresis.time",
-];
-
-impl Fault {
-    /// With the help for what stands at that path.
-    fn of(mut self, path: &str) -> Self {
-        let is_number = self
-            .found
-            .as_deref()
-            .is_some_and(|found| found.starts_with("the number"));
-        if is_number && DURATIONS.iter().any(|end| path.ends_with(end)) {
-            self.help = "a duration is a number with its unit: `26h`, `7d`".to_owned();
-        }
-        self
-    }
-
-    fn into_diagnostic(self, place: crate::diagnostic::Place) -> Diagnostic {
-        let mut finding = Diagnostic::new(self.code, place, self.message).help(self.help);
-        if let Some(found) = self.found {
-            finding = finding.found(found);
-        }
-        if let Some(expected) = self.expected {
-            finding = finding.expected(expected);
-        }
-        finding
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self {
-            code: Code::ValueType,
-            message: message.to_string(),
-            found: None,
-            expected: None,
-            help: "correct the value".to_owned(),
-        }
-    }
-
-    fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let found = in_words(unexpected);
-        let expected = match expected.to_string().as_str() {
-            "a string" => "text".to_owned(),
-            "f64" => "a number".to_owned(),
-            "a boolean" => "true or false".to_owned(),
-            "a sequence" => "a list".to_owned(),
-            other => other.to_owned(),
-        };
-        let help = match (expected.as_str(), unexpected) {
-            ("text", de::Unexpected::Float(_)) => "put it in quotes, so that it is text",
-            ("text", de::Unexpected::Bool(_)) => "put it in quotes",
-            ("a number", de::Unexpected::Str(text)) if text.parse::<f64>().is_ok() => {
-                "write it without quotes, in plain digits"
-            }
-            ("a list", _) => "put it in square brackets, or write `- ` before every item",
-            _ => "write a value of that kind",
-        };
-        Self {
-            code: Code::ValueType,
-            message: "this is a value of another kind".to_owned(),
-            found: Some(found),
-            expected: Some(expected),
-            help: help.to_owned(),
-        }
-    }
-
-    fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self {
-            code: Code::ValueRange,
-            message: "this value can't be used".to_owned(),
-            ..Self::invalid_type(unexpected, expected)
-        }
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            code: Code::ValueUnknown,
-            message: "this word is none of those that are known here".to_owned(),
-            found: Some(format!("`{variant}`")),
-            expected: Some(format!("one of {}", expected.join(", "))),
-            help: did_you_mean(variant, expected)
-                .unwrap_or_else(|| "write one of these words".to_owned()),
-        }
-    }
-}
-
-fn in_words(unexpected: de::Unexpected<'_>) -> String {
-    match unexpected {
-        de::Unexpected::Bool(value) => format!("`{value}`"),
-        de::Unexpected::Float(number) => format!("the number {number}"),
-        de::Unexpected::Str(text) => format!("the text `{text}`"),
-        de::Unexpected::Unit | de::Unexpected::Option => "nothing".to_owned(),
-        de::Unexpected::Seq => "a list".to_owned(),
-        de::Unexpected::Map => "keys and values".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// The help that names the nearest of the words that are known, where one is near.
-pub fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
-    nearest(word, known).map(|nearest| format!("did you mean `{nearest}`?"))
-}
-
-/// The nearest of the words that are known, where one is near.
-fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let lower = word.to_lowercase();
-    let far = |candidate: &str| strsim::damerau_levenshtein(&candidate.to_lowercase(), &lower);
-    let nearest = known.iter().min_by_key(|candidate| far(candidate))?;
-    // Of a short word everything is near: most of it has to be right.
-    let near = far(nearest) <= (word.chars().count() / 3).clamp(1, 3) && word.chars().count() > 1;
-    near.then_some(*nearest)
 }
 
 #[derive(Clone)]
@@ -307,17 +72,6 @@ impl<'n> Reader<'n> {
             node,
             path: format!("{}{step}", self.path),
             sink: self.sink,
-        }
-    }
-
-    fn unexpected(&self) -> de::Unexpected<'n> {
-        match &self.node.kind {
-            Kind::Null => de::Unexpected::Unit,
-            Kind::Bool(value) => de::Unexpected::Bool(*value),
-            Kind::Number(number) => de::Unexpected::Float(*number),
-            Kind::Text(text) => de::Unexpected::Str(text),
-            Kind::List(_) => de::Unexpected::Seq,
-            Kind::Map(_) => de::Unexpected::Map,
         }
     }
 
@@ -337,7 +91,7 @@ impl<'n> Reader<'n> {
                 rest.push(entry);
                 continue;
             }
-            let near = nearest(&entry.key, keys);
+            let near = nearest(&entry.key, keys.iter().copied());
             self.refuse_key(entry, near, keys);
             let is_taken = |key: &str| known.iter().any(|(other, _)| *other == key);
             if let Some(near) = near.filter(|near| !is_taken(near) && !is_there(near)) {
@@ -376,16 +130,8 @@ impl<'n> Reader<'n> {
                 continue;
             }
             let path = format!("{}.{}", self.path, entry.key);
-            self.sink.add(entry.spot, &path, |place| {
-                Diagnostic::new(
-                    Code::KeyDuplicate,
-                    place,
-                    format!("the key `{}` stands there twice", entry.key),
-                )
-                .found(format!("`{}` twice", entry.key))
-                .expected("every key once: which of two values counts is anybody's guess")
-                .help("remove one of the two")
-            });
+            let sink = self.sink;
+            sink.add(entry.spot, &path, |place| key_twice(place, &entry.key));
         }
         distinct
     }
@@ -398,13 +144,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match &self.node.kind {
             Kind::Null => visitor.visit_unit(),
             Kind::Bool(value) => visitor.visit_bool(*value),
-            Kind::Number(number) => visitor.visit_f64(*number),
+            Kind::Number(number) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
             Kind::Text(text) => visitor.visit_str(text),
             Kind::List(items) => visitor.visit_seq(Items {
                 reader: &self,
                 items: items.iter().enumerate(),
             }),
-            Kind::Map(_) => Err(de::Error::invalid_type(self.unexpected(), &visitor)),
+            Kind::Map(_) => Err(de::Error::invalid_type(self.node.unexpected(), &visitor)),
         }
     }
 
@@ -438,7 +184,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, Fault> {
         let Kind::Map(entries) = &self.node.kind else {
             return Err(de::Error::invalid_type(
-                self.unexpected(),
+                self.node.unexpected(),
                 &"keys and values",
             ));
         };
@@ -453,7 +199,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let Kind::Map(entries) = &self.node.kind else {
             return Err(de::Error::invalid_type(
-                self.unexpected(),
+                self.node.unexpected(),
                 &"keys and values",
             ));
         };
@@ -474,7 +220,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match &self.node.kind {
             Kind::Text(text) => visitor.visit_enum(Word(text)),
             _ => Err(de::Error::invalid_type(
-                self.unexpected(),
+                self.node.unexpected(),
                 &"a word, as text",
             )),
         }
@@ -602,32 +348,6 @@ impl<'de> VariantAccess<'de> for Word<'_> {
         _visitor: V,
     ) -> Result<V::Value, Fault> {
         Err(de::Error::custom("a word can carry no value"))
-    }
-}
-
-/// Keys that the document chooses itself, in their order, each with its value.
-#[derive(Debug, Clone)]
-pub struct Entries<T>(pub Vec<(String, Field<T>)>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
-            type Value = Entries<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("keys and values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(InOrder(PhantomData))
     }
 }
 

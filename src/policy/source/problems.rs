@@ -3,7 +3,19 @@
 
 use super::Spot;
 use super::collect::Field;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Place};
+
+/// A key that stands in its object twice.
+pub fn key_twice(place: Place, key: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::KeyDuplicate,
+        place,
+        format!("the key `{key}` stands there twice"),
+    )
+    .found(format!("`{key}` twice"))
+    .expected("every key once: which of two values counts is anybody's guess")
+    .help("remove one of the two")
+}
 
 /// Everything that is wrong with a document so far.
 #[derive(Debug)]
