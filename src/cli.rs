@@ -16,6 +16,7 @@ mod explain;
 mod given;
 mod history;
 mod init;
+mod keys;
 mod kill;
 mod launch;
 mod output;
@@ -182,6 +183,9 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// Keys that sign attestations, approvals and checkpoints
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -325,6 +329,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Keys(command) => keys::keys(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -5,8 +5,8 @@
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
 //! walks that way once, [`history`] decides again what was recorded, [`lifecycle`] brings another
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`response`] what
-//! a level calls for, [`alerts`] say what somebody should look at, and [`report`] and [`cli`] show
-//! it. ARCHITECTURE.md draws the picture;
+//! a level calls for, [`alerts`] say what somebody should look at, [`keys`] sign what leaves the
+//! workspace, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod alerts;
@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod fs;
 pub mod history;
 pub mod ids;
+pub mod keys;
 pub mod lifecycle;
 pub mod policy;
 pub mod record;

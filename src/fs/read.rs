@@ -374,6 +374,12 @@ impl InputFile {
         })
     }
 
+    /// The file's permission bits.
+    pub fn mode(&self) -> Checked<u32> {
+        let status = self.file.metadata().map_err(|error| self.failed(&error))?;
+        Ok(status.mode() & 0o7777)
+    }
+
     /// Reads what comes next into `buffer`; 0 at the end of the file.
     pub fn read_some(&mut self, buffer: &mut [u8]) -> Checked<usize> {
         loop {

@@ -119,6 +119,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "alerts",
         ],
     ),
+    ("keys", &["ids", "time", "diagnostic", "fs", "keys"]),
     (
         "report",
         &[
@@ -150,6 +151,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "safeguard",
             "response",
             "alerts",
+            "keys",
             "report",
             "cli",
         ],
