@@ -14,6 +14,7 @@ pub mod lints;
 mod orchestration;
 pub mod outline;
 pub mod quantity;
+pub mod reach;
 pub mod readings;
 pub mod responses;
 pub mod rules;

@@ -2,19 +2,24 @@
 //!
 //! For each level below the one decided: the smallest change of every signal that stands in the
 //! way. Sufficient and needed, each by test: with all changes made the level is reached, with one
-//! of them left out it is not. Of a condition that no single value can relieve (a change over time,
-//! a median, an expression) the trigger itself is named.
+//! of them left out it is not. Lines tell what to change ([`wanted`]); where an expression looks at
+//! the values too, they are looked for ([`search`]). Of a condition that no value is known to
+//! relieve (a change over time, a median, some expressions) the trigger itself is named.
+
+mod search;
+mod wanted;
 
 use serde::Serialize;
 
 use super::judging::{Fired, Judged};
 use super::{Held, JournalHealth, Situation};
-use crate::ids::SignalName;
+use crate::ids::ReasonCode;
 use crate::policy::trigger::{Changed, Way};
-use crate::policy::{Condition, Floor, Hysteresis, Level, SignalRule, Trigger};
-use crate::signals::declared::Kind;
-use crate::signals::{Reading, Risk, Status, Value, Word, number};
+use crate::policy::{Condition, Floor, Hysteresis, Level, SignalRule};
+use crate::signals::{Reading, Status, Value, number};
 use crate::time::{self, Timestamp};
+use search::Moves;
+use wanted::Wanted;
 
 /// Everything that has to change to reach a level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +39,9 @@ pub struct Change {
     pub from: String,
     /// What it has to be.
     pub to: String,
+    /// A value at which the level is reached, where it was looked for and judged again.
+    #[serde(skip)]
+    pub value: Option<Value>,
 }
 
 /// The changes for every level below `level`, the lowest level first.
@@ -72,13 +80,21 @@ fn changes(
     if situation.policy.is_refused() {
         changes.push(change("policy", "refused", "a document without a problem"));
     }
+    let moves = if Moves::are_needed(situation, judged, target) {
+        Moves::of(situation, judged, target)
+    } else {
+        Moves::default()
+    };
     let readings = situation.readings.iter();
-    changes.extend(readings.filter_map(|reading| of_reading(situation, judged, reading, target)));
+    changes.extend(
+        readings.filter_map(|reading| of_reading(situation, judged, reading, target, &moves)),
+    );
     let firing = judged
         .fired
         .iter()
         .filter(|fired| fired.trigger.level > *target);
-    changes.extend(firing.filter_map(|fired| of_fired(fired, situation.at)));
+    changes.extend(firing.filter_map(|fired| of_fired(fired, situation.at, &moves)));
+    changes.extend(of_others(judged, &moves));
     changes.extend(of_hysteresis(situation, held, target));
     changes
 }
@@ -88,6 +104,18 @@ fn change(what: &str, from: &str, to: &str) -> Change {
         what: what.to_owned(),
         from: from.to_owned(),
         to: to.to_owned(),
+        value: None,
+    }
+}
+
+/// True where a reading of that status demands more than the level.
+fn is_above(rule: &SignalRule, status: Status, target: &Level) -> bool {
+    let is_above = |floor: &Floor| floor.level().is_some_and(|level| level > target);
+    match status {
+        Status::Valid => false,
+        Status::Missing => is_above(&rule.on_missing),
+        Status::Stale => is_above(&rule.on_stale),
+        Status::Invalid => rule.on_invalid > *target,
     }
 }
 
@@ -96,20 +124,16 @@ fn of_reading(
     judged: &Judged<'_>,
     reading: &Reading,
     target: &Level,
+    moves: &Moves,
 ) -> Option<Change> {
     let rule = situation.policy.signal(&reading.signal)?;
-    let is_above = |floor: &Floor| floor.level().is_some_and(|level| level > target);
-    let in_the_way = match reading.status() {
-        Status::Valid => judged.fired.iter().any(|fired| {
-            fired.trigger.level > *target
-                && fired.trigger.signal.as_ref() == Some(&reading.signal)
-                && has_line(&fired.trigger.condition)
-        }),
-        Status::Missing => is_above(&rule.on_missing),
-        Status::Stale => is_above(&rule.on_stale),
-        Status::Invalid => rule.on_invalid > *target,
-    };
-    if !in_the_way {
+    let is_over_a_line = judged.fired.iter().any(|fired| {
+        fired.trigger.level > *target
+            && fired.trigger.signal.as_ref() == Some(&reading.signal)
+            && has_line(&fired.trigger.condition)
+    });
+    let value = moves.values.get(&reading.signal).copied();
+    if !is_over_a_line && !is_above(rule, reading.status(), target) && value.is_none() {
         return None;
     }
     let triggers = situation.policy.triggers().iter().filter(|trigger| {
@@ -117,7 +141,8 @@ fn of_reading(
             && trigger.signal.as_ref() == Some(&reading.signal)
             && !judged.is_waived(trigger)
     });
-    let wanted = Wanted::of(triggers).in_words(rule);
+    let words = moves.words.get(&reading.signal).cloned();
+    let wanted = words.or_else(|| Wanted::of(triggers).in_words(rule));
     let to = match (reading.status(), wanted) {
         (Status::Valid, Some(words)) => words,
         (_, Some(words)) => format!("a report of {words}"),
@@ -127,11 +152,30 @@ fn of_reading(
         Some(value) => value.to_string(),
         None => reading.status().as_str().to_owned(),
     };
-    Some(change(reading.signal.as_str(), &from, &to))
+    Some(Change {
+        value: value.filter(|_| moves.open.is_empty()),
+        ..change(reading.signal.as_str(), &from, &to)
+    })
+}
+
+/// A trigger that does not fire yet, and would by the other changes.
+fn of_others(judged: &Judged<'_>, moves: &Moves) -> Vec<Change> {
+    let fires = |code: &&ReasonCode| {
+        judged
+            .fired
+            .iter()
+            .any(|fired| fired.trigger.code == **code)
+    };
+    let others = moves.open.iter().filter(|code| !fires(code));
+    let others = others.map(|code| {
+        let to = "the same, but the other changes would make it hold";
+        change(code.as_str(), "it does not hold", to)
+    });
+    others.collect()
 }
 
 /// A trigger that fires and has no line that a value could be moved over.
-fn of_fired(fired: &Fired<'_>, at: Timestamp) -> Option<Change> {
+fn of_fired(fired: &Fired<'_>, at: Timestamp, moves: &Moves) -> Option<Change> {
     let to = match &fired.trigger.condition {
         Condition::Changed(changed) => changed_in_words(*changed, fired, at),
         Condition::Median(median) => {
@@ -146,7 +190,12 @@ fn of_fired(fired: &Fired<'_>, at: Timestamp) -> Option<Change> {
                 median.last
             )
         }
-        Condition::Expression(expression) => format!("not `{}`", expression.source()),
+        // The values that relieve it were told.
+        Condition::Expression(_) if !moves.open.contains(&fired.trigger.code) => return None,
+        Condition::Expression(expression) => format!(
+            "not `{}`, an expression: a value that is moved may make it hold or not",
+            expression.source()
+        ),
         _ => return None,
     };
     let from = match fired.value {
@@ -232,145 +281,4 @@ fn has_line(condition: &Condition) -> bool {
         condition,
         Condition::Changed(_) | Condition::Median(_) | Condition::Expression(_)
     )
-}
-
-/// What a value has to be so that none of a set of triggers fires.
-#[derive(Debug, Default)]
-struct Wanted {
-    lowest: Option<Bound>,
-    highest: Option<Bound>,
-    others_than: Vec<Value>,
-}
-
-/// An end of what a value may be.
-#[derive(Debug, Clone, Copy)]
-struct Bound {
-    line: Value,
-    number: f64,
-    /// True where the line itself is not allowed.
-    open: bool,
-}
-
-impl Wanted {
-    fn of<'t>(triggers: impl Iterator<Item = &'t Trigger>) -> Self {
-        let mut wanted = Self::default();
-        for trigger in triggers {
-            match &trigger.condition {
-                Condition::Below(line) => wanted.raise(*line, false),
-                Condition::AtMost(line) => wanted.raise(*line, true),
-                Condition::Above(line) => wanted.lower(*line, false),
-                Condition::AtLeast(line) => wanted.lower(*line, true),
-                Condition::Is(value) => wanted.others_than.push(*value),
-                Condition::OneOf(values) => wanted.others_than.extend(values),
-                Condition::Changed(_) | Condition::Median(_) | Condition::Expression(_) => {}
-            }
-        }
-        wanted
-    }
-
-    fn raise(&mut self, line: Value, open: bool) {
-        let Some(number) = line.as_number() else {
-            return;
-        };
-        let is_further = |old: Bound| number > old.number || number >= old.number && open;
-        if self.lowest.is_none_or(is_further) {
-            self.lowest = Some(Bound { line, number, open });
-        }
-    }
-
-    fn lower(&mut self, line: Value, open: bool) {
-        let Some(number) = line.as_number() else {
-            return;
-        };
-        let is_further = |old: Bound| number < old.number || number <= old.number && open;
-        if self.highest.is_none_or(is_further) {
-            self.highest = Some(Bound { line, number, open });
-        }
-    }
-
-    /// `None` where any value does.
-    fn in_words(&self, rule: &SignalRule) -> Option<String> {
-        if self.is_empty(rule) {
-            return Some(
-                "a value that no trigger forbids: there is none under this policy".to_owned(),
-            );
-        }
-        let mut parts = Vec::new();
-        if let Some(bound) = self.lowest {
-            let word = if bound.open { "more than" } else { "at least" };
-            parts.push(format!("{word} {}", bound.line));
-        }
-        if let Some(bound) = self.highest {
-            parts.push(match (bound.open, bound.line) {
-                (false, line) => format!("at most {line}"),
-                (true, Value::Count(line)) => format!("at most {}", line.saturating_sub(1)),
-                (true, line) => format!("less than {line}"),
-            });
-        }
-        if let Some(last) = parts.last_mut()
-            && rule.name == SignalName::RESPONSES
-        {
-            last.push_str(" in 24 h");
-        }
-        parts.extend(self.other_words(rule));
-        (!parts.is_empty()).then(|| parts.join(" and "))
-    }
-
-    /// True where no value is left.
-    fn is_empty(&self, rule: &SignalRule) -> bool {
-        let crossed = self
-            .lowest
-            .zip(self.highest)
-            .is_some_and(|(lowest, highest)| {
-                let is_point = lowest.number >= highest.number;
-                lowest.number > highest.number || is_point && (lowest.open || highest.open)
-            });
-        let forbids = |value: Value| self.others_than.contains(&value);
-        let kind = rule.declared.as_ref().map(|declared| &declared.kind);
-        let none_left = match (self.others_than.first(), kind) {
-            (Some(Value::Flag(_)), _) => [true, false]
-                .into_iter()
-                .all(|flag| forbids(Value::Flag(flag))),
-            (Some(Value::Truth(_)), _) => [true, false]
-                .into_iter()
-                .all(|truth| forbids(Value::Truth(truth))),
-            (Some(Value::Risk(_)), _) => {
-                Risk::ALL.into_iter().all(|risk| forbids(Value::Risk(risk)))
-            }
-            (Some(Value::Word(_)), Some(Kind::Choice(words))) => {
-                words.iter().all(|word| forbids(Value::Word(*word)))
-            }
-            _ => false,
-        };
-        crossed || none_left
-    }
-
-    fn other_words(&self, rule: &SignalRule) -> Option<String> {
-        match self.others_than.first()? {
-            Value::Flag(flag) => Some(Value::Flag(!flag).to_string()),
-            Value::Truth(truth) => Some(Value::Truth(!truth).to_string()),
-            // The highest risk that is allowed is the smallest change.
-            Value::Risk(_) => {
-                let allowed = |risk: &&Risk| !self.others_than.contains(&Value::Risk(**risk));
-                let highest = Risk::ALL.iter().rev().find(allowed)?;
-                Some(highest.as_str().to_owned())
-            }
-            Value::Word(_) => {
-                let kind = rule.declared.as_ref().map(|declared| &declared.kind);
-                let Some(Kind::Choice(words)) = kind else {
-                    return None;
-                };
-                let allowed = words
-                    .iter()
-                    .filter(|word| !self.others_than.contains(&Value::Word(**word)));
-                let allowed: Vec<&str> = allowed.map(Word::as_str).collect();
-                Some(allowed.join(" or "))
-            }
-            _ => {
-                let values = self.others_than.iter().map(Value::to_string);
-                let values = crate::ids::distinct(values);
-                Some(format!("not {}", values.join(" or ")))
-            }
-        }
-    }
 }

@@ -16,7 +16,6 @@ mod never_fires;
 mod no_max_age;
 mod no_red;
 mod plain_comparison;
-mod reach;
 mod signal_not_listed;
 #[cfg(test)]
 mod tests;

@@ -117,11 +117,7 @@ fn a_coverage_file_and_a_count_of_vulnerabilities_are_enough() {
     };
     assert_eq!(
         changes(&needs[0]),
-        [
-            "coverage -> at least 80.0",
-            "vulnerabilities -> at most 3",
-            "BOTH -> not `coverage < 85.0 && vulnerabilities > 1`"
-        ]
+        ["coverage -> at least 85.0", "vulnerabilities -> at most 3"]
     );
 
     // Eight days later the report is too old, and a file that is gone is not healthy.

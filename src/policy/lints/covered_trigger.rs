@@ -1,9 +1,9 @@
 //! A trigger that never decides, since a graver one, or one as grave, fires wherever it does.
 
-use super::reach::Reach;
 use super::{Grade, Lint, Remark, Subject};
 use crate::policy::Trigger;
 use crate::policy::outline::Part;
+use crate::policy::reach::Reach;
 
 pub(super) static LINT: Lint = Lint {
     name: "covered-trigger",

@@ -1,8 +1,8 @@
 //! Two triggers that fire at the same values and demand the same level.
 
-use super::reach::Reach;
 use super::{Grade, Lint, Remark, Subject};
 use crate::policy::outline::Part;
+use crate::policy::reach::Reach;
 
 pub(super) static LINT: Lint = Lint {
     name: "duplicate-condition",

@@ -1,9 +1,9 @@
 //! Triggers of which one fires whatever a signal says.
 
-use super::reach::Reach;
 use super::{Grade, Lint, Remark, Subject};
 use crate::ids::SignalName;
 use crate::policy::outline::Part;
+use crate::policy::reach::Reach;
 use crate::policy::{Condition, Trigger};
 
 pub(super) static LINT: Lint = Lint {

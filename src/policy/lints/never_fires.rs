@@ -1,8 +1,8 @@
 //! A trigger that fires at no value that its signals can have.
 
-use super::reach::Reach;
 use super::{Grade, Lint, Remark, Subject};
 use crate::policy::outline::Part;
+use crate::policy::reach::Reach;
 
 pub(super) static LINT: Lint = Lint {
     name: "never-fires",

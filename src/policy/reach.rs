@@ -21,24 +21,42 @@ const MOST: usize = 20_000;
 type Assignment = BTreeMap<String, Value>;
 
 /// The values that stand for all, of the signals that some triggers look at.
-pub(super) struct Reach {
+#[derive(Debug)]
+pub struct Reach {
     samples: BTreeMap<String, Vec<Value>>,
+    lines: BTreeMap<String, Vec<f64>>,
 }
 
 impl Reach {
     /// Of a policy as a whole: every number that any of its triggers names.
-    pub(super) fn of(policy: &Policy) -> Self {
-        let samples = policy.signals().iter().map(|rule| {
-            let lines: Vec<f64> = policy
-                .triggers()
-                .iter()
+    pub fn of(policy: &Policy) -> Self {
+        let mut reach = Self {
+            samples: BTreeMap::new(),
+            lines: BTreeMap::new(),
+        };
+        for rule in policy.signals() {
+            let triggers = policy.triggers().iter();
+            let lines: Vec<f64> = triggers
                 .flat_map(|trigger| lines_of(trigger, &rule.name))
                 .collect();
-            (rule.name.to_string(), samples(rule, &lines))
-        });
-        Self {
-            samples: samples.collect(),
+            let name = rule.name.to_string();
+            reach.samples.insert(name.clone(), samples(rule, &lines));
+            reach.lines.insert(name, lines);
         }
+        reach
+    }
+
+    /// The values that stand for all of a signal, numbers in their order.
+    pub fn values(&self, signal: &SignalName) -> &[Value] {
+        let values = self.samples.get(signal.as_str());
+        values.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// True for a number that a trigger compares this signal with. What lies beside it, up to the
+    /// next such number, comes to the same wherever it lies.
+    pub fn is_line(&self, signal: &SignalName, number: f64) -> bool {
+        let lines = self.lines.get(signal.as_str());
+        lines.is_some_and(|lines| lines.iter().any(|line| line.total_cmp(&number).is_eq()))
     }
 
     /// Where each of these triggers fires, over every combination of the values of the signals
