@@ -5,8 +5,8 @@
 //! kill left behind is mended by the next run. What is recorded is decided in
 //! [`crate::decision`].
 
-pub mod audit;
 mod agreement;
+pub mod audit;
 mod beyond;
 pub mod chain;
 pub mod findings;

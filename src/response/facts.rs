@@ -3,15 +3,16 @@
 use serde::Deserialize;
 
 use super::actions::Action;
+use super::declared::InForce;
 use super::gates::{self, DecisionFact, Fact, Facts, FreezeFact, PreviewFact, Unattended, Word};
 use super::plan::{Plan, plan};
-use super::{declared, log, preview, settle};
+use super::{log, preview, settle};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
 use crate::policy::Level;
-use crate::policy::document;
+use crate::policy::document::Loaded;
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
     Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
@@ -88,10 +89,16 @@ pub enum Survey {
     Planned(Box<(Plan, Facts)>),
 }
 
-/// Finds out what is called for and everything that the gates ask for. Fails where no level was
-/// named and the decided one can't be read, and where the declared responses can't be used.
+/// Finds out what is called for and everything that the gates ask for, of the policy document as it
+/// stands now: an apply asks when it begins and again before every action, so that a document that
+/// was changed meanwhile closes its gate.
 pub fn survey(question: &Question<'_>) -> Checked<Survey> {
-    let workspace = question.workspace;
+    survey_under(question, &InForce::load(question.workspace))
+}
+
+/// As [`survey`], of a policy document that was read before. Fails where no level was named and the
+/// decided one can't be read, and where the declared responses can't be used.
+pub fn survey_under(question: &Question<'_>, in_force: &InForce) -> Checked<Survey> {
     let end = journal_end(question);
     let (decision, head) = match &end {
         Ok((tail, state)) => (Ok(decided(tail, state.as_ref())), tail.end.head),
@@ -107,8 +114,12 @@ pub fn survey(question: &Question<'_>) -> Checked<Survey> {
     let plan = match (question.wanted, &wanted) {
         (Wanted::Action(action), _) => Plan::of_action(action),
         (_, Some(level)) => {
-            let responses = declared::load_or_first_problem(workspace)?;
-            match plan(level, head, &responses) {
+            let responses = match &in_force.responses {
+                Ok(responses) => responses,
+                // One problem is enough.
+                Err(problems) => return Err(Box::new(problems.clone().swap_remove(0))),
+            };
+            match plan(level, head, responses) {
                 Some(plan) => plan,
                 None => return Ok(Survey::Nothing(level.clone())),
             }
@@ -126,7 +137,7 @@ pub fn survey(question: &Question<'_>) -> Checked<Survey> {
             }
         }
     };
-    let facts = facts(question, wanted, decision, end, &plan);
+    let facts = facts(question, wanted, decision, end, &plan, &in_force.policy);
     Ok(Survey::Planned(Box::new((plan, facts))))
 }
 
@@ -136,6 +147,7 @@ fn facts(
     decision: Fact<Option<DecisionFact>>,
     end: Checked<(JournalTail, Option<StoredState>)>,
     plan: &Plan,
+    policy: &Loaded,
 ) -> Facts {
     let (workspace, at) = (question.workspace, question.at);
     let digest = plan.digest();
@@ -165,7 +177,7 @@ fn facts(
             .map_err(said),
         responses: recent_responses(question, recent.as_ref()),
         unlocks: unlocks::count(workspace, at).map_err(said),
-        freeze: freeze(workspace, at),
+        freeze: freeze(policy, at),
         other_apply: Ok(question.other_apply.clone()),
         unsettled: match &question.unsettleable {
             Some(why) => Err(why.clone()),
@@ -300,10 +312,10 @@ fn context<'a>(question: &Question<'a>) -> ReadContext<'a> {
 /// The freeze windows of the policy that is in force now, which may be another than the one that
 /// decided: what is applied is what its author allows at this moment. A refused document may freeze
 /// everything, for all that anybody knows.
-fn freeze(workspace: &Workspace, at: Timestamp) -> Fact<FreezeFact> {
-    let document::Loaded {
+fn freeze(loaded: &Loaded, at: Timestamp) -> Fact<FreezeFact> {
+    let Loaded {
         policy, problems, ..
-    } = document::load(workspace);
+    } = loaded;
     if policy.is_refused() {
         let why = problems.first().map_or_else(String::new, place_and_message);
         return Err(format!(
