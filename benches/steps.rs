@@ -152,7 +152,7 @@ fn verify_a_journal(bencher: Bencher<'_, '_>, lines: usize) {
 #[divan::bench(args = [10, 300])]
 fn find_the_last_decision(bencher: Bencher<'_, '_>, lines: usize) {
     let (_directory, workspace) = recorded(lines);
-    bencher.bench_local(|| journal::find(&workspace, None));
+    bencher.bench_local(|| policy_orchestrator::record::past::seek(&workspace, None));
 }
 
 #[cfg(feature = "cel")]

@@ -124,6 +124,7 @@ codes! {
     Error NoteUnreadable = "NOTE_UNREADABLE": "A file is no signed note, or not one with the text that belongs there.",
     Error FormatNewer = "FORMAT_NEWER": "A file was written by a newer version.",
     Error StateUnreadable = "STATE_UNREADABLE": "The state file can't be read.",
+    Warning FindingsCut = "FINDINGS_CUT": "A run found more than a record of it lists; standard error has all.",
     Warning FixBranchFailed = "FIX_BRANCH_FAILED": "The fix branch could not be made.",
     Error NothingRecorded = "NOTHING_RECORDED": "No decision was recorded here yet.",
     Error UnlockLimit = "UNLOCK_LIMIT": "As many manual unlocks were made today as are allowed.",

@@ -303,8 +303,12 @@ fn as_a_run_sees_it(
         Err(error) => return Err(error.clone()),
     };
     let inspected = journal::inspect(workspace, state, key, Purpose::Look { lines: 2 })?;
-    let Inspection::Broken(problems) = inspected else {
-        return Ok(());
+    let problems = match inspected {
+        Inspection::Broken(problems) => problems,
+        Inspection::Whole(_) => {
+            let differs = state.map(|state| journal::since_differs(workspace, state));
+            differs.transpose()?.flatten().into_iter().collect()
+        }
     };
     for problem in problems {
         if !found

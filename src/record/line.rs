@@ -236,6 +236,18 @@ pub struct Segment {
     pub sha256: Digest,
     /// The head that the state file named.
     pub head: Option<Head>,
+    /// The end of it, for looks that go no further; absent where there is no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<SegmentEnd>,
+}
+
+/// The end of a sealed segment: its last lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentEnd {
+    /// The byte at which it begins.
+    pub from: u64,
+    /// The SHA-256 of the bytes from there on.
+    pub sha256: Digest,
 }
 
 impl Segment {

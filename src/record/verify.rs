@@ -538,9 +538,13 @@ pub fn segment_before(input: &InputFile) -> Checked<Option<Segment>> {
 
 /// The digest of a whole file, in constant memory.
 pub fn digest_of(input: &InputFile) -> Checked<Digest> {
+    digest_from(input, 0)
+}
+
+/// The digest of a file from a byte on.
+pub fn digest_from(input: &InputFile, mut at: u64) -> Checked<Digest> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK];
-    let mut at = 0;
     loop {
         let count = input
             .file
