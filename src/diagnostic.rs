@@ -68,6 +68,7 @@ codes! {
     Warning MaturityDiffers = "MATURITY_DIFFERS": "A module is declared more mature than the boxes ticked in its document make it.",
     Warning BelowFloor = "BELOW_FLOOR": "A document declares less security than this program keeps whatever is declared.",
     Warning EnforcementWeak = "ENFORCEMENT_WEAK": "A document asks for less than strict enforcement, which nothing that guards a record or a gate has.",
+    Warning RulesConflict = "RULES_CONFLICT": "Of two rules on one condition one allows and one denies.",
     Warning RegoDialect = "REGO_DIALECT": "A Rego module is written in a form that Open Policy Agent refuses.",
     Error CsvSyntax = "CSV_SYNTAX": "The text is no well-formed CSV.",
     Error ColumnMissing = "COLUMN_MISSING": "A CSV header lacks the column that carries the value.",

@@ -7,7 +7,7 @@ use super::files::{self, Deciding};
 use super::promotion::{Made, Watch};
 use super::version::{Approval, Document, Life, Mark, Role, Stage, Validated, Version};
 use super::{findings, log, steps, switch, update};
-use crate::diagnostic::{Checked, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
 use crate::ids::Digest;
 use crate::record::{SigningKey, StoredState};
@@ -211,8 +211,12 @@ impl Look<'_> {
             staging,
             promoted: version.promoted.clone(),
             watched_until,
+            next: if lacks.iter().any(is_violation) {
+                findings::withdraw(version)
+            } else {
+                findings::next_step(version)
+            },
             lacks,
-            next: findings::next_step(version),
         }
     }
 
@@ -228,4 +232,9 @@ impl Look<'_> {
                 .collect()),
         }
     }
+}
+
+/// A version that violates a rollback criterion is to be taken out, not promoted (row S1-073).
+fn is_violation(finding: &Diagnostic) -> bool {
+    finding.code == Code::CriterionViolated
 }

@@ -324,8 +324,10 @@ fn a_rate_above_the_line_keeps_a_version_out_and_one_at_the_line_does_not() {
     );
     workspace.integrity("95.5");
     workspace.run_at("2026-01-03T00:00:00Z").exits(0);
-    let above = measured(&status(&workspace, COMPLETE, 0));
-    assert_eq!(above["violated"], true);
+    let above = status(&workspace, COMPLETE, 0);
+    assert_eq!(measured(&above)["violated"], true);
+    let next = above["versions"][0]["next"].as_str().unwrap();
+    assert!(next.contains("policy rollback reference-2-"), "{next}");
     let refused = ana.at(COMPLETE, &promote).exits(4);
     assert!(
         refused.stderr.contains("CRITERION_VIOLATED"),
