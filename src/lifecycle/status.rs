@@ -166,8 +166,13 @@ impl Look<'_> {
     fn standing(&self, version: &Version, problems: &mut Vec<Diagnostic>) -> Standing {
         let mut staging = None;
         let mut lacks = Vec::new();
+        // No step can be taken before its files are those that were reviewed.
+        let mut restore = None;
         match self.files(version) {
-            Err(found) => problems.extend(found),
+            Err(found) => {
+                restore = found.iter().find_map(|problem| problem.help.clone());
+                problems.extend(found);
+            }
             Ok(update) => match Watch::of((self.workspace, self.key), version, &update) {
                 Ok(watch) => staging = watch,
                 Err(problem) => problems.push(*problem),
@@ -214,7 +219,7 @@ impl Look<'_> {
             next: if lacks.iter().any(is_violation) {
                 findings::withdraw(version)
             } else {
-                findings::next_step(version)
+                restore.unwrap_or_else(|| findings::next_step(version))
             },
             lacks,
         }

@@ -569,6 +569,15 @@ fn flips_fail_where_that_is_asked_for() {
     let workspace = fixture();
     backtest(&workspace, &["--fail-on-flips"]).exits(10);
     backtest(&workspace, &[]).exits(0);
+    // A gate that could not look at a decision does not let pass.
+    let journal = workspace.read("state/policy_state_log.jsonl");
+    let (first, rest) = journal.split_once('\n').unwrap();
+    workspace.write(
+        "state/policy_state_log.jsonl",
+        format!("{}\n{rest}", &first[..first.len() / 2]),
+    );
+    backtest(&workspace, &["--fail-on-flips"]).exits(1);
+    backtest(&workspace, &[]).exits(0);
 }
 
 #[test]

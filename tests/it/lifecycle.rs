@@ -471,8 +471,10 @@ fn changed_bytes_of_a_version_are_refused_by_every_step() {
         ana.step(&["promote", "2", "--to", "staging"]).exits(0);
         refuse(&["promote", "2", "--to", "production"]);
         workspace.write(&file, &changed);
-        let problems = status(&workspace, STAGED, 5)["problems"].clone();
-        assert_eq!(problems[0]["code"], "VERSION_CHANGED");
+        let shown = status(&workspace, STAGED, 5);
+        assert_eq!(shown["problems"][0]["code"], "VERSION_CHANGED");
+        let next = shown["versions"][0]["next"].as_str().unwrap();
+        assert!(next.contains("restore it"), "{next}");
     }
 }
 
