@@ -7,6 +7,7 @@
 
 mod beyond;
 pub mod chain;
+pub mod checkpoint;
 pub mod findings;
 pub mod fix_branch;
 pub mod fixed;
@@ -15,6 +16,7 @@ pub mod journal;
 pub mod ledger;
 pub mod line;
 pub mod marker;
+pub mod numbered;
 mod past;
 pub mod policies;
 pub mod reseal;
