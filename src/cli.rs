@@ -7,6 +7,7 @@
 mod action;
 mod actor;
 mod alerts;
+mod attest;
 mod audit;
 mod brake;
 mod completions;
@@ -183,6 +184,8 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// A recorded decision as a signed in-toto statement, for those who have no workspace
+    Attest(attest::AttestArgs),
     /// Keys that sign attestations, approvals and checkpoints
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -210,6 +213,11 @@ impl Context {
             .or_else(from_environment)
             .unwrap_or_else(|| PathBuf::from("."));
         Workspace::open(&root)
+    }
+
+    /// True where the user named a workspace, rather than standing in one.
+    fn names_workspace(&self) -> bool {
+        self.global.workspace.is_some() || output::variable_os("POLICY_WORKSPACE").is_some()
     }
 
     /// The format of a result: what the user said, else what standard output is.
@@ -329,6 +337,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Attest(arguments) => attest::attest(context, &arguments),
         Command::Keys(command) => keys::keys(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
@@ -436,6 +445,9 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
             | Code::VersionChanged
+            | Code::AttestationUnsigned
+            | Code::AttestationDiffers
+            | Code::CheckpointUnsigned
     )
 }
 

@@ -121,6 +121,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("keys", &["ids", "time", "diagnostic", "fs", "keys"]),
     (
+        "attestation",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "record",
+            "keys",
+            "attestation",
+        ],
+    ),
+    (
         "report",
         &[
             "ids",
@@ -151,6 +163,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "safeguard",
             "response",
             "alerts",
+            "attestation",
             "keys",
             "report",
             "cli",
