@@ -8,6 +8,7 @@
 pub mod audit;
 mod beyond;
 pub mod chain;
+pub mod eras;
 pub mod findings;
 pub mod fix_branch;
 pub mod fixed;
@@ -20,6 +21,7 @@ mod past;
 pub mod policies;
 pub mod reseal;
 pub mod response_journal;
+pub mod rotation;
 pub mod signing;
 pub mod state;
 pub mod verified;

@@ -1,5 +1,7 @@
 //! `audit verify` and `audit reseal`.
 
+mod rotate_key;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -15,7 +17,7 @@ use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
     HEADS_FILE, Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads,
-    ledger, reseal, verified,
+    ledger, reseal, rotation, verified,
 };
 use crate::time::Timestamp;
 
@@ -25,6 +27,8 @@ pub(super) enum AuditCommand {
     Verify(VerifyArgs),
     /// Keep a broken journal as it is, and begin a new one that names it
     Reseal(ResealArgs),
+    /// Hand every signed journal over from the old signing secret to the new one
+    RotateKey(rotate_key::RotateKeyArgs),
 }
 
 const VERIFY_HELP: &str = "\
@@ -32,7 +36,8 @@ Examples:
   policy-orchestrator audit verify
   policy-orchestrator audit verify --head 41:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 
-Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, 5 changed
+Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, or a rotation of
+keys that is not done yet, 5 changed
 What a reader without the signing key can and can't conclude is in SECURITY.md.";
 
 #[derive(Debug, Args)]
@@ -97,13 +102,20 @@ pub(super) fn audit(context: &Context, command: &AuditCommand) -> anyhow::Result
     match command {
         AuditCommand::Verify(arguments) => verify_all(context, arguments),
         AuditCommand::Reseal(arguments) => reseal_journal(context, arguments),
+        AuditCommand::RotateKey(arguments) => rotate_key::rotate_key(context, arguments),
     }
 }
 
 fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
-    let journals = journals(&workspace, key.as_ref(), arguments.head)?;
+    let mut journals = journals(&workspace, key.as_ref(), arguments.head)?;
+    for problem in rotation::put_back(&journals) {
+        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
+        if let Some(journal) = journals.iter_mut().find(cut) {
+            add(journal, problem.clone());
+        }
+    }
     let whole = journals
         .iter()
         .all(|journal| journal.verdict != Verdict::Broken);
@@ -123,7 +135,26 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         Format::Human => context.output.result(&human(context, &audit))?,
         Format::Json => context.output.json(&audit)?,
     }
-    Ok(if whole { Exit::Done } else { Exit::Tampering })
+    if !whole {
+        return Ok(Exit::Tampering);
+    }
+    let behind = not_handed_over(&audit.journals, key.as_ref());
+    context.output.findings(&behind);
+    Ok(if behind.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// Journals that a rotation of keys has not come to yet.
+fn not_handed_over(journals: &[Verification], key: Option<&SigningKey>) -> Vec<Diagnostic> {
+    let Some(key) = key else { return Vec::new() };
+    let behind = journals.iter().filter_map(|journal| {
+        let old = journal.old_key?;
+        Some(*findings::not_handed_over(&journal.file, old, key.id()))
+    });
+    behind.collect()
 }
 
 /// Records how far every journal was just found whole.
@@ -344,6 +375,10 @@ fn human(context: &Context, audit: &Audit) -> String {
         ));
         if let Some(head) = journal.head {
             text.push_str(&format!("  head      {}:{}\n", head.seq, head.sha256));
+        }
+        if let Some(key) = journal.key {
+            let old = journal.old_key.map_or("", |_| ", an old one");
+            text.push_str(&format!("  key       {key}{old}\n"));
         }
         if let Some(segment) = &journal.segment {
             text.push_str(&format!(

@@ -36,6 +36,7 @@ mod forgery;
 mod freeze;
 mod history;
 mod journal;
+mod keys;
 mod kill;
 mod lifecycle;
 mod orchestrator;

@@ -135,6 +135,9 @@ impl Workspace {
         for name in [
             "POLICY_AUDIT_SECRET",
             "POLICY_AUDIT_SECRET_FILE",
+            "POLICY_AUDIT_OLD_SECRET",
+            "POLICY_AUDIT_OLD_SECRET_FILE",
+            "SCALPEL_AUDIT_SECRET",
             "POLICY_WORKSPACE",
             "GITHUB_ACTIONS",
             "GITHUB_OUTPUT",
