@@ -110,6 +110,7 @@ codes! {
     Error TimeMissing = "TIME_MISSING": "Recorded inputs tell no time.",
     Error SignatureWrong = "SIGNATURE_WRONG": "A line's signature is not the one that the key gives.",
     Error SignatureMissing = "SIGNATURE_MISSING": "An unsigned line follows a signed one.",
+    Error KeyNotRotated = "KEY_NOT_ROTATED": "A journal is signed with an old key and was not handed over to the new one.",
     Error SegmentChanged = "SEGMENT_CHANGED": "A sealed segment is gone or has other bytes than its successor names.",
     Error PolicyCopyChanged = "POLICY_COPY_CHANGED": "A kept policy document is gone or has other bytes than its name says.",
     Error WriteFailed = "WRITE_FAILED": "A file could not be written.",

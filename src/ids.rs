@@ -201,6 +201,8 @@ impl EventType {
     pub const POLICY_TAMPER: Self = Self::builtin("POLICY_TAMPER");
     /// The guard refused an operation.
     pub const GUARD_REFUSED: Self = Self::builtin("GUARD_REFUSED");
+    /// The journals were handed over to another signing key.
+    pub const KEY_ROTATED: Self = Self::builtin("KEY_ROTATED");
     /// A document of the guard asks for less than it does outside of production.
     pub const GUARD_WEAKENED: Self = Self::builtin("GUARD_WEAKENED");
 }

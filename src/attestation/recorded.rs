@@ -52,7 +52,7 @@ impl Recorded {
         };
         let of_this = state.filter(|state| {
             let names = state.head() == Some(head_of(&line, decision.seq));
-            names && !state.is_broken() && state.differences(&decision).is_empty()
+            names && !state.is_broken() && state.agrees_with(&decision)
         });
         let state = match of_this {
             Some(_) => read_own(workspace, state::FILE, STATE_LIMIT)?

@@ -1,6 +1,7 @@
 //! `audit verify` and `audit reseal`; [`mod@checkpoint`] has `audit checkpoint`.
 
 mod checkpoint;
+mod rotate_key;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
     self, HEADS_FILE, Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings,
-    heads, ledger, reseal, verified,
+    heads, ledger, reseal, rotation, verified,
 };
 use crate::time::Timestamp;
 
@@ -31,6 +32,8 @@ pub(super) enum AuditCommand {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Keep a broken journal as it is, and begin a new one that names it
     Reseal(ResealArgs),
+    /// Hand every signed journal over from the old signing secret to the new one
+    RotateKey(rotate_key::RotateKeyArgs),
 }
 
 const VERIFY_HELP: &str = "\
@@ -43,7 +46,8 @@ Examples:
 A checkpoint may stand in a longer text, as a commit message. Without --checkpoint-key nobody asks who
 signed it.
 
-Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, 5 changed
+Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, or a rotation of
+keys that is not done yet, 5 changed
 What a reader without the signing key can and can't conclude is in SECURITY.md.";
 
 #[derive(Debug, Args)]
@@ -129,6 +133,7 @@ pub(super) fn audit(context: &Context, command: &AuditCommand) -> anyhow::Result
         AuditCommand::Verify(arguments) => verify_all(context, arguments),
         AuditCommand::Checkpoint(arguments) => checkpoint::checkpoint(context, arguments),
         AuditCommand::Reseal(arguments) => reseal_journal(context, arguments),
+        AuditCommand::RotateKey(arguments) => rotate_key::rotate_key(context, arguments),
     }
 }
 
@@ -148,6 +153,12 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         context.output.note(
             "nobody asked who signed the checkpoint: name the public key with --checkpoint-key",
         );
+    }
+    for problem in rotation::put_back(&journals) {
+        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
+        if let Some(journal) = journals.iter_mut().find(cut) {
+            add(journal, problem.clone());
+        }
     }
     let whole = journals
         .iter()
@@ -171,7 +182,26 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         Format::Human => context.output.result(&human(context, &audit))?,
         Format::Json => context.output.json(&audit)?,
     }
-    Ok(if whole { Exit::Done } else { Exit::Tampering })
+    if !whole {
+        return Ok(Exit::Tampering);
+    }
+    let behind = not_handed_over(&audit.journals, key.as_ref());
+    context.output.findings(&behind);
+    Ok(if behind.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// Journals that a rotation of keys has not come to yet.
+fn not_handed_over(journals: &[Verification], key: Option<&SigningKey>) -> Vec<Diagnostic> {
+    let Some(key) = key else { return Vec::new() };
+    let behind = journals.iter().filter_map(|journal| {
+        let old = journal.old_key?;
+        Some(*findings::not_handed_over(&journal.file, old, key.id()))
+    });
+    behind.collect()
 }
 
 fn show_problems(context: &Context, journals: &[Verification]) {
@@ -445,6 +475,10 @@ fn human(context: &Context, audit: &Audit) -> String {
         ));
         if let Some(head) = journal.head {
             text.push_str(&format!("  head      {}:{}\n", head.seq, head.sha256));
+        }
+        if let Some(key) = journal.key {
+            let old = journal.old_key.map_or("", |_| ", an old one");
+            text.push_str(&format!("  key       {key}{old}\n"));
         }
         if let Some(segment) = &journal.segment {
             text.push_str(&format!(

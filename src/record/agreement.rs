@@ -87,6 +87,13 @@ pub(super) fn differences(state: &StoredState, line: &RecordedLine) -> Vec<Strin
     found
 }
 
+impl StoredState {
+    /// True where it says of the decision what its line says.
+    pub fn agrees_with(&self, line: &RecordedLine) -> bool {
+        differences(self, line).is_empty()
+    }
+}
+
 /// The six values under their keys, beside what the line says.
 fn shown_inputs(
     state: &StoredState,

@@ -8,6 +8,7 @@
 //! which says nothing about it: [`RecordedLine::parse`] then has the word.
 
 use super::line::{FailureMark, RecordedLine, VERSION, is_fix_branch};
+use super::signing::KeyId;
 use crate::ids::{Digest, ReasonCode};
 use crate::policy::Level;
 use crate::signals::six::Six;
@@ -114,7 +115,11 @@ impl<'a> FixedLine<'a> {
             Some(()) => Some(rest.count()?),
             None => None,
         };
-        if rest.skip(b",\"hmac\":\"").is_some() {
+        if rest.skip(b",\"key\":\"").is_some() {
+            rest.key()?;
+            rest.skip(b",\"hmac\":\"")?;
+            rest.digest()?;
+        } else if rest.skip(b",\"hmac\":\"").is_some() {
             rest.digest()?;
         }
         rest.is(b"}").then_some(Self {
@@ -302,6 +307,13 @@ impl<'a> Rest<'a> {
         Some(digits)
     }
 
+    /// The digits of a key's id, and the quote behind them.
+    fn key(&mut self) -> Option<KeyId> {
+        let id = KeyId::parse(self.take(16)?)?;
+        self.skip(b"\"")?;
+        Some(id)
+    }
+
     fn before(&mut self) -> Option<Level> {
         self.skip(b"\"")?;
         self.one_of(&LEVELS)
@@ -460,7 +472,13 @@ mod tests {
             1 => HEX.prop_map(|failure| format!(",\"failure\":\"{failure}\",\"branch\":\"fix/other\"")),
         ];
         let adopted = mostly("", &[",\"adopted\":396", ",\"adopted\":-1"]);
-        let hmac = prop_oneof![3 => Just(String::new()), 1 => HEX.prop_map(|hmac| format!(",\"hmac\":\"{hmac}\""))];
+        let hmac = prop_oneof![
+            3 => Just(String::new()),
+            1 => HEX.prop_map(|hmac| format!(",\"hmac\":\"{hmac}\"")),
+            2 => ("[0-9a-f]{16}", HEX).prop_map(|(key, hmac)| format!(",\"key\":\"{key}\",\"hmac\":\"{hmac}\"")),
+            1 => ("[0-9a-fA-F]{15,17}", HEX).prop_map(|(key, hmac)| format!(",\"key\":\"{key}\",\"hmac\":\"{hmac}\"")),
+            1 => "[0-9a-f]{16}".prop_map(|key| format!(",\"key\":\"{key}\"")),
+        ];
         let end = mostly("}", &["}\r", "} ", "", "}}", ",\"more\":1}", ",\"seq\":7}"]);
         (clock, failure, adopted, hmac, end)
             .prop_map(|(clock, failure, adopted, hmac, end)| {
@@ -528,7 +546,7 @@ mod tests {
 
         #[test]
         fn a_changed_byte_makes_no_difference_between_the_two(
-            at in any::<proptest::sample::Index>(), byte in any::<u8>(), which in 0..3_usize
+            at in any::<proptest::sample::Index>(), byte in any::<u8>(), which in 0..4_usize
         ) {
             let mut line = WRITTEN[which].as_bytes().to_vec();
             let at = at.index(line.len());
@@ -547,11 +565,12 @@ mod tests {
         }
     }
 
-    /// Lines as version 0.1.0 wrote them.
-    const WRITTEN: [&str; 3] = [
+    /// Lines as version 0.1.0 wrote them, and one with a key's id.
+    const WRITTEN: [&str; 4] = [
         r#"{"timestamp":"2026-06-06T16:45:00.903977+00:00","policy":"RED","trust_locked":false,"integrity":94.99,"consensus":95.0,"reputation":82.5,"forecast":"low","responses":1,"v":1,"seq":14,"prev":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":"YELLOW","reasons":["INPUT_INVALID","INTEGRITY_BELOW_YELLOW"],"status":{"forecast":"invalid"},"failure":"5c75e2e0e12b8c0979b059f9c76c7f1da45a16be7cb7e7e223c85a050ce818ef","branch":"fix/policy-orchestrator-20260606164500"}"#,
         r#"{"timestamp":"2026-06-01T04:45:00+00:00","policy":"YELLOW","trust_locked":false,"integrity":94.99,"consensus":90.0,"reputation":81.03333333333333,"forecast":"low","responses":1,"v":1,"seq":3,"prev":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":null,"reasons":["INTEGRITY_BELOW_YELLOW"],"adopted":396}"#,
         r#"{"timestamp":"2026-11-20T06:05:00+00:00","policy":"GREEN","trust_locked":true,"integrity":100.0,"consensus":95.0,"reputation":100.0,"forecast":"medium","responses":0,"v":1,"seq":2,"prev":"e47dd2e77c429b0866e23f93cd9112e8cba57d6c0570759dce058f3179f4ce4b","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":"RED","reasons":[],"status":{"integrity":"missing","reputation":"stale"},"clock":"given","hmac":"9f0ef1d6400a503e388a6a8973f98f62a58601827e08a242383c9546408e84f9"}"#,
+        r#"{"timestamp":"2026-11-20T06:05:00+00:00","policy":"GREEN","trust_locked":true,"integrity":100.0,"consensus":95.0,"reputation":100.0,"forecast":"medium","responses":0,"v":1,"seq":2,"prev":"e47dd2e77c429b0866e23f93cd9112e8cba57d6c0570759dce058f3179f4ce4b","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":"RED","reasons":[],"status":{"integrity":"missing","reputation":"stale"},"clock":"given","key":"904610aefb4bae2d","hmac":"9f0ef1d6400a503e388a6a8973f98f62a58601827e08a242383c9546408e84f9"}"#,
     ];
 
     #[test]

@@ -198,12 +198,17 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
 
 /// Serialises a line and signs it where there is a key.
 pub(super) fn finish<T: Serialize>(raw: &T, key: Option<&SigningKey>) -> Vec<u8> {
-    // Serialising to memory fails for maps with keys that are no text alone; there are none.
-    let line = serde_json::to_vec(raw).unwrap_or_default();
+    let line = unsigned(raw);
     match key {
         Some(key) => signing::signed(line, key),
         None => line,
     }
+}
+
+/// Serialises a line.
+pub(super) fn unsigned<T: Serialize>(raw: &T) -> Vec<u8> {
+    // Serialising to memory fails for maps with keys that are no text alone; there are none.
+    serde_json::to_vec(raw).unwrap_or_default()
 }
 
 /// The members of a line that the chain needs, borrowed from it.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::journal::{self, Inspection};
 use super::line::{self, Chained, Head, Segment, SegmentEnd, VERSION};
 use super::response_journal::{self, Standing};
-use super::signing::{self, Signature, SigningKey};
+use super::signing::{self, SigningKey};
 use super::verify::{self, Against};
 use super::{
     HEADS_FILE, RESPONSE_JOURNAL, Records, STATE_JOURNAL, StoredState, findings, heads, ledger,
@@ -235,7 +235,7 @@ fn is_signed(workspace: &Workspace, file: &str) -> Checked<bool> {
     };
     let mut signed = false;
     verify::each_line(&input, input.size, &mut |line, _| {
-        signed |= signing::check(line, None) != Signature::None;
+        signed |= signing::is_signed(line);
     })?;
     Ok(signed)
 }

@@ -52,6 +52,7 @@ mod replay;
 mod response;
 mod runbook;
 mod shared_inputs;
+mod signing_keys;
 mod trust;
 mod trust_faults;
 mod undo;

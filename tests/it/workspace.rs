@@ -135,6 +135,9 @@ impl Workspace {
         for name in [
             "POLICY_AUDIT_SECRET",
             "POLICY_AUDIT_SECRET_FILE",
+            "POLICY_AUDIT_OLD_SECRET",
+            "POLICY_AUDIT_OLD_SECRET_FILE",
+            "SCALPEL_AUDIT_SECRET",
             "POLICY_WORKSPACE",
             "POLICY_SIGNING_KEY_FILE",
             "POLICY_KEY_PASSWORD",
