@@ -689,11 +689,11 @@ fn a_state_file_that_is_too_large_is_one_that_can_not_be_read() {
 #[test]
 fn a_run_with_many_problems_records_a_hundred_and_the_number_of_the_others() {
     let workspace = Workspace::healthy();
-    let triggers: String = (0..200)
-        .map(|number| {
-            format!("    - {{code: C{number}, signal: nowhere, level: RED, below: 60}}\n")
-        })
-        .collect();
+    let trigger = |number: u32| {
+        format!("    - {{code: C{number}, signal: nowhere, level: RED, below: 60}}\n")
+    };
+    let triggers: Vec<String> = (0..200).map(trigger).collect();
+    let triggers = triggers.concat();
     let head = "apiVersion: policy.orchestra.v1\nkind: OrchestrationPolicy\nmetadata: {name: x, version: '1'}\nspec:\n  signals:\n    - name: integrity\n  triggers:\n";
     workspace.write("policy/policy.yaml", format!("{head}{triggers}"));
     let ran = workspace.run().exits(1);
