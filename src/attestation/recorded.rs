@@ -6,6 +6,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
+use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::numbered::{self, Where};
 use crate::record::verify::{Against, Verdict, verify};
 use crate::record::{Head, RecordedLine, STATE_JOURNAL, SigningKey, StoredState, state};
@@ -36,6 +37,7 @@ impl Recorded {
     ) -> Checked<Self> {
         // Readers read the state before the journal.
         let state = StoredState::load(workspace)?;
+        whole_as_a_run_sees_it(workspace, state.as_ref(), key)?;
         let kept = state.as_ref().and_then(StoredState::head);
         let found = verify(workspace, STATE_JOURNAL, Against { head: kept, key })?;
         if let Some(problem) = found.problems.into_iter().next() {
@@ -50,10 +52,7 @@ impl Recorded {
         let Ok(line) = String::from_utf8(line) else {
             return Err(not_recorded(number));
         };
-        let of_this = state.filter(|state| {
-            let names = state.head() == Some(head_of(&line, decision.seq));
-            names && !state.is_broken() && state.agrees_with(&decision)
-        });
+        let of_this = state.filter(|state| state.head() == Some(head_of(&line, decision.seq)));
         let state = match of_this {
             Some(_) => read_own(workspace, state::FILE, STATE_LIMIT)?
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok()),
@@ -70,6 +69,34 @@ impl Recorded {
     /// The SHA-256 of the line.
     pub fn digest(&self) -> Digest {
         Digest::of(self.line.as_bytes())
+    }
+}
+
+/// Fails where the state file says something else than the journal, or that it is broken: a level
+/// that is published as RED must not be signed as the one before.
+fn whole_as_a_run_sees_it(
+    workspace: &Workspace,
+    state: Option<&StoredState>,
+    key: Option<&SigningKey>,
+) -> Checked<()> {
+    if state.is_some_and(StoredState::is_broken) {
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::JournalBroken,
+                Place::file(state::FILE),
+                "the state file says that the journal is broken, so nothing is signed",
+            )
+            .found("the RED that the last run published over it")
+            .expected("a journal that the last run could go on from")
+            .help("`policy-orchestrator audit verify` says what was changed; run again once it is put back"),
+        ));
+    }
+    match journal::inspect(workspace, state, key, Purpose::Look { lines: 2 })? {
+        Inspection::Whole(_) => Ok(()),
+        Inspection::Broken(problems) => problems
+            .into_iter()
+            .next()
+            .map_or(Ok(()), |problem| Err(Box::new(problem))),
     }
 }
 

@@ -153,7 +153,7 @@ pub(super) struct Journal {
 #[derive(Debug)]
 pub enum Said {
     /// A Verification Summary with our extension.
-    Summary(Summary),
+    Summary(Box<Summary>),
     /// A whole decision.
     Decision(Box<Decision>),
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::given::Given;
 use super::{Context, Exit, Format, keys, secrets};
 use crate::attestation::check::Claim;
 use crate::attestation::commit::Checkout;
@@ -12,7 +13,6 @@ use crate::attestation::statement::{self, NEVER_PASSES, PAYLOAD_TYPE, Says, Subj
 use crate::attestation::{Predicate, Recorded, Statement};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
 use crate::fs::create::{Readers, create};
-use crate::fs::read::open_named;
 use crate::keys::dsse::{self, Envelope};
 use crate::keys::{KeyId, VerifyingKey, file};
 use crate::policy::Level;
@@ -88,9 +88,9 @@ enum AttestCommand {
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY_HELP)]
 struct VerifyArgs {
-    /// The file of an envelope
+    /// The file of an envelope; `-` for standard input
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    file: String,
 
     /// The file of a public key that is trusted; may be repeated, and one of them has to have signed
     #[arg(long, value_name = "PUB", required = true)]
@@ -263,25 +263,30 @@ struct Verified<'a> {
 }
 
 fn verify(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
-    let name = arguments.file.display().to_string();
+    let name = &arguments.file;
     let trusted: Vec<VerifyingKey> = arguments
         .key
         .iter()
         .map(|path| file::public(path))
         .collect::<Checked<_>>()?;
-    let bytes = open_named(&arguments.file)?.read_whole(dsse::LIMIT)?;
-    let envelope = Envelope::parse(&name, &bytes)?;
+    let given = Given {
+        path: name,
+        what: "envelope",
+        expected: "a DSSE envelope, as `attest` writes it",
+        limit: dsse::LIMIT,
+    };
+    let envelope = Envelope::parse(name, &given.read()?)?;
     let signers: Vec<KeyId> = envelope
         .signers(&trusted)
         .into_iter()
         .map(VerifyingKey::id)
         .collect();
     if signers.is_empty() {
-        return Err(anyhow::Error::new(unsigned(&name, &envelope, &trusted)));
+        return Err(anyhow::Error::new(unsigned(name, &envelope, &trusted)));
     }
     let (payload_type, payload) = (envelope.payload_type(), envelope.payload());
-    let (statement, said) = Statement::parse(&name, payload_type, payload)?;
-    let claim = Claim::of(&name, &statement, &said)?;
+    let (statement, said) = Statement::parse(name, payload_type, payload)?;
+    let claim = Claim::of(name, &statement, &said)?;
     let workspace = context.workspace()?;
     let there = workspace.path(STATE_JOURNAL).exists();
     // Whoever names a workspace wants the journal asked.

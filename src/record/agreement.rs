@@ -92,13 +92,6 @@ impl Found {
     }
 }
 
-impl StoredState {
-    /// True where it says of the decision what its line says.
-    pub fn agrees_with(&self, line: &RecordedLine) -> bool {
-        differences(self, line).is_empty()
-    }
-}
-
 /// The six values under their keys, beside what the line says.
 fn shown_inputs(
     state: &StoredState,

@@ -221,6 +221,26 @@ fn a_statement_of_a_line_behind_a_reseal_holds_still() {
 }
 
 #[test]
+fn nothing_is_signed_that_the_state_file_contradicts() {
+    let workspace = recorded();
+    let state = "state/policy_state.json";
+    let whole = workspace.read(state);
+    let journal = workspace.read(JOURNAL);
+    workspace.write(state, whole.replacen("YELLOW", "GREEN", 1));
+    let attest = keyed(&workspace, "ed25519", &["attest"]).exits(5);
+    assert_eq!(attest.stdout, "");
+    // RED was published over a broken journal, and the journal is put back.
+    workspace.write(state, &whole);
+    workspace.write(JOURNAL, journal.replace("12:05", "12:06"));
+    workspace.run_at("2026-01-15T12:10:00Z").exits(5);
+    workspace.write(JOURNAL, &journal);
+    let attest = keyed(&workspace, "ed25519", &["attest", "--accept", "YELLOW"]);
+    assert!(attest.exits(5).stderr.contains("JOURNAL_BROKEN"));
+    workspace.run_at("2026-01-15T12:15:00Z").exits(0);
+    keyed(&workspace, "ed25519", &["attest"]).exits(0);
+}
+
+#[test]
 fn what_can_not_be_signed_or_read_is_told() {
     let workspace = recorded();
     let mut told = String::new();

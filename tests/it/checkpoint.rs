@@ -100,7 +100,8 @@ fn a_note_reads_the_same_in_a_commit_message_and_in_a_summary() {
     assert_eq!(program(&workspace, &printed).exits(0).stdout, note);
     let markdown = [&printed[..], &["--form", "markdown"]].concat();
     let markdown = program(&workspace, &markdown).exits(0).stdout;
-    let indented: String = note.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = note.replace('\n', "\n    ");
+    let indented = format!("    {}\n", indented.trim_end());
     for text in [
         format!("Decisions\n\n{note}\nReviewed-by: B\n"),
         format!("commit 1\n\n{indented}"),
@@ -281,15 +282,15 @@ fn the_independent_verifier_is_short() {
     assert!(lines < 80, "{lines}");
 }
 
+fn attested() -> Workspace {
+    let workspace = kept();
+    let attest = ["attest", "--out", "envelope"];
+    program(&workspace, &attest).exits(0);
+    workspace
+}
+
 #[test]
-fn the_independent_verifier_finds_what_this_one_finds() {
-    let attested = || {
-        let workspace = kept();
-        let attest = ["attest", "--out", "envelope"];
-        program(&workspace, &attest).exits(0);
-        workspace
-    };
-    // Whole: as it was made, gone on from, adopted, resealed.
+fn the_independent_verifier_calls_whole_what_is_whole() {
     let workspace = attested();
     assert_eq!(independent(&workspace).exits(0).stdout, "whole\n");
     runs(&workspace, 7..9);
@@ -302,77 +303,79 @@ fn the_independent_verifier_finds_what_this_one_finds() {
     reseal(&workspace, 10);
     runs(&workspace, 11..12);
     independent(&workspace).exits(0);
+    // A plain log that was adopted.
     let plain = Workspace::healthy();
-    for name in ["k.key", "k.pub"] {
-        plain.write(name, workspace.bytes(name));
-    }
+    let generate = ["keys", "generate", "--out", "k.key"];
+    plain.program(&generate).exits(0);
     plain.write(JOURNAL, "{\"policy\":\"GREEN\"}\n{\"policy\":\"YELLOW\"}");
-    let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(plain.file("k.key"), owner).unwrap();
     runs(&plain, 0..2);
     program(&plain, &["audit", "checkpoint", "--out", "note"]).exits(0);
     program(&plain, &["attest", "--out", "envelope"]).exits(0);
     independent(&plain).exits(0);
     flip(&plain, JOURNAL, 3);
     independent(&plain).exits(5);
-    // Changed: every case is found by both.
-    let lines = |workspace: &Workspace, change: &dyn Fn(&mut Vec<String>)| {
-        let mut lines = workspace.journal();
-        change(&mut lines);
-        workspace.write(JOURNAL, format!("{}\n", lines.join("\n")));
-    };
-    let cases: &[(&str, &dyn Fn(&Workspace))] = &[
-        ("a byte at the start", &|workspace| {
-            flip(workspace, JOURNAL, 20)
-        }),
-        ("a byte of a hash", &|workspace| {
-            let at = workspace.read(JOURNAL).find("\"prev\":\"").unwrap();
-            flip(workspace, JOURNAL, at + 20);
-        }),
-        ("a byte of a signature", &|workspace| {
-            let at = workspace.read(JOURNAL).find("\"hmac\":\"").unwrap();
-            flip(workspace, JOURNAL, at + 20);
-        }),
-        ("swapped", &|workspace| {
-            lines(workspace, &|lines| lines.swap(1, 2))
-        }),
-        ("deleted", &|workspace| {
-            lines(workspace, &|lines| drop(lines.remove(2)))
-        }),
-        ("the first deleted", &|workspace| {
-            lines(workspace, &|lines| drop(lines.remove(0)))
-        }),
-        ("twice", &|workspace| {
-            lines(workspace, &|lines| lines.insert(2, lines[2].clone()))
-        }),
-        ("cut", &|workspace| {
-            lines(workspace, &|lines| lines.truncate(3))
-        }),
-        ("put in", &|workspace| {
-            lines(workspace, &|lines| lines.insert(2, "{}".to_owned()))
-        }),
-        ("unsigned", &|workspace| {
-            lines(workspace, &|lines| {
-                let last = lines.last_mut().unwrap();
-                let begin = last.find(",\"hmac\"").unwrap();
-                last.replace_range(begin.., "}");
-            });
-        }),
-        ("gone", &|workspace| {
-            std::fs::remove_file(workspace.file(JOURNAL)).unwrap()
-        }),
-        ("written anew", &|workspace| {
-            for file in ["policy_state_log.jsonl", "policy_state.json"] {
-                std::fs::remove_file(workspace.file(&format!("state/{file}"))).unwrap();
-            }
-            runs(workspace, 20..26);
-        }),
-        ("the checkpoint", &|workspace| {
-            let note = workspace.read("note").replace("12:06", "12:07");
-            workspace.write("note", note);
-        }),
-    ];
-    for (what, change) in cases {
+}
+
+fn change_lines(workspace: &Workspace, change: fn(&mut Vec<String>)) {
+    let mut lines = workspace.journal();
+    change(&mut lines);
+    workspace.write(JOURNAL, format!("{}\n", lines.join("\n")));
+}
+
+/// Changes a digit of the first such member of the journal.
+fn flip_in(workspace: &Workspace, member: &str) {
+    let at = workspace.read(JOURNAL).find(member).unwrap();
+    flip(workspace, JOURNAL, at + 20);
+}
+
+/// What is done to a workspace that was whole, each to one of its own.
+const TAMPERED: &[(&str, fn(&Workspace))] = &[
+    ("a byte", |workspace| flip(workspace, JOURNAL, 20)),
+    ("a hash", |workspace| flip_in(workspace, "\"prev\":\"")),
+    ("a signature", |workspace| flip_in(workspace, "\"hmac\":\"")),
+    ("swapped", |workspace| {
+        change_lines(workspace, |lines| lines.swap(1, 2));
+    }),
+    ("deleted", |workspace| {
+        change_lines(workspace, |lines| drop(lines.remove(2)));
+    }),
+    ("the first deleted", |workspace| {
+        change_lines(workspace, |lines| drop(lines.remove(0)));
+    }),
+    ("twice", |workspace| {
+        change_lines(workspace, |lines| lines.insert(2, lines[2].clone()));
+    }),
+    ("cut", |workspace| {
+        change_lines(workspace, |lines| lines.truncate(3));
+    }),
+    ("put in", |workspace| {
+        change_lines(workspace, |lines| lines.insert(2, "{}".to_owned()));
+    }),
+    ("unsigned", |workspace| {
+        change_lines(workspace, |lines| {
+            let last = lines.last_mut().unwrap();
+            let begin = last.find(",\"hmac\"").unwrap();
+            last.replace_range(begin.., "}");
+        });
+    }),
+    ("gone", |workspace| {
+        std::fs::remove_file(workspace.file(JOURNAL)).unwrap();
+    }),
+    ("written anew", |workspace| {
+        for file in ["policy_state_log.jsonl", "policy_state.json"] {
+            std::fs::remove_file(workspace.file(&format!("state/{file}"))).unwrap();
+        }
+        runs(workspace, 20..26);
+    }),
+    ("the checkpoint", |workspace| {
+        let note = workspace.read("note").replace("12:06", "12:07");
+        workspace.write("note", note);
+    }),
+];
+
+#[test]
+fn the_independent_verifier_finds_what_this_one_finds() {
+    for (what, change) in TAMPERED {
         let workspace = attested();
         change(&workspace);
         let found = independent(&workspace);

@@ -266,7 +266,8 @@ mod tests {
     fn a_note_is_found_in_a_message_and_in_a_summary() {
         let note =
             "policy-orchestrator/p\nstate/a 1 00\ntime t\n\n\u{2014} n AAAA\n\u{2014} m AAAA\n";
-        let indented: String = note.lines().map(|line| format!("    {line}\n")).collect();
+        let indented = note.replace('\n', "\n    ");
+        let indented = format!("    {}\n", indented.trim_end());
         for text in [
             note.to_owned(),
             format!("Decisions of today\n\n{note}\nSigned-off-by: nobody\n"),
