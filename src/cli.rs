@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod given;
+mod guard;
 mod history;
 mod init;
 mod kill;
@@ -28,6 +29,7 @@ mod run;
 mod secrets;
 mod status;
 mod supervise;
+mod tamper;
 mod trust;
 mod under_way;
 mod undo;
@@ -63,6 +65,8 @@ Examples:
   policy-orchestrator replay                  do the recorded decisions still come out the same?
   policy-orchestrator policy backtest FILE    what would another policy have decided?
   policy-orchestrator policy check            is anything wrong with the policy document?
+  policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
+  policy-orchestrator guard check             may another program change these files?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -181,6 +185,9 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// May another program change these files? For its hooks, and for git's
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -308,6 +315,11 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         let text = "this command has no such format: give `human` or `json` to `--format`";
         return Ok(usage_error(context, text));
     }
+    if let Some(name) = tamper::acting(&command)
+        && let Some(exit) = tamper::refuse(context, name)?
+    {
+        return Ok(exit);
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -324,6 +336,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Guard(command) => guard::guard(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -346,6 +359,11 @@ fn with_run_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStri
 /// The whole command line as clap knows it, for completions, manual pages and their tests.
 fn command_line() -> clap::Command {
     Cli::command()
+}
+
+/// True under `ENV=production`.
+fn production() -> bool {
+    output::variable("ENV").is_some_and(|name| name == "production")
 }
 
 /// The clock that a command uses: the machine's, or the time of `--at`.
@@ -404,6 +422,7 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
             | Code::VersionChanged
+            | Code::PolicyTampered
     )
 }
 
@@ -417,6 +436,7 @@ fn is_denied(finding: &Diagnostic) -> bool {
             | Code::MonitoringIncomplete
             | Code::CriterionViolated
             | Code::SwitchCutOff
+            | Code::SecondPersonMissing
     )
 }
 

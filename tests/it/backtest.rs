@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use policy_orchestrator::decision::backtest::{Backtest, Outcome, Past, Said};
-use policy_orchestrator::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{
+    Before, Decision, JournalHealth, LockHealth, Situation, evaluate,
+};
 use policy_orchestrator::history::Selection;
 use policy_orchestrator::history::backtest::of_journal;
 use policy_orchestrator::history::walk::Source;
@@ -140,6 +142,7 @@ fn again<'l>(lines: &'l [RecordedLine], policy: &Policy) -> Vec<(&'l RecordedLin
             history: &history,
             at: line.at,
             journal: JournalHealth::Whole,
+            lock: LockHealth::Whole,
         });
         decided.push((line, decision));
     }
