@@ -10,7 +10,7 @@
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use policy_orchestrator::decision::{JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{JournalHealth, LockHealth, Situation, evaluate};
 use policy_orchestrator::evaluation::{self, Options};
 use policy_orchestrator::fs::{LockTimeout, RetryDelays, Workspace};
 use policy_orchestrator::policy::document;
@@ -116,6 +116,7 @@ fn decide(bencher: Bencher<'_, '_>) {
         history: &[],
         at: at(),
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     };
     bencher.bench_local(|| evaluate(situation));
 }

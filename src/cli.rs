@@ -15,6 +15,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod given;
+mod guard;
 mod history;
 mod init;
 mod keys;
@@ -30,6 +31,7 @@ mod run;
 mod secrets;
 mod status;
 mod supervise;
+mod tamper;
 mod trust;
 mod under_way;
 mod undo;
@@ -66,6 +68,8 @@ Examples:
   policy-orchestrator replay                  do the recorded decisions still come out the same?
   policy-orchestrator policy backtest FILE    what would another policy have decided?
   policy-orchestrator policy check            is anything wrong with the policy document?
+  policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
+  policy-orchestrator guard check             may another program change these files?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -189,6 +193,9 @@ enum Command {
     /// Keys that sign attestations, approvals and checkpoints
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// May another program change these files? For its hooks, and for git's
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -321,6 +328,11 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         let text = "this command has no such format: give `human` or `json` to `--format`";
         return Ok(usage_error(context, text));
     }
+    if let Some(name) = tamper::acting(&command)
+        && let Some(exit) = tamper::refuse(context, name)?
+    {
+        return Ok(exit);
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -339,6 +351,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Kill(command) => kill::kill(context, &command),
         Command::Attest(arguments) => attest::attest(context, &arguments),
         Command::Keys(command) => keys::keys(context, &command),
+        Command::Guard(command) => guard::guard(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -361,6 +374,11 @@ fn with_run_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStri
 /// The whole command line as clap knows it, for completions, manual pages and their tests.
 fn command_line() -> clap::Command {
     Cli::command()
+}
+
+/// True under `ENV=production`.
+fn production() -> bool {
+    output::variable("ENV").is_some_and(|name| name == "production")
 }
 
 /// The clock that a command uses: the machine's, or the time of `--at`.
@@ -448,6 +466,7 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::AttestationUnsigned
             | Code::AttestationDiffers
             | Code::CheckpointUnsigned
+            | Code::PolicyTampered
     )
 }
 
@@ -461,6 +480,7 @@ fn is_denied(finding: &Diagnostic) -> bool {
             | Code::MonitoringIncomplete
             | Code::CriterionViolated
             | Code::SwitchCutOff
+            | Code::SecondPersonMissing
     )
 }
 

@@ -261,6 +261,7 @@ reason_codes! {
     POLICY_INVALID: "The policy document was refused, so nothing can be called healthy.",
     LEVEL_HELD: "The reasons of this level are gone, but not for long enough yet (the policy's `hysteresis`).",
     JOURNAL_BROKEN: "The journal is not what the last decision left behind.",
+    POLICY_TAMPERED: "A protected file was changed, and nobody accepted that, so nobody knows which policy decides.",
 }
 
 #[cfg(test)]

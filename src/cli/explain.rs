@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::given::Given;
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::decision::{
-    Before, Decision, Held, Inputs, JournalHealth, Needs, Reason, Situation, Waived, evaluate,
-    inputs,
+    Before, Decision, Held, Inputs, JournalHealth, LockHealth, Needs, Reason, Situation, Waived,
+    evaluate, inputs,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -184,6 +184,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         history: &past.history,
         at: line.at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::of(&line.reasons),
     });
     check_same(&line, &decision)?;
     Ok(Explained {
@@ -357,6 +358,7 @@ fn of_inputs(
         history: &[],
         at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     };
     Ok(Explained {
         decision: evaluate(situation),

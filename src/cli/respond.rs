@@ -92,6 +92,13 @@ fn parse_level(name: &str) -> Result<Level, String> {
         .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
+impl RespondArgs {
+    /// True where the plan is to be carried out.
+    pub(super) fn applies(&self) -> bool {
+        self.apply
+    }
+}
+
 pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
@@ -193,7 +200,7 @@ fn question<'a>(
         },
         limit: DEFAULT_LIMIT,
         key,
-        production: variable("ENV").is_some_and(|name| name == "production"),
+        production: super::production(),
     }
 }
 
@@ -309,7 +316,10 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
             nothing(context, &level);
             return Ok(Exit::Done);
         }
-        Ending::Blocked(report) => (report, Exit::Blocked),
+        Ending::Blocked(report) => {
+            let exit = super::tamper::blocked(&report.gates);
+            (report, exit)
+        }
         Ending::Done(report) => {
             let failed = apply::failed(&report);
             context.output.findings(&failed);
@@ -334,7 +344,7 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
         let responded = Responded {
             level: report.policy.as_ref(),
             outcome: match exit {
-                Exit::Blocked => "blocked",
+                Exit::Blocked | Exit::Tampering => "blocked",
                 Exit::Done => "applied",
                 _ => "failed",
             },

@@ -76,6 +76,8 @@ struct Raw<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     held_before: Option<&'a HeldBefore>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Digest>,
@@ -141,6 +143,8 @@ pub struct Entry<'a> {
     pub failure: Option<&'a FailureMark>,
     /// The hold that was gone on from, where the line before does not tell it.
     pub held_before: Option<&'a HeldBefore>,
+    /// The manifest of the protected files, where they are locked.
+    pub lock: Option<Digest>,
 }
 
 /// The bytes of a new line without its newline, signed where there is a key.
@@ -188,6 +192,7 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
         shadow: decision.shadow.as_ref(),
         held: decision.held.as_ref(),
         held_before: entry.held_before,
+        lock: entry.lock,
         clock: entry.given_clock.then_some("given"),
         failure: entry.failure.map(|mark| mark.failure),
         branch: entry.failure.and_then(|mark| mark.branch.as_deref()),
@@ -302,6 +307,8 @@ pub struct RecordedLine {
     pub held: Option<Held>,
     /// The hold that was gone on from, where the line before does not tell it.
     pub held_before: Option<HeldBefore>,
+    /// The manifest of the protected files, where they were locked.
+    pub lock: Option<Digest>,
     /// True where the user gave the time.
     pub given_clock: bool,
     /// What failed.
@@ -336,6 +343,8 @@ struct RawRecorded {
     held: Option<Held>,
     #[serde(default, deserialize_with = "there")]
     held_before: Option<HeldBefore>,
+    #[serde(default)]
+    lock: Option<Digest>,
     #[serde(default)]
     clock: Option<String>,
     #[serde(default)]
@@ -392,6 +401,7 @@ impl RecordedLine {
             shadow: raw.shadow,
             held: raw.held,
             held_before: raw.held_before,
+            lock: raw.lock,
             given_clock: raw.clock.is_some(),
             failure: raw.failure.map(|failure| FailureMark {
                 failure,

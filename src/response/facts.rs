@@ -13,6 +13,7 @@ use crate::fs::read::read_own;
 use crate::ids::Digest;
 use crate::policy::Level;
 use crate::policy::document::Loaded;
+use crate::protection::{self, Decided};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
     Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
@@ -162,6 +163,7 @@ fn facts(
         kill_switch: kill_switch::closed(workspace)
             .map(|finding| finding.found.unwrap_or(finding.message)),
         journals: journals(question, end),
+        policy_lock: policy_lock(question),
         decision,
         trust_opens: (trust_locked == Ok(Some(true)))
             .then(|| trust_guard::status(workspace, at).term)
@@ -247,6 +249,25 @@ fn purpose(question: &Question<'_>, file: &str) -> Purpose {
         Depth::End => Purpose::Look { lines: LOOK_BACK },
         Depth::SinceVerified => verified::since(question.workspace, file, question.key, LOOK_BACK),
     }
+}
+
+/// The protected files, looked at anew: what ran since the command began may have changed them.
+fn policy_lock(question: &Question<'_>) -> Fact<String> {
+    let Question { workspace, key, .. } = *question;
+    let decided = Decided::load(workspace).map_err(said)?;
+    let looked = protection::look(workspace, key, decided).map_err(said)?;
+    if let Some(first) = looked.findings().first() {
+        return Err(place_and_message(first));
+    }
+    Ok(looked.locked.map_or_else(
+        || "nothing is locked: `policy lock` holds the policies to their bytes".to_owned(),
+        |locked| {
+            format!(
+                "{} files as they were accepted",
+                locked.manifest.files.len()
+            )
+        },
+    ))
 }
 
 fn journals(

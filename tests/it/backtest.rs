@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use policy_orchestrator::decision::backtest::{Backtest, Outcome, Past, Said};
-use policy_orchestrator::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{
+    Before, Decision, JournalHealth, LockHealth, Situation, evaluate,
+};
 use policy_orchestrator::history::Selection;
 use policy_orchestrator::history::backtest::of_journal;
 use policy_orchestrator::history::walk::Source;
@@ -141,6 +143,7 @@ fn again<'l>(lines: &'l [RecordedLine], policy: &Policy) -> Vec<(&'l RecordedLin
             history: &history,
             at: line.at,
             journal: JournalHealth::Whole,
+            lock: LockHealth::Whole,
         });
         decided.push((line, decision));
     }

@@ -1,7 +1,7 @@
 //! The decision against an independent, naive oracle: on a truth table of all boundary values, and
 //! on random workspaces that are written to disk and read back.
 
-use policy_orchestrator::decision::{Decision, JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{Decision, JournalHealth, LockHealth, Situation, evaluate};
 use policy_orchestrator::ids::SignalName;
 use policy_orchestrator::policy::{Level, Policy, document};
 use policy_orchestrator::signals::{Outcome, Percent, Reading, Readings, Risk, Value};
@@ -123,6 +123,7 @@ fn decide_under(policy: &Policy, readings: &Readings) -> Decision {
         history: &[],
         at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     })
 }
 

@@ -711,6 +711,42 @@ fn the_small_form_and_the_built_in_policy_are_replaced_and_put_back() {
     }
 }
 
+#[test]
+fn a_switch_is_taken_into_the_lock_of_the_policies() {
+    for small in [false, true] {
+        let workspace = if small {
+            Workspace::healthy()
+        } else {
+            own_policy()
+        };
+        if small {
+            workspace.write(PLACES[3], r#"{"yellow_integrity": 95.5}"#);
+            workspace.run_at("2026-01-01T00:00:00Z").exits(0);
+        }
+        let before = documents(&workspace);
+        let lock = ["policy", "lock", "--reason", "reviewed"];
+        workspace.program(&lock).exits(0);
+        let verify = |code| workspace.program(&["policy", "verify"]).exits(code);
+        watched(&workspace, &stricter());
+        let (ana, _) = people(&workspace);
+        ana.at(COMPLETE, &["promote", "2", "--to", "production"])
+            .exits(0);
+        assert_eq!(documents(&workspace), [(POLICY, stricter())]);
+        verify(0);
+        workspace.run_at("2026-01-08T07:00:00Z").exits(0);
+        ana.at("2026-01-09T00:00:00Z", &["rollback"]).exits(0);
+        assert_eq!(documents(&workspace), before);
+        verify(0);
+        workspace.run_at("2026-01-09T07:00:00Z").exits(0);
+        workspace.program(&["audit", "verify"]).exits(0);
+        // What was promoted once is no way around an accept.
+        let file = before[0].0;
+        std::fs::remove_file(workspace.file(file)).unwrap();
+        workspace.write(POLICY, stricter());
+        verify(5);
+    }
+}
+
 /// A switch from the small form to version 2, cut off behind its record.
 fn cut_off() -> Workspace {
     let workspace = Workspace::healthy();

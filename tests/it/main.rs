@@ -36,6 +36,7 @@ mod documents;
 mod fix_branch;
 mod forgery;
 mod freeze;
+mod guard;
 mod history;
 mod journal;
 mod keys;
@@ -45,6 +46,7 @@ mod orchestrator;
 mod policies;
 mod policy_check;
 mod policy_commands;
+mod policy_lock;
 mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;

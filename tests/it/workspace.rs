@@ -229,7 +229,9 @@ impl Workspace {
                     if entry.file_name() != ".git" {
                         directories.push(path);
                     }
-                } else if let Ok(bytes) = std::fs::read(&path) {
+                } else if std::fs::metadata(&path).is_ok_and(|status| status.is_file())
+                    && let Ok(bytes) = std::fs::read(&path)
+                {
                     files.insert(path.strip_prefix(self.path()).unwrap().to_owned(), bytes);
                 }
             }

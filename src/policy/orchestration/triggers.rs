@@ -17,12 +17,13 @@ use crate::signals::Value;
 const MOST: usize = 200;
 
 /// The reason codes that the product itself gives; a trigger can't have them.
-const RESERVED: [ReasonCode; 6] = [
+const RESERVED: [ReasonCode; 7] = [
     ReasonCode::INPUT_MISSING,
     ReasonCode::INPUT_STALE,
     ReasonCode::INPUT_INVALID,
     ReasonCode::POLICY_INVALID,
     ReasonCode::JOURNAL_BROKEN,
+    ReasonCode::POLICY_TAMPERED,
     ReasonCode::LEVEL_HELD,
 ];
 
