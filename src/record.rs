@@ -8,6 +8,8 @@
 pub mod audit;
 mod beyond;
 pub mod chain;
+pub mod closing;
+pub mod entries;
 pub mod eras;
 pub mod findings;
 pub mod fix_branch;
@@ -16,16 +18,19 @@ pub mod heads;
 pub mod journal;
 pub mod ledger;
 pub mod line;
+pub mod lines;
 pub mod marker;
 mod past;
 pub mod policies;
 pub mod reseal;
 pub mod response_journal;
 pub mod rotation;
+pub mod segments;
 pub mod signing;
 pub mod state;
 pub mod verified;
 pub mod verify;
+mod whole;
 
 pub use fixed::FixedLine;
 pub use journal::{Inspection, JournalTail};

@@ -120,7 +120,11 @@ fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Che
     let passwords = environment
         .iter()
         .filter_map(|(_, value)| in_address(value));
-    let further: Vec<Vec<u8>> = in_files.into_iter().chain(values).chain(passwords).collect();
+    let further: Vec<Vec<u8>> = in_files
+        .into_iter()
+        .chain(values)
+        .chain(passwords)
+        .collect();
     Ok(Secrets::from_environment(
         environment.iter().cloned(),
         further,

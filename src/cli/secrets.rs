@@ -110,11 +110,7 @@ fn from_file(name: &str, path: &Path) -> Checked<Vec<u8>> {
         file.take(FILE_LIMIT + 1).read_to_end(&mut secret)
     });
     if let Err(error) = read {
-        return Err(unusable(
-            name,
-            &crate::fs::read::plain(&error),
-            expected,
-        ));
+        return Err(unusable(name, &crate::fs::read::plain(&error), expected));
     }
     if secret.len() as u64 > FILE_LIMIT {
         return Err(unusable(

@@ -9,12 +9,12 @@ use chrono::TimeDelta;
 
 use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
+use super::lines::{BackLines, Role};
 use super::signing::SigningKey;
-use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, findings, past, state};
+use super::{STATE_JOURNAL, StoredState, findings, past, state};
 use crate::decision::{Before, Earlier};
 use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
+use crate::fs::{RetryDelays, Workspace, WriteError};
 use crate::policy::{LONGEST_LOOK, Level, is_looked_at};
 use crate::time::Timestamp;
 
@@ -202,13 +202,16 @@ pub fn append(
     chain::append(workspace, STATE_JOURNAL, line, &tail.end, retry)
 }
 
-/// The decision that the journal records under the number `seq`, or the last one.
+/// The decision that the journal or a closed segment before it records under the number `seq`, or the
+/// last one. What a reseal keeps is not looked through: it was changed by nobody knows whom.
 pub fn find(workspace: &Workspace, seq: Option<u64>) -> Checked<Option<RecordedLine>> {
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
+    let Some(mut lines) = BackLines::open(workspace, STATE_JOURNAL)? else {
         return Ok(None);
     };
-    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-    while let Some(line) = reverse.next_line()? {
+    while let Some(line) = lines.next_line()? {
+        if line.role == Role::Reseals {
+            break;
+        }
         let Some(recorded) = RecordedLine::parse(line.bytes).filter(|_| line.ended) else {
             continue;
         };

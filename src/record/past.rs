@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use super::line::{RecordedLine, Segment};
-use super::{LINE_LIMIT, STATE_JOURNAL, verify};
+use super::{LINE_LIMIT, STATE_JOURNAL, segments, verify};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{InputFile, Opened, Workspace};
@@ -69,14 +69,7 @@ fn back(
 
 /// A sealed segment with the bytes that its successor names.
 fn open(workspace: &Workspace, segment: &Segment) -> Checked<Option<InputFile>> {
-    let Some(file) = segment.sealed_file() else {
-        return Ok(None);
-    };
-    let Opened::File(input) = workspace.open_input(file)? else {
-        return Ok(None);
-    };
-    let is_it = verify::digest_of(&input)? == segment.sha256;
-    Ok(is_it.then_some(input))
+    Ok(segments::open(workspace, segment)?.ok())
 }
 
 fn cut(segment: &Segment) -> Diagnostic {

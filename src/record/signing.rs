@@ -288,11 +288,7 @@ impl Handover<'_> {
 }
 
 /// The bytes before the last member, and that member's digits.
-fn last_member<'a>(
-    bytes: &'a [u8],
-    member: &[u8],
-    digits: usize,
-) -> Option<(&'a [u8], &'a [u8])> {
+fn last_member<'a>(bytes: &'a [u8], member: &[u8], digits: usize) -> Option<(&'a [u8], &'a [u8])> {
     let inner = bytes.strip_suffix(b"\"")?;
     let (before, digits) = inner.split_at_checked(inner.len().checked_sub(digits)?)?;
     Some((before.strip_suffix(member)?, digits))
@@ -347,13 +343,43 @@ mod tests {
     fn hmac_gives_the_vectors_of_rfc_4231() {
         let text = |text: &str| text.as_bytes().to_vec();
         let vectors = [
-            (vec![0x0b; 20], text("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-            (text("Jefe"), text("what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
-            (vec![0xaa; 20], vec![0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
-            ((1..=25).collect(), vec![0xcd; 50], "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
-            (vec![0x0c; 20], text("Test With Truncation"), "a3b6167473100ee06e0c796c2955552b"),
-            (vec![0xaa; 131], text("Test Using Larger Than Block-Size Key - Hash Key First"), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
-            (vec![0xaa; 131], text("This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm."), "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
+            (
+                vec![0x0b; 20],
+                text("Hi There"),
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            ),
+            (
+                text("Jefe"),
+                text("what do ya want for nothing?"),
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (
+                vec![0xaa; 20],
+                vec![0xdd; 50],
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+            ),
+            (
+                (1..=25).collect(),
+                vec![0xcd; 50],
+                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+            ),
+            (
+                vec![0x0c; 20],
+                text("Test With Truncation"),
+                "a3b6167473100ee06e0c796c2955552b",
+            ),
+            (
+                vec![0xaa; 131],
+                text("Test Using Larger Than Block-Size Key - Hash Key First"),
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+            (
+                vec![0xaa; 131],
+                text(
+                    "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.",
+                ),
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+            ),
         ];
         for (secret, data, expected) in vectors {
             let (first, second) = data.split_at(data.len() / 2);
@@ -370,7 +396,10 @@ mod tests {
         let line = signed(b"{\"seq\":1}".to_vec(), &key());
         let parsed = Signed::parse(&line).unwrap();
         assert!(parsed.is_by(&key().current) && !parsed.is_by(&other().current));
-        assert_eq!((parsed.key, parsed.content), (Some(key().id()), &b"{\"seq\":1"[..]));
+        assert_eq!(
+            (parsed.key, parsed.content),
+            (Some(key().id()), &b"{\"seq\":1"[..])
+        );
         assert!(!is_signed(b"{\"seq\":1}"));
         for index in 0..line.len() {
             let mut changed = line.clone();
@@ -384,7 +413,10 @@ mod tests {
     fn a_line_of_before_there_were_ids_verifies() {
         let mut line = b"{\"seq\":1".to_vec();
         sign_so_far(&mut line, HMAC, &key().current);
-        assert_eq!(line, format!("{{\"seq\":1,\"hmac\":\"{PINNED}\"}}").into_bytes());
+        assert_eq!(
+            line,
+            format!("{{\"seq\":1,\"hmac\":\"{PINNED}\"}}").into_bytes()
+        );
         let parsed = Signed::parse(&line).unwrap();
         assert_eq!((parsed.key, parsed.is_by(&key().current)), (None, true));
         assert_eq!(without_signature(&line), b"{\"seq\":1");

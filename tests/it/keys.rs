@@ -113,26 +113,45 @@ fn a_rotation_hands_every_signed_journal_over_and_everything_goes_on() {
     let workspace = signed();
     let rotated = with(&workspace, &both(), &ROTATE).exits(0).json();
     assert_eq!(rotated["key"], NEW_ID);
-    assert_eq!(rotated["handed_over"].as_array().unwrap().len(), 2, "{rotated}");
+    assert_eq!(
+        rotated["handed_over"].as_array().unwrap().len(),
+        2,
+        "{rotated}"
+    );
     let line = workspace.journal().pop().unwrap();
     assert!(line.contains("\"event\":\"KEY_ROTATED\"") && line.contains("\"reason\":\"yearly\""));
     assert!(line.contains(&format!(",\"old_key\":\"{OLD_ID}\",\"hmac_old\":\"")));
     assert!(line.contains(&format!(",\"key\":\"{NEW_ID}\",\"hmac\":\"")));
     for secrets in [&both()[..], &both()[..1]] {
         with(&workspace, secrets, &VERIFY).exits(0);
-        with(&workspace, secrets, &["status", "--at", "2026-01-15T13:00:30Z"]).exits(0);
+        with(
+            &workspace,
+            secrets,
+            &["status", "--at", "2026-01-15T13:00:30Z"],
+        )
+        .exits(0);
         with(&workspace, secrets, &["explain"]).exits(0);
     }
     new(&workspace, &["run", "--at", "2026-01-15T13:01:00Z"]).exits(0);
     new(
         &workspace,
-        &["brake", "reset", "--reason", "done", "--at", "2026-01-15T13:02:00Z"],
+        &[
+            "brake",
+            "reset",
+            "--reason",
+            "done",
+            "--at",
+            "2026-01-15T13:02:00Z",
+        ],
     )
     .exits(0);
     new(&workspace, &["replay"]).exits(0);
     let verified = with(&workspace, &both(), &VERIFY).exits(0).json();
     let decisions = journal(&verified, JOURNAL);
-    assert_eq!((decisions["signed"].as_u64(), decisions["wrong"].as_u64()), (Some(4), Some(0)));
+    assert_eq!(
+        (decisions["signed"].as_u64(), decisions["wrong"].as_u64()),
+        (Some(4), Some(0))
+    );
     let verified = new(&workspace, &VERIFY).exits(0).json();
     assert_eq!(journal(&verified, JOURNAL)["unchecked"], 2);
     // The old secret alone is no key any more.
@@ -155,7 +174,13 @@ fn a_second_rotation_needs_only_the_key_before_it() {
     with(&workspace, &last, &ROTATE).exits(0);
     let verified = with(&workspace, &last, &VERIFY).exits(0).json();
     let decisions = journal(&verified, JOURNAL);
-    assert_eq!((decisions["signed"].as_u64(), decisions["unchecked"].as_u64()), (Some(2), Some(2)));
+    assert_eq!(
+        (
+            decisions["signed"].as_u64(),
+            decisions["unchecked"].as_u64()
+        ),
+        (Some(2), Some(2))
+    );
     // All of them, out of a file with one on each line.
     workspace.write("old-secrets", format!("{OLD}\n{NEW}\n"));
     let all = [
@@ -171,7 +196,12 @@ fn a_changed_secret_says_which_key_signed_and_what_to_do() {
     let workspace = signed();
     let told = new(&workspace, &VERIFY).exits(5).stderr;
     insta::assert_snapshot!(told.lines().take(6).collect::<Vec<_>>().join("\n"));
-    let told = with(&workspace, &both(), &["run", "--at", "2026-01-15T12:10:00Z"]).exits(1);
+    let told = with(
+        &workspace,
+        &both(),
+        &["run", "--at", "2026-01-15T12:10:00Z"],
+    )
+    .exits(1);
     insta::assert_snapshot!(told.stderr);
     let told = with(&workspace, &both(), &VERIFY).exits(1);
     assert!(told.stderr.contains("KEY_NOT_ROTATED"), "{}", told.stderr);
@@ -207,7 +237,14 @@ fn a_rotation_that_was_cut_off_is_finished_by_the_next_one() {
         let told = with(
             &workspace,
             &both(),
-            &["brake", "reset", "--reason", "x", "--at", "2026-01-15T13:05:00Z"],
+            &[
+                "brake",
+                "reset",
+                "--reason",
+                "x",
+                "--at",
+                "2026-01-15T13:05:00Z",
+            ],
         )
         .exits(1);
         assert!(told.stderr.contains("audit rotate-key"), "{}", told.stderr);
@@ -256,7 +293,12 @@ fn what_is_not_whole_is_not_handed_over() {
 fn the_predecessors_variable_names_the_same_secret() {
     let workspace = Workspace::healthy();
     let alias = ("SCALPEL_AUDIT_SECRET", OLD);
-    with(&workspace, &[alias], &["run", "--at", "2026-01-15T12:00:00Z"]).exits(0);
+    with(
+        &workspace,
+        &[alias],
+        &["run", "--at", "2026-01-15T12:00:00Z"],
+    )
+    .exits(0);
     assert!(workspace.journal()[0].contains(OLD_ID));
     let same = [alias, ("POLICY_AUDIT_SECRET", OLD)];
     with(&workspace, &same, &VERIFY).exits(0);

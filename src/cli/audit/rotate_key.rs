@@ -25,7 +25,7 @@ Exit codes: 0 done, or nothing to do, 1 a secret or a write, 5 a journal is not 
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub(super) struct RotateKeyArgs {
+pub(in crate::cli) struct RotateKeyArgs {
     /// Why; it is recorded in every journal
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: String,
