@@ -141,6 +141,12 @@ enum FormatChoice {
     /// Annotations of GitHub Actions (`policy check`)
     #[value(hide = true)]
     Github,
+    /// JSON lines (`audit export`)
+    #[value(hide = true)]
+    Jsonl,
+    /// A table (`audit export`)
+    #[value(hide = true)]
+    Csv,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -158,7 +164,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// The last decision, its age, and whether the record is whole
     Status(status::StatusArgs),
-    /// Verify the record, or go on behind a broken one
+    /// The record: verify it, list it, close it into segments, rotate its key, go on behind a broken one
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// What the level calls for, and which gates stand before it; with --apply, carry it out
@@ -238,7 +244,9 @@ impl Context {
                 FormatChoice::Human
                 | FormatChoice::Markdown
                 | FormatChoice::Sarif
-                | FormatChoice::Github,
+                | FormatChoice::Github
+                | FormatChoice::Jsonl
+                | FormatChoice::Csv,
             ) => Format::Human,
         }
     }
@@ -314,6 +322,9 @@ impl Command {
             FormatChoice::Human | FormatChoice::Json => true,
             FormatChoice::Markdown => {
                 matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+            }
+            FormatChoice::Jsonl | FormatChoice::Csv => {
+                matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
             }
             FormatChoice::Sarif | FormatChoice::Github => {
                 matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))

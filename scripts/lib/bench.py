@@ -3,6 +3,7 @@ process, workspaces and long journals, and the table of measured values beside t
 
 import datetime
 import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -59,16 +60,17 @@ def installed(program, scratch):
     return copy
 
 
-def environment():
-    """A small, fixed environment: no secret, no workflow runner, no colour."""
-    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+def environment(secret=None):
+    """A small, fixed environment: no secret but a given one, no workflow runner, no colour."""
+    signing = {"POLICY_AUDIT_SECRET": secret.decode()} if secret else {}
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent", "LANG": "C.UTF-8", **signing}
 
 
-def measure(tools, argv, cwd, expect=0, prefix=()):
+def measure(tools, argv, cwd, expect=0, prefix=(), secret=None):
     """Runs `argv` once through the launcher. Any exit code but `expect` is trouble."""
     done = subprocess.run(
         [*prefix, tools.launch, *map(str, argv)],
-        cwd=cwd, env=environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        cwd=cwd, env=environment(secret), capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )
     try:
         user, system, peak, code, signal, wall = map(int, done.stdout.split())
@@ -199,17 +201,31 @@ def last_line(path):
     return pathlib.Path(path).read_bytes().rstrip(b"\n").rsplit(b"\n", 1)[-1]
 
 
-def extend_journal(workspace, binary, tools, lines):
+def key_id(secret):
+    """The id of a signing key, as docs/journal.md says."""
+    return hmac.new(secret, b"policy-orchestrator key id", "sha256").hexdigest()[:16].encode()
+
+
+def signed(line, secret):
+    """A line without a signature, signed as docs/journal.md says; without a secret, as it is."""
+    if not secret:
+        return line
+    line = line[:-1] + b',"key":"' + key_id(secret) + b'"'
+    return line + b',"hmac":"' + hmac.digest(secret, line + b"}", "sha256").hex().encode() + b'"}'
+
+
+def extend_journal(workspace, binary, tools, lines, secret=None):
     """Makes the journal `lines` lines long as the binary would have, and moves the state's head.
 
     Two real runs give the first line and the pattern of all others, in which only time, number
     and the hash of the line before change."""
     for _ in range(2):
-        measure(tools, [binary, "run"], workspace)
+        measure(tools, [binary, "run"], workspace, secret=secret)
     journal, state = workspace / JOURNAL, workspace / STATE
     first, old = journal.read_bytes().split(b"\n")[:2]
+    unsigned = lambda line: re.sub(rb',"key":"[0-9a-f]{16}","hmac":"[0-9a-f]{64}"}$', b"}", line)
     pattern = re.fullmatch(
-        rb'(\{"timestamp":")([^"]+)(".*"seq":)(\d+)(,"prev":")([0-9a-f]{64})(".*)', old)
+        rb'(\{"timestamp":")([^"]+)(".*"seq":)(\d+)(,"prev":")([0-9a-f]{64})(".*)', unsigned(old))
     if not pattern or json.loads(first)["seq"] != 1:
         raise Trouble(f"a journal line is not what this script expects: {old[:200]!r}")
     head, stamp, middle, number, link, _, rest = pattern.groups()
@@ -217,7 +233,7 @@ def extend_journal(workspace, binary, tools, lines):
     started = now() - datetime.timedelta(minutes=lines)
 
     first_stamp = json.loads(first)["timestamp"].encode()
-    line = first.replace(first_stamp, utc(started, stamp).encode(), 1)
+    line = signed(unsigned(first).replace(first_stamp, utc(started, stamp).encode(), 1), secret)
     time = first_stamp
     with open(journal, "wb") as out:
         chunk = [line]
@@ -225,6 +241,7 @@ def extend_journal(workspace, binary, tools, lines):
             previous = hashlib.sha256(line).hexdigest().encode()
             time = utc(started + datetime.timedelta(minutes=seq - 1), stamp).encode()
             line = b"".join((head, time, middle, b"%d" % seq, link, previous, rest))
+            line = signed(line, secret)
             chunk.append(line)
             if len(chunk) == 10_000:
                 out.write(b"\n".join(chunk) + b"\n")

@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::conditions::{Brake, Decided, Facts, History, ResponseFact};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::read::read_own;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{ApplyLock, Opened, Workspace};
+use crate::fs::{ApplyLock, Workspace};
 use crate::policy::Level;
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::line::Chained;
+use crate::record::lines::{BackLines, Role};
 use crate::record::{
-    LINE_LIMIT, LOOK_BACK, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, response_journal,
+    LOOK_BACK, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, response_journal,
 };
 use crate::response::{log, settle};
 use crate::safeguard::{brake, kill_switch};
@@ -131,20 +131,21 @@ fn history(question: Question<'_>, state: Option<&StoredState>) -> Checked<Histo
     let mut history = History::default();
     let is_red = |state: &&StoredState| state.level == Level::RED && !state.given_clock;
     history.red_since = state.filter(is_red).and_then(|state| state.since);
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
+    let Some(mut lines) = BackLines::open(workspace, STATE_JOURNAL)? else {
         of_state(&mut history, state);
         return Ok(history);
     };
     let begin = at.minus(look_back);
     let (mut old, mut given) = (0, 0);
-    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
     history.complete = true;
     while let Some(line) = lines.next_line()? {
         let length = line.bytes.len() as u64;
         let Some(raw) = RawDecision::parse(line.bytes, line.ended) else {
-            // What was decided before a reseal is in a sealed file.
-            let resealed = Chained::parse(line.bytes).is_some_and(|line| line.segment.is_some());
-            history.complete &= !resealed;
+            // What was decided before a reseal is in a file that was changed.
+            if line.role == Role::Reseals {
+                history.complete = false;
+                break;
+            }
             continue;
         };
         // What was made with a given time, or by a clock that was wrong, happened at another time.

@@ -1,6 +1,9 @@
-//! `audit verify` and `audit reseal`; [`mod@checkpoint`] has `audit checkpoint`.
+//! `audit`: its commands; `audit verify` and `audit reseal` themselves.
 
 mod checkpoint;
+mod event;
+mod list;
+mod rotate;
 mod rotate_key;
 
 use std::path::PathBuf;
@@ -32,6 +35,14 @@ pub(super) enum AuditCommand {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Keep a broken journal as it is, and begin a new one that names it
     Reseal(ResealArgs),
+    /// What happened, out of all journals, the newest first
+    List(list::ListArgs),
+    /// Write what happened, out of all journals, to a file
+    Export(list::ExportArgs),
+    /// Record an event of your own
+    Record(event::RecordArgs),
+    /// Close journals into packed segments, with the chain going through them
+    Rotate(rotate::RotateArgs),
     /// Hand every signed journal over from the old signing secret to the new one
     RotateKey(rotate_key::RotateKeyArgs),
 }
@@ -133,6 +144,10 @@ pub(super) fn audit(context: &Context, command: &AuditCommand) -> anyhow::Result
         AuditCommand::Verify(arguments) => verify_all(context, arguments),
         AuditCommand::Checkpoint(arguments) => checkpoint::checkpoint(context, arguments),
         AuditCommand::Reseal(arguments) => reseal_journal(context, arguments),
+        AuditCommand::List(arguments) => list::list(context, arguments),
+        AuditCommand::Export(arguments) => list::export(context, arguments),
+        AuditCommand::Record(arguments) => event::record(context, arguments),
+        AuditCommand::Rotate(arguments) => rotate::rotate(context, arguments),
         AuditCommand::RotateKey(arguments) => rotate_key::rotate_key(context, arguments),
     }
 }
@@ -479,6 +494,9 @@ fn human(context: &Context, audit: &Audit) -> String {
         if let Some(key) = journal.key {
             let old = journal.old_key.map_or("", |_| ", an old one");
             text.push_str(&format!("  key       {key}{old}\n"));
+        }
+        if journal.closed > 0 {
+            text.push_str(&format!("  before    {} closed segments\n", journal.closed));
         }
         if let Some(segment) = &journal.segment {
             text.push_str(&format!(

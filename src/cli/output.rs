@@ -85,6 +85,17 @@ impl Output {
         }
     }
 
+    /// Writes a line of a result to standard output. False where nobody reads it any more.
+    pub(super) fn line(self, text: &str) -> anyhow::Result<bool> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(anyhow::Error::new(error)
+                .context("the result could not be written to standard output")),
+            Ok(()) => Ok(true),
+        }
+    }
+
     /// Writes a remark to standard error.
     pub(super) fn note(self, text: &str) {
         remark(text);

@@ -3,6 +3,7 @@
 //! A run's cost must not grow with its history, so what matters of a growing file is read from its
 //! end. What the lines say is the caller's business.
 
+use std::borrow::Borrow;
 use std::os::unix::fs::FileExt as _;
 
 use memchr::memrchr;
@@ -16,8 +17,8 @@ const FIRST_STEP: usize = 8 * 1024;
 
 /// Hands out the lines of a file, last one first.
 #[derive(Debug)]
-pub struct ReverseLines<'a> {
-    input: &'a InputFile,
+pub struct ReverseLines<I> {
+    input: I,
     limit: u64,
     /// Bytes of the file from `start` on that were read and not yet handed out.
     buffer: Vec<u8>,
@@ -43,19 +44,25 @@ pub struct Line<'b> {
     pub ended: bool,
 }
 
-impl<'a> ReverseLines<'a> {
+impl<I: Borrow<InputFile>> ReverseLines<I> {
     /// Starts at the end that the file had when it was opened. A line may have `limit` bytes.
-    pub fn new(input: &'a InputFile, limit: u64) -> Self {
+    pub fn new(input: I, limit: u64) -> Self {
+        let size = input.borrow().size;
         Self {
             input,
             limit,
             buffer: Vec::new(),
-            start: input.size,
+            start: size,
             left: 0,
             scanned: 0,
             first: true,
-            done: input.size == 0,
+            done: size == 0,
         }
+    }
+
+    /// Hands out no more lines.
+    pub fn finish(&mut self) {
+        self.done = true;
     }
 
     /// The line before the one handed out last; `None` at the beginning of the file.
@@ -88,7 +95,8 @@ impl<'a> ReverseLines<'a> {
 
     /// The bytes of the file, where one step brought them all.
     pub fn whole_file(&self) -> Option<&[u8]> {
-        (self.start == 0 && self.buffer.len() as u64 == self.input.size).then_some(&self.buffer)
+        (self.start == 0 && self.buffer.len() as u64 == self.input.borrow().size)
+            .then_some(&self.buffer)
     }
 
     fn last_line_is_open(&mut self) -> Checked<bool> {
@@ -128,8 +136,9 @@ impl<'a> ReverseLines<'a> {
         self.buffer.copy_within(..self.left, step);
         self.start -= step as u64;
         let fresh = self.buffer.get_mut(..step).unwrap_or_default();
-        let read = self.input.file.read_exact_at(fresh, self.start);
-        read.map_err(|error| self.input.failed(&error))?;
+        let input = self.input.borrow();
+        let read = input.file.read_exact_at(fresh, self.start);
+        read.map_err(|error| input.failed(&error))?;
         self.left += step;
         self.scanned = step;
         Ok(())
@@ -139,7 +148,7 @@ impl<'a> ReverseLines<'a> {
         Box::new(
             Diagnostic::new(
                 Code::LineTooLong,
-                Place::file(&self.input.name),
+                Place::file(&self.input.borrow().name),
                 "a line is too long",
             )
             .found(format!(

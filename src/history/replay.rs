@@ -18,7 +18,9 @@ use crate::fs::read::read_own;
 use crate::ids::{Digest, ReasonCode, distinct};
 use crate::policy::{LONGEST_LOOK, Level, Policy, document};
 use crate::record::line::{self, Chained, Link};
-use crate::record::{Head, LINE_LIMIT, POLICIES_DIR, RecordedLine, signing, verify};
+use crate::record::{
+    Head, LINE_LIMIT, POLICIES_DIR, RecordedLine, findings as record_findings, segments, signing,
+};
 use crate::time::Timestamp;
 
 /// As many parsed documents are held; most lines name the document of the line before.
@@ -247,7 +249,7 @@ impl Replay<'_> {
                 ..finding
             }),
             (None, true) => {
-                let finding = verify::changed(&open.place.file, open.place.line, open.seq);
+                let finding = record_findings::changed(&open.place.file, open.place.line, open.seq);
                 let more = "; what is decided from it now is what stands there";
                 let decides = document.is_some();
                 Some(Diagnostic {
@@ -368,21 +370,12 @@ impl Replay<'_> {
         let Some(file) = segment.sealed_file() else {
             return Ok(());
         };
-        let crate::fs::Opened::File(input) = self.workspace.open_input(file)? else {
+        let Err(found) = segments::open(self.workspace, segment)? else {
             return Ok(());
         };
-        let found = verify::digest_of(&input)?;
-        if found != segment.sha256 {
-            self.result.findings.add(
-                Diagnostic::new(
-                    Code::SegmentChanged,
-                    Place::file(file),
-                    "a sealed segment was changed",
-                )
-                .found(format!("the SHA-256 {}", found.short()))
-                .expected(format!("the SHA-256 {}", segment.sha256.short()))
-                .help("restore it from version control"),
-            );
+        if self.workspace.path(file).exists() {
+            let finding = record_findings::not_the_segment(segment, &found);
+            self.result.findings.add(finding);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::fs::read::open_named;
 use crate::fs::{InputFile, Opened, Workspace};
 use crate::ids::Digest;
 use crate::record::line::{Chained, Segment, VERSION};
-use crate::record::{FixedLine, LINE_LIMIT, RecordedLine, STATE_JOURNAL, verify};
+use crate::record::{FixedLine, LINE_LIMIT, RecordedLine, STATE_JOURNAL, segments, verify};
 
 /// So many sealed segments are gone back to: more were never made by hand.
 const MOST_SEGMENTS: usize = 10_000;
@@ -137,9 +137,10 @@ impl Source {
             return Ok(Ok(None));
         };
         let known = self.segments.iter().any(|known| known.file == segment.file);
-        let opened = match segment.sealed_file().filter(|_| !known) {
-            Some(file) => workspace.open_input(file)?,
-            None => Opened::Absent,
+        let opened = if known {
+            Opened::Absent
+        } else {
+            opened(workspace, segment)?
         };
         Ok(match opened {
             Opened::File(input) => Ok(Some(input)),
@@ -161,10 +162,9 @@ impl Source {
     /// Calls `each` with every line.
     pub fn each(&self, each: &mut dyn FnMut(Line<'_>)) -> Checked<()> {
         for segment in &self.segments {
-            let workspace = self.workspace.as_ref();
-            let opened = match (workspace, segment.sealed_file()) {
-                (Some(workspace), Some(file)) => workspace.open_input(file)?,
-                _ => Opened::Absent,
+            let opened = match self.workspace.as_ref() {
+                Some(workspace) => opened(workspace, segment)?,
+                None => Opened::Absent,
             };
             if let Opened::File(input) = opened {
                 walk(&input, each)?;
@@ -172,6 +172,19 @@ impl Source {
         }
         walk(&self.journal, each)
     }
+}
+
+/// The lines of a segment. One that a reseal kept is read as it stands; one that was closed has to be
+/// unpacked, and so to be what it was.
+fn opened(workspace: &Workspace, segment: &Segment) -> Checked<Opened> {
+    let Some(file) = segment.sealed_file() else {
+        return Ok(Opened::Absent);
+    };
+    if segment.packed.is_none() {
+        return workspace.open_input(file);
+    }
+    let unpacked = segments::open(workspace, segment)?;
+    Ok(unpacked.map_or(Opened::Absent, Opened::File))
 }
 
 fn walk(input: &InputFile, each: &mut dyn FnMut(Line<'_>)) -> Checked<()> {

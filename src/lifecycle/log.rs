@@ -12,7 +12,7 @@ use crate::ids::Digest;
 use crate::record::chain::Purpose;
 use crate::record::line::Chained;
 use crate::record::verify::{self, Against, Verdict};
-use crate::record::{Head, Records, SigningKey, VERSIONS_LOG, findings, heads, ledger};
+use crate::record::{Head, Records, SigningKey, VERSIONS_LOG, findings, heads, ledger, signing};
 use crate::time::Timestamp;
 
 use super::shadow::Summary;
@@ -143,7 +143,7 @@ pub(super) fn read(workspace: &Workspace, key: Option<&SigningKey>) -> Checked<L
     verify::each_line(&input, input.size, &mut |bytes, ended| {
         number += 1;
         // A plain log that the chain adopted records no step, and a torn line nothing.
-        if number <= adopted || !ended || problem.is_some() {
+        if number <= adopted || !ended || problem.is_some() || signing::is_handover(bytes) {
             return;
         }
         let reseals = Chained::parse(bytes).is_some_and(|line| line.segment.is_some());

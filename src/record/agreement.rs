@@ -142,7 +142,10 @@ fn of_details(state: &StoredState, details: &Details, line: &RecordedLine, found
         level,
     );
     found.hold("given_clock", state.given_clock, line.given_clock, word);
-    found.hold("errors", state.failed, line.failure.is_some(), word);
+    // Changed protected files fail a run as well, and leave no mark of a failure.
+    let tampered = line.reasons.contains(&ReasonCode::POLICY_TAMPERED);
+    let failed = line.failure.is_some() || tampered;
+    found.hold("errors", state.failed, failed, word);
     of_branch(state.fix_branch.as_deref(), line.failure.as_ref(), found);
     of_since(state.since, line, found);
 }

@@ -11,9 +11,9 @@ use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
 use super::eras::{Backwards, Signature};
-use super::line::{Chained, Head, Link, VERSION};
+use super::line::{Chained, Head, Link, Segment, VERSION};
 use super::signing::{self, KeyId, SigningKey};
-use super::{LINE_LIMIT, findings, verify};
+use super::{LINE_LIMIT, findings, segments, verify};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::write::{self, AppendFile};
@@ -169,6 +169,39 @@ struct Successor {
     prev: Digest,
 }
 
+/// Where the walk is.
+struct At {
+    /// What the line behind says.
+    after: Option<Successor>,
+    /// True before the last line of all.
+    first: bool,
+    /// True where the recorded head was come to.
+    reached: bool,
+    /// Where the chain's members stood in the line behind.
+    place: usize,
+}
+
+impl Default for At {
+    fn default() -> Self {
+        Self {
+            after: None,
+            first: true,
+            reached: false,
+            place: 0,
+        }
+    }
+}
+
+/// How a walk through one file ended.
+enum Way {
+    /// Enough was seen.
+    Done,
+    /// The file's beginning was come to.
+    Beginning,
+    /// It goes on in the segment before.
+    Into(Box<Segment>),
+}
+
 /// The head of a line and what it is chained to, where its bytes are those that its successor names
 /// and the chain's members stand as this version writes them: then no other member matters to a
 /// look, and the line need not be parsed. `None` says nothing. `place` is where the members stood in
@@ -220,28 +253,54 @@ fn begins_a_journal(behind: &[u8]) -> bool {
 
 impl Walk<'_> {
     fn back_to(&mut self, input: &InputFile, on_line: &mut dyn FnMut(&[u8])) -> Checked<()> {
+        let mut at = At::default();
+        let mut way = self.through(input, &mut at, on_line)?;
+        while let Way::Into(segment) = way {
+            match segments::open(self.question.workspace, &segment)? {
+                Ok(input) => way = self.through(&input, &mut at, on_line)?,
+                Err(found) => {
+                    self.problems
+                        .push(findings::not_the_segment(&segment, &found));
+                    return Ok(());
+                }
+            }
+        }
+        let recorded = self.question.recorded.filter(|_| !at.reached);
+        if let (Way::Beginning, Some(head)) = (way, recorded) {
+            self.problems.push(findings::end_cut(
+                self.question,
+                head,
+                "a journal that does not hold it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// One file from its end back.
+    fn through(
+        &mut self,
+        input: &InputFile,
+        at: &mut At,
+        on_line: &mut dyn FnMut(&[u8]),
+    ) -> Checked<Way> {
         let recorded = self.question.recorded;
         let mut reverse = ReverseLines::new(input, LINE_LIMIT);
-        let mut after: Option<Successor> = None;
-        let (mut first, mut reached, mut place) = (true, false, 0);
         while let Some(line) = reverse.next_line()? {
-            if first && !line.ended {
+            if std::mem::take(&mut at.first) && !line.ended {
                 self.end.torn = Some(line.offset);
-                first = false;
                 continue;
             }
-            first = false;
-            let known = after.as_ref().filter(|_| reached);
+            let known = at.after.as_ref().filter(|_| at.reached);
             if let Some((head, prev)) =
-                known.and_then(|after| follows(line.bytes, after, &mut place))
+                known.and_then(|after| follows(line.bytes, after, &mut at.place))
             {
                 self.check_signature(line.bytes, head.seq);
                 self.check_verified(head);
                 self.end.looked_at += 1;
                 if self.is_enough(head.seq) || !self.problems.is_empty() {
-                    return Ok(());
+                    return Ok(Way::Done);
                 }
-                after = Some(Successor {
+                at.after = Some(Successor {
                     seq: head.seq,
                     prev,
                 });
@@ -250,22 +309,22 @@ impl Walk<'_> {
             let Some(chained) = Chained::parse(line.bytes) else {
                 // A plain log as far as can be seen; behind a chained line, or with a recorded head,
                 // it is no journal of ours.
-                if recorded.is_some() || after.is_some() {
+                if recorded.is_some() || at.after.is_some() {
                     self.problems
                         .push(findings::unreadable_line(self.question.file, line.bytes));
                 }
-                return Ok(());
+                return Ok(Way::Done);
             };
             let Some(prev) = Digest::parse(chained.prev) else {
                 self.problems
                     .push(findings::unreadable_line(self.question.file, line.bytes));
-                return Ok(());
+                return Ok(Way::Done);
             };
             let head = Head {
                 seq: chained.seq,
                 sha256: Digest::of(line.bytes),
             };
-            self.check_against(after.as_ref(), head);
+            self.check_against(at.after.as_ref(), head);
             self.check_signature(line.bytes, head.seq);
             self.check_verified(head);
             if chained.v > VERSION {
@@ -277,30 +336,37 @@ impl Walk<'_> {
                 self.end.head = Some(head);
             }
 
-            if !reached {
-                reached = self.reached(recorded, head, &chained);
+            if !at.reached {
+                at.reached = self.reached(recorded, head, &chained);
                 on_line(line.bytes);
             }
             self.end.looked_at += 1;
-            let enough = reached && self.is_enough(head.seq);
-            // What stands before the first chained line is a plain log, or nothing.
-            let begins = chained.segment.is_some() || chained.adopted.is_some();
-            if enough || (begins && reached) || !self.problems.is_empty() {
-                return Ok(());
+            if (at.reached && self.is_enough(head.seq)) || !self.problems.is_empty() {
+                return Ok(Way::Done);
             }
-            after = Some(Successor {
+            at.after = Some(Successor {
                 seq: chained.seq,
                 prev,
             });
+            let begins = chained.segment.is_some() || chained.adopted.is_some();
+            match chained.segment.filter(|segment| segment.packed.is_some()) {
+                Some(segment) if !at.reached || self.wants(head.seq) => {
+                    return Ok(Way::Into(Box::new(segment)));
+                }
+                // What stands before the first chained line is a plain log, or nothing.
+                _ if begins && at.reached => return Ok(Way::Done),
+                _ => {}
+            }
         }
-        if let Some(head) = recorded.filter(|_| !reached) {
-            self.problems.push(findings::end_cut(
-                self.question,
-                head,
-                "a journal that does not hold it",
-            ));
-        }
-        Ok(())
+        Ok(Way::Beginning)
+    }
+
+    /// True where a line before the number `seq` was verified and is to be come to.
+    fn wants(&self, seq: u64) -> bool {
+        let Purpose::Since { verified, .. } = self.question.purpose else {
+            return false;
+        };
+        verified.is_some_and(|verified| verified.seq < seq)
     }
 
     fn is_enough(&self, seq: u64) -> bool {
@@ -311,9 +377,9 @@ impl Walk<'_> {
         let Some(after) = after else { return };
         if after.prev != head.sha256 {
             self.problems
-                .push(verify::changed(self.question.file, None, head.seq));
+                .push(findings::changed(self.question.file, None, head.seq));
         } else if after.seq != head.seq + 1 {
-            self.problems.push(verify::out_of_order(
+            self.problems.push(findings::out_of_order(
                 self.question.file,
                 None,
                 head.seq,
@@ -331,7 +397,7 @@ impl Walk<'_> {
             return;
         }
         if let Some(unsigned) = self.successor_unsigned.take() {
-            self.problems.push(verify::missing_signature(
+            self.problems.push(findings::missing_signature(
                 self.question.file,
                 None,
                 unsigned,
@@ -364,7 +430,7 @@ impl Walk<'_> {
         };
         if verified.seq == head.seq && verified.sha256 != head.sha256 {
             self.problems
-                .push(verify::changed(self.question.file, None, head.seq));
+                .push(findings::changed(self.question.file, None, head.seq));
         }
     }
 
@@ -373,11 +439,11 @@ impl Walk<'_> {
         let Some(recorded) = recorded else {
             return true;
         };
-        if chained
+        let resealed = chained
             .segment
             .as_ref()
-            .is_some_and(|segment| segment.head == Some(recorded))
-        {
+            .filter(|segment| segment.packed.is_none());
+        if resealed.is_some_and(|segment| segment.head == Some(recorded)) {
             return true;
         }
         if head.seq > recorded.seq {

@@ -295,7 +295,11 @@ impl<'k> Forwards<'k> {
         self.handed_over = true;
         self.turn = Turn::Of(new);
         if !fits || !by_old {
-            return (wrong(signed, expected.unwrap_or(from)), Before::Wrong);
+            let mismatch = Mismatch {
+                named: Some(from),
+                counts: expected.unwrap_or(from),
+            };
+            return (Signature::Wrong(mismatch), Before::Wrong);
         }
         let before = if was_absent {
             Before::Covered
@@ -379,7 +383,7 @@ mod tests {
             ("aAbBcc", "cb", "~+++", "~+++", "covered", false),
             // A handover from a key that never counted.
             ("aCbb", "bca", "+-+", "-++", "wrong", false),
-            ("aAb!b", "ba", "+--", "++-", "", true),
+            ("aAb!b", "ba", "+--", "--+", "", true),
         ];
         for (word, hand, forwards, backwards, before, old_end) in table {
             let lines = journal(word);
@@ -392,7 +396,9 @@ mod tests {
                 found.push(mark(signature));
                 match word {
                     Before::Covered => told = "covered".to_owned(),
-                    Before::Wrong if signing::is_handover(line) => told = "wrong".to_owned(),
+                    Before::Wrong if told.is_empty() && signing::is_handover(line) => {
+                        told = "wrong".to_owned();
+                    }
                     _ => {}
                 }
             }

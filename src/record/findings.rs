@@ -3,7 +3,7 @@
 
 use super::chain::Question;
 use super::eras::Mismatch;
-use super::line::{Head, VERSION};
+use super::line::{Head, Segment, VERSION};
 use super::signing::KeyId;
 use super::{STATE_JOURNAL, state};
 use crate::diagnostic::{Code, Diagnostic, Place};
@@ -75,10 +75,6 @@ pub fn not_handed_over(file: &str, old: KeyId, new: KeyId) -> Box<Diagnostic> {
 /// The finding for a signature that is not that of the key that counts there.
 pub fn wrong_signature(file: &str, line: Option<u64>, seq: u64, mismatch: Mismatch) -> Diagnostic {
     let Mismatch { named, counts } = mismatch;
-    let place = Place {
-        line,
-        ..Place::file(file)
-    };
     let (found, help) = match named {
         Some(named) if named != counts => (
             format!("the id of the key {named} on the line"),
@@ -94,7 +90,7 @@ pub fn wrong_signature(file: &str, line: Option<u64>, seq: u64, mismatch: Mismat
         ),
     };
     let what = format!("the signature of number {seq} is not the key's");
-    Diagnostic::new(Code::SignatureWrong, place, what)
+    Diagnostic::new(Code::SignatureWrong, place(file, line), what)
         .found(found)
         .expected(format!(
             "the HMAC-SHA256 of the line under the key {counts}"
@@ -118,6 +114,9 @@ pub fn newer(file: &str, version: u32) -> Box<Diagnostic> {
 
 /// What to do about a broken journal.
 pub fn broken_help(file: &str) -> String {
+    if file.starts_with(super::reseal::SEGMENTS_DIR) {
+        return "restore it from version control".to_owned();
+    }
     let which = if file == STATE_JOURNAL {
         String::new()
     } else {
@@ -204,6 +203,57 @@ pub fn segment_changed(file: &str) -> Box<Diagnostic> {
     )
 }
 
+/// The same with what is found in its place.
+pub fn not_the_segment(segment: &Segment, found: &str) -> Diagnostic {
+    let packed = segment
+        .packed
+        .map_or(segment.sha256, |packed| packed.sha256);
+    Diagnostic::new(
+        Code::SegmentChanged,
+        Place::file(segment.file.as_deref().unwrap_or_default()),
+        "a sealed segment is gone or changed",
+    )
+    .found(found)
+    .expected(format!("the SHA-256 {}", packed.short()))
+    .help("restore it from version control")
+}
+
+/// The finding for a segment that does not end with the line that its successor names.
+pub fn segment_ends_otherwise(segment: &Segment, last: Option<Head>, lines: u64) -> Diagnostic {
+    let named = |head: Option<Head>| match head {
+        Some(head) => format!(
+            "number {} with the SHA-256 {}",
+            head.seq,
+            head.sha256.short()
+        ),
+        None => "no line".to_owned(),
+    };
+    let named_lines = segment.packed.map_or(0, |packed| packed.lines);
+    Diagnostic::new(
+        Code::SegmentChanged,
+        Place::file(segment.file.as_deref().unwrap_or_default()),
+        "a sealed segment is not the one that the line behind it goes on from",
+    )
+    .found(format!("{lines} lines, the last one {}", named(last)))
+    .expected(format!(
+        "{named_lines} lines, the last one {}",
+        named(segment.head)
+    ))
+    .help("restore it from version control")
+}
+
+/// The finding for a line that begins a journal in the midst of one.
+pub fn begins_inside(file: &str, line: u64) -> Diagnostic {
+    Diagnostic::new(
+        Code::LineOrder,
+        Place::line(file, line),
+        "a line that begins a journal stands in the midst of one",
+    )
+    .found("a line that names a segment")
+    .expected("such a line as the first one alone")
+    .help(broken_help(file))
+}
+
 /// The finding for a journal that ends before what is known to have been verified.
 pub fn before_verified(file: &str, verified: Head, end: u64) -> Diagnostic {
     Diagnostic::new(
@@ -274,4 +324,48 @@ pub fn state_differs(seq: u64, differences: &[String]) -> Diagnostic {
     .found(differences.join("; "))
     .expected("what that record says")
     .help(broken_help(STATE_JOURNAL))
+}
+
+fn place(file: &str, line: Option<u64>) -> Place {
+    Place {
+        line,
+        ..Place::file(file)
+    }
+}
+
+/// The finding for a line whose bytes are not those that the next line names.
+pub fn changed(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
+    Diagnostic::new(
+        Code::LineChanged,
+        place(file, line),
+        format!("number {seq} was changed after it was written"),
+    )
+    .found("bytes with another SHA-256 than the next line names")
+    .expected("the bytes that were written")
+    .help(broken_help(file))
+}
+
+/// The finding for a number that does not follow the one before.
+pub fn out_of_order(file: &str, line: Option<u64>, before: u64, found: u64) -> Diagnostic {
+    let what = if found > before + 1 {
+        "lines are missing before this one"
+    } else {
+        "a line was put in or moved here"
+    };
+    Diagnostic::new(Code::LineOrder, place(file, line), what)
+        .found(format!("number {found} behind number {before}"))
+        .expected(format!("number {}", before + 1))
+        .help(broken_help(file))
+}
+
+/// The finding for an unsigned line behind signed ones.
+pub fn missing_signature(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
+    Diagnostic::new(
+        Code::SignatureMissing,
+        place(file, line),
+        format!("number {seq} is not signed, and lines before it are"),
+    )
+    .found("no signature")
+    .expected("a signature: once a line is signed, later ones must be")
+    .help(broken_help(file))
 }

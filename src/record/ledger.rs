@@ -8,12 +8,11 @@ use memchr::memmem;
 use serde::Serialize;
 
 use super::chain::{self, End, Found, Purpose, Question};
-use super::line::{self, Chained, Head, Link, Segment, VERSION};
-use super::verify::digest_of;
+use super::line::{self, Head, Link, VERSION};
+use super::lines::{BackLines, Role};
 use super::{HEADS_FILE, LINE_LIMIT, findings, heads};
 use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, RetryDelays, Workspace, WorkspaceLock};
+use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::SigningKey;
 
@@ -144,52 +143,32 @@ pub fn obstacle(
     })
 }
 
-/// Hands out the lines of a journal from the last one back, while `each` says true. Where a reseal
-/// began it, the lines of the sealed segment before follow, once they are known to be what it names.
+/// Hands out the lines of a journal from the last one back, while `each` says true, through the
+/// segments before it, once they are known to be what is named. Lines that are there for the chain's
+/// sake alone are left out.
 pub fn back(workspace: &Workspace, file: &str, mut each: impl FnMut(&[u8]) -> bool) -> Checked<()> {
-    let mut next = Some(file.to_owned());
-    while let Some(file) = next.take() {
-        let Opened::File(input) = workspace.open_input(&file)? else {
-            return Ok(());
-        };
-        let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-        while let Some(line) = reverse.next_line()? {
-            if memmem::find(line.bytes, b"\"segment\":{").is_some()
-                && let Some(segment) = Chained::parse(line.bytes).and_then(|line| line.segment)
-            {
-                // Whoever has seen enough says so before a sealed file is read.
-                if each(line.bytes) {
-                    next = whole_segment(workspace, &segment)?;
-                }
-                break;
-            }
-            if !each(line.bytes) {
-                return Ok(());
-            }
+    let Some(mut lines) = BackLines::open(workspace, file)? else {
+        return Ok(());
+    };
+    while let Some(line) = lines.next_line()? {
+        if !line.role.is_of_the_chain() && !each(line.bytes) {
+            break;
         }
     }
     Ok(())
 }
 
-/// The file of a sealed segment; `None` where none was there. Fails where it is not what was sealed.
-fn whole_segment(workspace: &Workspace, segment: &Segment) -> Checked<Option<String>> {
-    let Some(file) = segment.sealed_file() else {
-        return Ok(None);
-    };
-    match workspace.open_input(file)? {
-        Opened::File(input) if digest_of(&input)? == segment.sha256 => Ok(Some(file.to_owned())),
-        _ => Err(findings::segment_changed(file)),
-    }
-}
-
-/// The last whole line of a journal, without its newline; `None` where there is none.
+/// The last whole line of a journal that is not there for the chain's sake alone, without its newline;
+/// `None` where there is none. Behind a closed segment, the line that tells how things stand after it
+/// is as good.
 pub fn last_line(workspace: &Workspace, file: &str) -> Checked<Option<Vec<u8>>> {
-    let Opened::File(input) = workspace.open_input(file)? else {
+    let Some(mut lines) = BackLines::open(workspace, file)? else {
         return Ok(None);
     };
-    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-    while let Some(line) = reverse.next_line()? {
-        if line.ended {
+    while let Some(line) = lines.next_line()? {
+        let tells =
+            line.role == Role::Continues && memmem::find(line.bytes, b"\"standing\":").is_some();
+        if line.ended && (tells || !line.role.is_of_the_chain()) {
             return Ok(Some(line.bytes.to_vec()));
         }
     }

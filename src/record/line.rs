@@ -244,11 +244,14 @@ pub struct Segment {
     pub file: Option<String>,
     /// The SHA-256 of its bytes.
     pub sha256: Digest,
-    /// The head that the state file named.
+    /// The head that the state file named; of a journal that was closed, its last line.
     pub head: Option<Head>,
     /// The end of it, for looks that go no further; absent where there is no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<SegmentEnd>,
+    /// How it is packed, where a whole journal was closed; absent where a reseal kept a broken one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Packed>,
 }
 
 /// The end of a sealed segment: its last lines.
@@ -260,8 +263,19 @@ pub struct SegmentEnd {
     pub sha256: Digest,
 }
 
+/// How a closed journal is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// The SHA-256 of the packed file's bytes.
+    pub sha256: Digest,
+    /// How many bytes it unpacks to.
+    pub bytes: u64,
+    /// How many lines those are.
+    pub lines: u64,
+}
+
 impl Segment {
-    /// The file, where its name is one that a reseal gives: a journal must not be able to lead
+    /// The file, where its name is one that segments have: a journal must not be able to lead
     /// anywhere else.
     pub fn sealed_file(&self) -> Option<&str> {
         let file = self.file.as_deref()?;

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use serde::Deserialize;
 
 use super::line::{Chained, RecordedLine, Segment};
-use super::{LINE_LIMIT, STATE_JOURNAL, verify};
+use super::{LINE_LIMIT, STATE_JOURNAL, segments, verify};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{InputFile, Opened, Workspace};
@@ -251,13 +251,9 @@ fn open(workspace: &Workspace, segment: &Segment) -> Checked<Option<(InputFile, 
     Ok(is_it.then_some((input, end.from)))
 }
 
-/// A sealed segment with the bytes that its successor names.
+/// A sealed segment with the bytes that its successor names, unpacked where it was closed.
 fn open_whole(workspace: &Workspace, segment: &Segment) -> Checked<Option<InputFile>> {
-    let Some(input) = open_file(workspace, segment)? else {
-        return Ok(None);
-    };
-    let is_it = verify::digest_of(&input)? == segment.sha256;
-    Ok(is_it.then_some(input))
+    Ok(segments::open(workspace, segment)?.ok())
 }
 
 fn open_file(workspace: &Workspace, segment: &Segment) -> Checked<Option<InputFile>> {

@@ -253,6 +253,12 @@ fn last_number(workspace: &Workspace, file: &str) -> Checked<u64> {
     Ok(last.min(u64::MAX / 2))
 }
 
+/// What the names of a journal's segments begin with.
+pub(super) fn stem(journal: &str) -> &str {
+    let name = journal.rsplit('/').next().unwrap_or(journal);
+    name.strip_suffix(".jsonl").unwrap_or(name)
+}
+
 /// How many segments one second can have.
 const SEGMENTS_A_SECOND: u32 = 1000;
 
@@ -277,12 +283,12 @@ fn seal(
                 sha256: Digest::of(b""),
                 head,
                 end: None,
+                packed: None,
             });
         }
     };
     write::make_directory(workspace, SEGMENTS_DIR)?;
-    let name = journal.rsplit('/').next().unwrap_or(journal);
-    let stem = name.strip_suffix(".jsonl").unwrap_or(name);
+    let stem = stem(journal);
     for count in 0..SEGMENTS_A_SECOND {
         let number = if count == 0 {
             String::new()
@@ -306,6 +312,7 @@ fn seal(
             sha256: sha256.unwrap_or_else(|| Digest::of(b"")),
             head,
             end,
+            packed: None,
         });
     }
     Err(Box::new(

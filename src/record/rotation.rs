@@ -9,13 +9,14 @@
 use serde::Serialize;
 
 use super::audit::{self, Event, Severity};
-use super::chain::{self, End, Found, Purpose};
-use super::journal::{self, Inspection};
+use super::chain;
 use super::line::{self, Head, VERSION};
 use super::signing::{self, KeyId, SigningKey};
-use super::verify::{Against, Verdict, Verification, verify};
-use super::{AUDIT_LOG, JOURNALS, Records, STATE_JOURNAL, StoredState, findings, heads, ledger};
-use super::{LINE_LIMIT, verified};
+use super::verify::Verification;
+use super::{
+    AUDIT_LOG, JOURNALS, LINE_LIMIT, Records, STATE_JOURNAL, findings, heads, ledger, verified,
+    whole,
+};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::ids::{Digest, EventType};
@@ -122,53 +123,18 @@ pub fn rotate_key(records: Records<'_>, request: Request<'_>) -> Checked<Rotatio
     Ok(rotation)
 }
 
-/// Verifies every journal that is there, in full and as whoever appends would.
+/// Every journal that is there, verified in full.
 fn verified_journals(
     workspace: &Workspace,
     keys: &SigningKey,
 ) -> Checked<Vec<(&'static str, Verification)>> {
-    let state = StoredState::load(workspace)?;
-    let mut recorded = heads::load(workspace)?;
     let mut all = Vec::new();
     for file in JOURNALS {
-        let head = match file {
-            STATE_JOURNAL => state.as_ref().and_then(StoredState::head),
-            _ => recorded.remove(file),
-        };
-        let key = Some(keys);
-        let found = verify(workspace, file, Against { head, key })?;
-        match found.verdict {
-            Verdict::Absent | Verdict::Unchained => {}
-            Verdict::Broken => return Err(first(found.problems, file)),
-            Verdict::Whole => {
-                end_of(workspace, file, key)?;
-                all.push((file, found));
-            }
+        if let Some(whole) = whole::look(workspace, file, Some(keys))? {
+            all.push((file, whole.found));
         }
     }
     Ok(all)
-}
-
-/// The end of a journal that can be continued.
-fn end_of(workspace: &Workspace, file: &str, key: Option<&SigningKey>) -> Checked<End> {
-    let look = Purpose::Look { lines: 2 };
-    if file == STATE_JOURNAL {
-        let state = StoredState::load(workspace)?;
-        return match journal::inspect(workspace, state.as_ref(), key, look)? {
-            Inspection::Whole(tail) => Ok(tail.end),
-            Inspection::Broken(problems) => Err(first(problems, file)),
-        };
-    }
-    let recorded = heads::load(workspace)?.get(file).copied();
-    match ledger::inspect(workspace, file, recorded, key, look)? {
-        Found::Whole(end) => Ok(end),
-        Found::Broken(problems) => Err(first(problems, file)),
-    }
-}
-
-fn first(problems: Vec<Diagnostic>, file: &str) -> Box<Diagnostic> {
-    let problem = problems.into_iter().next();
-    Box::new(problem.unwrap_or_else(|| findings::unreadable_line(file, b"")))
 }
 
 fn hand_over(
@@ -207,7 +173,7 @@ fn append(
     let Some(old) = keys.named(from) else {
         return Err(keys_missing(true));
     };
-    let end = end_of(workspace, file, Some(keys))?;
+    let end = whole::end_of(workspace, file, Some(keys))?;
     chain::move_torn_aside(workspace, file, &end, retry)?;
     let link = chain::link(workspace, file, &end)?;
     let bytes = signing::signed_by_both(line(link), old, keys);

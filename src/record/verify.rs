@@ -12,10 +12,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::eras::{Before, Forwards, Mismatch, Signature};
-use super::findings::{broken_help, wrong_signature};
+use super::findings::{broken_help, changed, missing_signature, out_of_order, wrong_signature};
 use super::line::{Chained, Head, Segment};
 use super::signing::{KeyId, SigningKey};
-use super::{LINE_LIMIT, POLICIES_DIR};
+use super::{LINE_LIMIT, POLICIES_DIR, findings, segments};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
 use crate::fs::{InputFile, Opened, Workspace};
@@ -84,7 +84,10 @@ pub struct Verification {
     pub old_key: Option<KeyId>,
     /// The last chained line.
     pub head: Option<Head>,
-    /// The sealed segment before this file, where a reseal began it.
+    /// How many closed segments stand before this file.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub closed: u64,
+    /// The sealed segment before this file and those, where a reseal began it.
     pub segment: Option<Segment>,
     /// True where the file ends in a line that was never finished, which a kill explains.
     pub torn: bool,
@@ -94,7 +97,12 @@ pub struct Verification {
     pub problem_count: usize,
 }
 
-/// Verifies one journal of the workspace.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Verifies one journal of the workspace, with the closed segments before it.
 pub fn verify(workspace: &Workspace, file: &str, against: Against<'_>) -> Checked<Verification> {
     let mut pass = Pass::new(file, against);
     let Opened::File(input) = workspace.open_input(file)? else {
@@ -103,15 +111,12 @@ pub fn verify(workspace: &Workspace, file: &str, against: Against<'_>) -> Checke
         }
         return Ok(pass.finish(Verdict::Absent));
     };
-    let walked = each_line(&input, input.size, &mut |line, ended| {
-        pass.line(line, ended);
-    });
-    if let Err(error) = walked {
-        if error.code != Code::LineTooLong {
-            return Err(error);
-        }
-        pass.problem(*error);
+    let segments = closed_before(workspace, &input)?;
+    for segment in &segments {
+        pass.closed(workspace, segment)?;
     }
+    pass.open_file(file);
+    pass.whole_file(&input)?;
     pass.foreign_are_wrong();
     pass.check_end();
     pass.check_segment(workspace)?;
@@ -122,6 +127,19 @@ pub fn verify(workspace: &Workspace, file: &str, against: Against<'_>) -> Checke
         Verdict::Unchained
     };
     Ok(pass.finish(verdict))
+}
+
+/// The closed segments before a journal, the first one first, as far as they can be followed.
+fn closed_before(workspace: &Workspace, input: &InputFile) -> Checked<Vec<Segment>> {
+    let mut all = Vec::new();
+    let mut next = segment_before(input)?;
+    while let Some(segment) = next.take().filter(|segment| segment.packed.is_some()) {
+        // One that is not what is named is told when its turn comes.
+        next = segments::before(workspace, &segment)?.unwrap_or(None);
+        all.push(segment);
+    }
+    all.reverse();
+    Ok(all)
 }
 
 /// Calls `each` with every line of the first `length` bytes, without its newline, and whether a
@@ -194,6 +212,10 @@ pub fn read_from(input: &InputFile, offset: u64) -> Checked<Vec<u8>> {
 struct Pass<'a> {
     against: Against<'a>,
     result: Verification,
+    /// The file that is read: a closed segment, or the journal.
+    file: String,
+    /// The number of the line in that file.
+    number: u64,
     /// The running digest of what stands before the first chained line, but for the newline that
     /// ends its last line: a plain log may have ended without one.
     plain: Sha256,
@@ -232,6 +254,48 @@ impl Foreign {
 }
 
 impl<'a> Pass<'a> {
+    /// Turns to the next file.
+    fn open_file(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
+        self.number = 0;
+    }
+
+    fn whole_file(&mut self, input: &InputFile) -> Checked<()> {
+        let walked = each_line(input, input.size, &mut |line, ended| {
+            self.line(line, ended);
+        });
+        match walked {
+            Err(error) if error.code == Code::LineTooLong => self.problem(*error),
+            walked => walked?,
+        }
+        Ok(())
+    }
+
+    /// A closed segment: its lines, and whether it ends as its successor says. Where it is not what
+    /// was sealed, the chain goes on from what the successor says.
+    fn closed(&mut self, workspace: &Workspace, segment: &Segment) -> Checked<()> {
+        self.open_file(segment.file.as_deref().unwrap_or_default());
+        match segments::open(workspace, segment)? {
+            Ok(input) => {
+                self.whole_file(&input)?;
+                let lines = segment.packed.map(|packed| packed.lines);
+                if segment.head.is_none()
+                    || self.expected != segment.head
+                    || lines != Some(self.number)
+                {
+                    let last = self.expected;
+                    let finding = findings::segment_ends_otherwise(segment, last, self.number);
+                    self.problem(finding);
+                }
+            }
+            Err(found) => self.problem(findings::not_the_segment(segment, &found)),
+        }
+        self.result.closed += 1;
+        self.reported = self.expected != segment.head;
+        self.expected = segment.head;
+        Ok(())
+    }
+
     fn new(file: &str, against: Against<'a>) -> Self {
         let result = Verification {
             file: file.to_owned(),
@@ -245,6 +309,7 @@ impl<'a> Pass<'a> {
             key: None,
             old_key: None,
             head: None,
+            closed: 0,
             segment: None,
             torn: false,
             problems: Vec::new(),
@@ -253,6 +318,8 @@ impl<'a> Pass<'a> {
         Self {
             against,
             result,
+            file: file.to_owned(),
+            number: 0,
             plain: Sha256::new(),
             plain_bytes: 0,
             plain_newline: false,
@@ -288,6 +355,7 @@ impl<'a> Pass<'a> {
 
     fn line(&mut self, line: &[u8], ended: bool) {
         self.result.lines += 1;
+        self.number += 1;
         let chained = Chained::parse(line);
         if !ended && (self.expected.is_some() || self.against.head.is_some()) {
             self.unfinished();
@@ -304,6 +372,9 @@ impl<'a> Pass<'a> {
             sha256: Digest::of(line),
         };
         let was_reported = std::mem::take(&mut self.reported);
+        if let Some(segment) = &chained.segment {
+            self.begins(segment);
+        }
         match self.expected {
             None => self.first_chained(&chained, prev),
             Some(before) => self.follows(before, head, prev, was_reported),
@@ -317,9 +388,20 @@ impl<'a> Pass<'a> {
         self.expected = Some(head);
     }
 
+    /// A line that names a segment.
+    fn begins(&mut self, segment: &Segment) {
+        if self.number > 1 {
+            self.problem(findings::begins_inside(&self.file, self.number));
+        }
+        if segment.packed.is_none() {
+            self.result.segment = Some(segment.clone());
+        }
+    }
+
     /// A last line without a newline: what a kill leaves, unless a head says that it was whole.
     fn unfinished(&mut self) {
         self.result.lines -= 1;
+        self.number -= 1;
         self.result.torn = true;
     }
 
@@ -335,13 +417,12 @@ impl<'a> Pass<'a> {
         let finding = Diagnostic::new(Code::LineUnreadable, self.here(), "the line is no record")
             .found(String::from_utf8_lossy(line))
             .expected("a chained line, with `seq` and `prev`")
-            .help(broken_help(&self.result.file));
+            .help(broken_help(&self.file));
         self.problem(finding);
         self.reported = true;
     }
 
     fn first_chained(&mut self, chained: &Chained<'_>, prev: Digest) {
-        self.result.segment.clone_from(&chained.segment);
         let adopted = chained.adopted.unwrap_or(0);
         if adopted != self.plain_bytes {
             self.take_plain_newline();
@@ -377,12 +458,14 @@ impl<'a> Pass<'a> {
     }
 
     fn follows(&mut self, before: Head, head: Head, prev: Digest, was_reported: bool) {
-        let line = self.result.lines;
+        let line = self.number;
         if head.seq != before.seq + 1 {
-            let finding = out_of_order(&self.result.file, Some(line), before.seq, head.seq);
+            let finding = out_of_order(&self.file, Some(line), before.seq, head.seq);
             self.problem(finding);
         } else if prev != before.sha256 && !was_reported {
-            let finding = changed(&self.result.file, Some(line - 1), before.seq);
+            // The first line of a file names the end of the one before.
+            let line = line.checked_sub(1).filter(|line| *line > 0);
+            let finding = changed(&self.file, line, before.seq);
             self.problem(finding);
         }
     }
@@ -406,8 +489,7 @@ impl<'a> Pass<'a> {
             }
         }
         if signature == Signature::None && self.was_signed {
-            let file_line = Some(self.result.lines);
-            let finding = missing_signature(&self.result.file, file_line, seq);
+            let finding = missing_signature(&self.file, Some(self.number), seq);
             self.problem(finding);
         }
         self.was_signed |= signature != Signature::None;
@@ -420,8 +502,7 @@ impl<'a> Pass<'a> {
     }
 
     fn signature_finding(&self, seq: u64, mismatch: Mismatch) -> Diagnostic {
-        let line = Some(self.result.lines);
-        wrong_signature(&self.result.file, line, seq, mismatch)
+        wrong_signature(&self.file, Some(self.number), seq, mismatch)
     }
 
     /// No handover covers the lines by a key that is not at hand.
@@ -490,7 +571,7 @@ impl<'a> Pass<'a> {
     fn end_cut(&self, kept: Head, found: &str) -> Diagnostic {
         Diagnostic::new(
             Code::EndCut,
-            Place::line(&self.result.file, self.result.lines.max(1)),
+            Place::line(&self.file, self.number.max(1)),
             format!(
                 "the journal lacks the record number {} that the kept head names",
                 kept.seq
@@ -509,12 +590,7 @@ impl<'a> Pass<'a> {
     fn check_segment(&mut self, workspace: &Workspace) -> Checked<()> {
         let mut next = self.result.segment.clone();
         while let Some(segment) = next.take() {
-            let Segment {
-                file: Some(file),
-                sha256,
-                ..
-            } = &segment
-            else {
+            let Some(file) = &segment.file else {
                 break;
             };
             if segment.sealed_file().is_none() {
@@ -530,26 +606,10 @@ impl<'a> Pass<'a> {
                 );
                 break;
             }
-            let found = match workspace.open_input(file)? {
-                Opened::Absent => "no such file".to_owned(),
-                Opened::File(input) => match digest_of(&input)? {
-                    digest if digest == *sha256 => {
-                        next = segment_before(&input)?;
-                        continue;
-                    }
-                    digest => format!("the SHA-256 {}", digest.short()),
-                },
-            };
-            self.problem(
-                Diagnostic::new(
-                    Code::SegmentChanged,
-                    Place::file(file),
-                    "a sealed segment is gone or changed",
-                )
-                .found(found)
-                .expected(format!("the SHA-256 {}", sha256.short()))
-                .help("restore it from version control"),
-            );
+            match segments::open(workspace, &segment)? {
+                Ok(input) => next = segment_before(&input)?,
+                Err(found) => self.problem(findings::not_the_segment(&segment, &found)),
+            }
         }
         Ok(())
     }
@@ -582,7 +642,7 @@ impl<'a> Pass<'a> {
     }
 
     fn here(&self) -> Place {
-        Place::line(&self.result.file, self.result.lines)
+        Place::line(&self.file, self.number)
     }
 }
 
@@ -621,50 +681,6 @@ pub fn digest_from(input: &InputFile, mut at: u64) -> Checked<Digest> {
         hasher.update(part);
         at += count as u64;
     }
-}
-
-fn place(file: &str, line: Option<u64>) -> Place {
-    Place {
-        line,
-        ..Place::file(file)
-    }
-}
-
-/// The finding for a line whose bytes are not those that the next line names.
-pub fn changed(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
-    Diagnostic::new(
-        Code::LineChanged,
-        place(file, line),
-        format!("number {seq} was changed after it was written"),
-    )
-    .found("bytes with another SHA-256 than the next line names")
-    .expected("the bytes that were written")
-    .help(broken_help(file))
-}
-
-/// The finding for a number that does not follow the one before.
-pub(super) fn out_of_order(file: &str, line: Option<u64>, before: u64, found: u64) -> Diagnostic {
-    let what = if found > before + 1 {
-        "lines are missing before this one"
-    } else {
-        "a line was put in or moved here"
-    };
-    Diagnostic::new(Code::LineOrder, place(file, line), what)
-        .found(format!("number {found} behind number {before}"))
-        .expected(format!("number {}", before + 1))
-        .help(broken_help(file))
-}
-
-/// The finding for an unsigned line behind signed ones.
-pub(super) fn missing_signature(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
-    Diagnostic::new(
-        Code::SignatureMissing,
-        place(file, line),
-        format!("number {seq} is not signed, and lines before it are"),
-    )
-    .found("no signature")
-    .expected("a signature: once a line is signed, later ones must be")
-    .help(broken_help(file))
 }
 
 fn too_long(input: &InputFile) -> Box<Diagnostic> {

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::guard_policy;
 use super::lock_state::LockState;
 use crate::diagnostic::Checked;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, Workspace};
-use crate::record::{LINE_LIMIT, TRUST_LOG};
+use crate::fs::Workspace;
+use crate::record::TRUST_LOG;
+use crate::record::lines::{BackLines, Role};
 use crate::time::Timestamp;
 
 /// The event of a manual unlock in the guard's journal.
@@ -60,14 +60,19 @@ pub(super) fn in_journal(workspace: &Workspace, at: Timestamp) -> Checked<u64> {
         #[serde(default)]
         clock: Option<String>,
     }
-    let Opened::File(input) = workspace.open_input(TRUST_LOG)? else {
+    let Some(mut lines) = BackLines::open(workspace, TRUST_LOG)? else {
         return Ok(0);
     };
     let (begin, end) = (at.day(), at.next_day());
     let long_ago = begin.plus_seconds(-LONG_AGO);
-    let mut lines = ReverseLines::new(&input, LINE_LIMIT);
     let mut count = 0;
     while let Some(line) = lines.next_line()? {
+        if line.role == Role::Reseals {
+            break;
+        }
+        if line.role.is_of_the_chain() {
+            continue;
+        }
         // A line that can't be read is no unlock; the chain says whether one was made unreadable.
         let Ok(line) = serde_json::from_slice::<Line>(line.bytes) else {
             continue;

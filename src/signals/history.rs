@@ -290,7 +290,11 @@ pub fn place_of(file: &InputFile, offset: u64) -> Place {
 
 /// What decided: the bytes from `from` to the end that the file had when opened, or the whole of a
 /// small file.
-pub fn decided_by(lines: &ReverseLines<'_>, file: &InputFile, from: u64) -> Checked<Source> {
+pub fn decided_by(
+    lines: &ReverseLines<&InputFile>,
+    file: &InputFile,
+    from: u64,
+) -> Checked<Source> {
     if let Some(bytes) = lines.whole_file() {
         return Ok(Source {
             file: file.name.clone(),
