@@ -25,6 +25,7 @@ mod recording;
 mod replay;
 mod respond;
 mod run;
+mod scan;
 mod secrets;
 mod status;
 mod supervise;
@@ -43,7 +44,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
-use crate::response::process::Secrets;
+use crate::privacy::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
 
@@ -63,6 +64,7 @@ Examples:
   policy-orchestrator replay                  do the recorded decisions still come out the same?
   policy-orchestrator policy backtest FILE    what would another policy have decided?
   policy-orchestrator policy check            is anything wrong with the policy document?
+  policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -128,7 +130,7 @@ enum FormatChoice {
     /// Markdown for a pull request (`policy backtest`)
     #[value(hide = true)]
     Markdown,
-    /// SARIF 2.1.0 for code scanning (`policy check`)
+    /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
     #[value(hide = true)]
     Sarif,
     /// Annotations of GitHub Actions (`policy check`)
@@ -181,6 +183,9 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// Are there secrets in the files of the workspace?
+    #[command(subcommand)]
+    Scan(scan::ScanCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -295,9 +300,11 @@ impl Command {
             FormatChoice::Markdown => {
                 matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
             }
-            FormatChoice::Sarif | FormatChoice::Github => {
-                matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))
-            }
+            FormatChoice::Sarif => matches!(
+                self,
+                Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)
+            ),
+            FormatChoice::Github => matches!(self, Self::Policy(policy::PolicyCommand::Check(_))),
         }
     }
 }
@@ -324,6 +331,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Scan(command) => scan::scan(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

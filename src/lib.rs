@@ -6,7 +6,8 @@
 //! walks that way once, [`history`] decides again what was recorded, [`lifecycle`] brings another
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`response`] what
 //! a level calls for, [`alerts`] say what somebody should look at, and [`report`] and [`cli`] show
-//! it. ARCHITECTURE.md draws the picture;
+//! it. [`privacy`] takes personal data and secrets out of what is stored or shown, and [`scan`] looks
+//! for secrets in the files. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod alerts;
@@ -19,9 +20,11 @@ pub mod history;
 pub mod ids;
 pub mod lifecycle;
 pub mod policy;
+pub mod privacy;
 pub mod record;
 pub mod report;
 pub mod response;
 pub mod safeguard;
+pub mod scan;
 pub mod signals;
 pub mod time;

@@ -5,8 +5,11 @@ use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::output::variable_os;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::privacy::is_default_secret;
 use crate::record::SigningKey;
 use crate::record::signing::LEAST_BYTES;
 
@@ -30,9 +33,10 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
                 &format!("{SECRET} or {SECRET_FILE}, not both"),
             ));
         }
-        (Some(secret), None) => (SECRET, secret.into_encoded_bytes()),
+        (Some(secret), None) => (SECRET, Zeroizing::new(secret.into_encoded_bytes())),
         (None, Some(path)) => (SECRET_FILE, from_file(Path::new(&path))?),
     };
+    refuse_default(name, &secret)?;
     let length = secret.len();
     match SigningKey::new(secret) {
         Some(key) => Ok(Some(key)),
@@ -44,9 +48,21 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
     }
 }
 
+/// Refuses a default secret of the sources: everybody knows it, so it keeps nothing (S3-028).
+pub(super) fn refuse_default(name: &str, secret: &[u8]) -> Checked<()> {
+    if !is_default_secret(secret) {
+        return Ok(());
+    }
+    Err(unusable(
+        name,
+        "a default secret that was published",
+        "a secret that nobody else knows",
+    ))
+}
+
 /// The bytes of the file, less one line end that an editor puts there.
-pub(super) fn from_file(path: &Path) -> Checked<Vec<u8>> {
-    let mut secret = Vec::new();
+pub(super) fn from_file(path: &Path) -> Checked<Zeroizing<Vec<u8>>> {
+    let mut secret = Zeroizing::new(Vec::new());
     let expected = "the path of a regular file that the user of this run may read";
     // Opened without blocking: a pipe would wait for a writer.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
@@ -55,6 +71,9 @@ pub(super) fn from_file(path: &Path) -> Checked<Vec<u8>> {
         if !file.metadata()?.is_file() {
             return Err(std::io::Error::other("something that is no regular file"));
         }
+        // A buffer that grows leaves what it held before behind.
+        let length = file.metadata()?.len().min(FILE_LIMIT) + 64;
+        secret.reserve_exact(usize::try_from(length).unwrap_or(0));
         file.take(FILE_LIMIT + 1).read_to_end(&mut secret)
     });
     if let Err(error) = read {

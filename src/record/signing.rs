@@ -6,19 +6,21 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::ids::Digest;
 
 /// A secret has at least this many bytes.
 pub const LEAST_BYTES: usize = 32;
 
-/// The key of a journal's signatures: the raw bytes of the secret.
+/// The key of a journal's signatures: the raw bytes of the secret, zeroed when it is dropped.
 #[derive(Clone)]
-pub struct SigningKey(Vec<u8>);
+pub struct SigningKey(Zeroizing<Vec<u8>>);
 
 impl SigningKey {
     /// Takes a secret of at least 32 bytes; `None` for a shorter one.
-    pub fn new(secret: Vec<u8>) -> Option<Self> {
+    pub fn new(secret: impl Into<Zeroizing<Vec<u8>>>) -> Option<Self> {
+        let secret = secret.into();
         (secret.len() >= LEAST_BYTES).then_some(Self(secret))
     }
 

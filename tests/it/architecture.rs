@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("ids", BASE),
     ("time", BASE),
-    ("diagnostic", BASE),
+    (
+        "diagnostic",
+        &["ids", "time", "diagnostic", "fs", "privacy"],
+    ),
+    ("privacy", &["ids", "privacy"]),
     ("fs", BASE),
     ("signals", &["ids", "time", "diagnostic", "fs", "signals"]),
     (
@@ -101,6 +105,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "safeguard",
             "response",
+            "privacy",
         ],
     ),
     (
@@ -117,7 +122,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "safeguard",
             "response",
             "alerts",
+            "privacy",
         ],
+    ),
+    (
+        "scan",
+        &["ids", "time", "diagnostic", "fs", "privacy", "scan"],
     ),
     (
         "report",
@@ -131,6 +141,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "history",
             "report",
+            "privacy",
+            "scan",
         ],
     ),
     (
@@ -152,6 +164,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "alerts",
             "report",
             "cli",
+            "privacy",
+            "scan",
         ],
     ),
 ];
@@ -159,7 +173,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const BASE: &[&str] = &["ids", "time", "diagnostic", "fs"];
 
 /// Rooms that take everything as arguments: no clock, no environment, no file.
-const PURE: &[&str] = &["decision", "report", "ids", "diagnostic"];
+const PURE: &[&str] = &["decision", "report", "ids", "diagnostic", "privacy"];
 
 /// The same of single files.
 const PURE_FILES: &[&str] = &[

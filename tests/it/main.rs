@@ -48,6 +48,7 @@ mod processes;
 mod replay;
 mod response;
 mod runbook;
+mod secrets;
 mod shared_inputs;
 mod trust;
 mod trust_faults;
