@@ -160,7 +160,7 @@ fn looks_secret(value: &[u8], meaning: Meaning) -> bool {
                 && letter
                 && !is_words(value)
                 && !is_timestamp(value)
-                && entropy(value) >= 3.0
+                && is_random(value)
         }
     }
 }
@@ -183,20 +183,60 @@ fn is_timestamp(value: &[u8]) -> bool {
     dashes && value.iter().take(4).all(u8::is_ascii_digit)
 }
 
-/// Shannon's entropy of a value, in bits for each byte.
-fn entropy(value: &[u8]) -> f64 {
+/// True where Shannon's entropy of a value is at least 3 bits for each byte.
+///
+/// In whole numbers: a logarithm of the system's library would be one more library to load at every
+/// start of the program.
+fn is_random(value: &[u8]) -> bool {
     let mut counts = [0_u32; 256];
     for byte in value {
         if let Some(count) = counts.get_mut(usize::from(*byte)) {
             *count += 1;
         }
     }
-    let length = f64::from(u32::try_from(value.len()).unwrap_or(u32::MAX));
-    let there = counts.iter().filter(|count| **count > 0);
-    there
-        .map(|count| {
-            let share = f64::from(*count) / length;
-            -share * share.log2()
-        })
-        .sum()
+    // H = log2(n) - (sum of c * log2(c)) / n, times n.
+    let weighed = |count: u32| u64::from(count) * log2(count);
+    let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
+    let alike: u64 = counts.iter().map(|count| weighed(*count)).sum();
+    weighed(length).saturating_sub(alike) >= 3 * ONE * u64::from(length)
+}
+
+/// What stands for 1 in [`log2`].
+const ONE: u64 = 1 << 16;
+
+/// The logarithm to the base 2 of a number, 0 for 0, in parts of [`ONE`]: digit by digit, each found
+/// by squaring.
+fn log2(number: u32) -> u64 {
+    let Some(whole) = number.checked_ilog2() else {
+        return 0;
+    };
+    let mut rest = u64::from(number) << (31 - whole);
+    let mut logarithm = u64::from(whole);
+    for _ in 0..16 {
+        rest = rest * rest >> 31;
+        let carries = rest >> 32 == 1;
+        logarithm = logarithm << 1 | u64::from(carries);
+        rest >>= u64::from(carries);
+    }
+    logarithm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_logarithm_is_right_to_four_places() {
+        for number in (1..2000).chain([u32::MAX]) {
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let found = log2(number) as f64 / ONE as f64;
+            assert!((found - f64::from(number).log2()).abs() < 1e-4, "{number}");
+        }
+    }
+
+    #[test]
+    fn eight_letters_alike_often_are_three_bits() {
+        assert!(is_random(b"abcdefghabcdefgh"));
+        assert!(!is_random(b"abcdefgaabcdefgh"));
+    }
 }
