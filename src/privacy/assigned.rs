@@ -213,7 +213,7 @@ fn log2(number: u32) -> u64 {
     let mut rest = u64::from(number) << (31 - whole);
     let mut logarithm = u64::from(whole);
     for _ in 0..16 {
-        rest = rest * rest >> 31;
+        rest = (rest * rest) >> 31;
         let carries = rest >> 32 == 1;
         logarithm = logarithm << 1 | u64::from(carries);
         rest >>= u64::from(carries);
