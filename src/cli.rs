@@ -28,6 +28,7 @@ mod recording;
 mod replay;
 mod respond;
 mod run;
+mod scan;
 mod secrets;
 mod status;
 mod supervise;
@@ -48,7 +49,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
 use crate::policy::duration;
-use crate::response::process::Secrets;
+use crate::privacy::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
 
@@ -70,6 +71,7 @@ Examples:
   policy-orchestrator policy check            is anything wrong with the policy document?
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
+  policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -135,7 +137,7 @@ enum FormatChoice {
     /// Markdown for a pull request (`policy backtest`)
     #[value(hide = true)]
     Markdown,
-    /// SARIF 2.1.0 for code scanning (`policy check`)
+    /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
     #[value(hide = true)]
     Sarif,
     /// Annotations of GitHub Actions (`policy check`)
@@ -202,6 +204,9 @@ enum Command {
     /// May another program change these files? For its hooks, and for git's
     #[command(subcommand)]
     Guard(guard::GuardCommand),
+    /// Are there secrets in the files of the workspace?
+    #[command(subcommand)]
+    Scan(scan::ScanCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -326,9 +331,11 @@ impl Command {
             FormatChoice::Jsonl | FormatChoice::Csv => {
                 matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
             }
-            FormatChoice::Sarif | FormatChoice::Github => {
-                matches!(self, Self::Policy(policy::PolicyCommand::Check(_)))
-            }
+            FormatChoice::Sarif => matches!(
+                self,
+                Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)
+            ),
+            FormatChoice::Github => matches!(self, Self::Policy(policy::PolicyCommand::Check(_))),
         }
     }
 }
@@ -363,6 +370,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Attest(arguments) => attest::attest(context, &arguments),
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
+        Command::Scan(command) => scan::scan(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::privacy::Redaction;
+
 /// Whether a diagnostic stops something or is only to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -170,6 +172,9 @@ codes! {
     Error GitUnreadable = "GIT_UNREADABLE": "The git repository can't be read.",
     Warning ShadowFailed = "SHADOW_FAILED": "A staged version could not be tried, or what it would have decided could not be recorded.",
     Error FeatureMissing = "FEATURE_MISSING": "The program was built without something that a document asks for.",
+    Error AllowanceInvalid = "ALLOWANCE_INVALID": "A line of the list of allowed findings can't be read.",
+    Warning AllowanceUnused = "ALLOWANCE_UNUSED": "A line of the list of allowed findings allows nothing any more.",
+    Error ScanIncomplete = "SCAN_INCOMPLETE": "There are more files than a scan looks at.",
     Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
 }
 
@@ -276,7 +281,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding at a place.
     pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        let message = readable(&message.into(), 3 * SHOWN);
+        let message = quoted(&message.into(), 3 * SHOWN);
         Self {
             code,
             place,
@@ -287,11 +292,12 @@ impl Diagnostic {
         }
     }
 
-    /// Adds what was found. Long text is cut, and control characters are made visible.
+    /// Adds what was found, without personal data and secrets. Long text is cut, and control
+    /// characters are made visible.
     #[must_use]
     pub fn found(self, found: impl AsRef<str>) -> Self {
         Self {
-            found: Some(readable(found.as_ref(), SHOWN)),
+            found: Some(quoted(found.as_ref(), SHOWN)),
             ..self
         }
     }
@@ -363,6 +369,16 @@ pub type Checked<T> = Result<T, Box<Diagnostic>>;
 
 /// How many characters of a found value are shown.
 const SHOWN: usize = 100;
+
+/// Text from a file as a diagnostic quotes it: what a signal says is shown and committed, what it says
+/// of a person is not.
+fn quoted(text: &str, length: usize) -> String {
+    /// No address or number that begins in what is shown goes on for longer.
+    const BEYOND: usize = 400;
+    let end = text.char_indices().nth(length + BEYOND);
+    let head = end.and_then(|(end, _)| text.get(..end)).unwrap_or(text);
+    readable(&Redaction::new().text(head), length)
+}
 
 /// Text from a file or a person as it may be shown: cut to a bounded length, and unable to steer a
 /// terminal.

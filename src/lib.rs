@@ -7,7 +7,8 @@
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`protection`]
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`keys`] sign what leaves the workspace, [`attestation`] says it of decisions, and
-//! [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
+//! [`report`] and [`cli`] show it. [`privacy`] takes personal data and secrets out of what is stored or
+//! shown, and [`scan`] looks for secrets in the files. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod alerts;
@@ -22,10 +23,12 @@ pub mod ids;
 pub mod keys;
 pub mod lifecycle;
 pub mod policy;
+pub mod privacy;
 pub mod protection;
 pub mod record;
 pub mod report;
 pub mod response;
 pub mod safeguard;
+pub mod scan;
 pub mod signals;
 pub mod time;

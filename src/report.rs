@@ -16,6 +16,7 @@ pub mod lints;
 pub mod paint;
 pub mod replay;
 pub mod sarif;
+pub mod secrets;
 
 pub use paint::Paint;
 

@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroizing;
+
 use super::configuration::Hook;
 use crate::diagnostic::readable;
 use crate::fs::Workspace;
 use crate::fs::read::plain;
-use crate::response::process::Secrets;
+use crate::privacy::Secrets;
 
 /// The variables that every hook sees.
 const VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -46,8 +48,8 @@ pub(super) fn run(
     // What a hook is handed by name may be a secret, whatever its name: an address, say.
     let is_named = |name: &OsString| hook.environment.iter().any(|own| name == own.as_str());
     let handed = environment.iter().filter(|(name, _)| is_named(name));
-    let handed: Vec<Vec<u8>> = handed
-        .map(|(_, value)| value.clone().into_encoded_bytes())
+    let handed: Vec<Zeroizing<Vec<u8>>> = handed
+        .map(|(_, value)| value.clone().into_encoded_bytes().into())
         .collect();
     let secrets = Secrets::from_environment(environment.iter().cloned(), handed);
     let mut child = start(hook, workspace, environment)?;

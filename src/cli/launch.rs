@@ -7,13 +7,15 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_default};
+use zeroize::Zeroizing;
 
 use super::output::all_variables;
 use super::secrets;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::privacy::Secrets;
 use crate::response::apply::Launch;
 use crate::response::declared::Responses;
-use crate::response::process::{Secrets, own_program};
+use crate::response::process::own_program;
 
 /// Owns what a [`Launch`] borrows.
 pub(super) struct Prepared {
@@ -120,11 +122,8 @@ fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Che
     let passwords = environment
         .iter()
         .filter_map(|(_, value)| in_address(value));
-    let further: Vec<Vec<u8>> = in_files
-        .into_iter()
-        .chain(values)
-        .chain(passwords)
-        .collect();
+    let further = values.chain(passwords).map(Zeroizing::new);
+    let further = in_files.into_iter().chain(further);
     Ok(Secrets::from_environment(
         environment.iter().cloned(),
         further,

@@ -6,8 +6,11 @@ use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::output::variable_os;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::privacy::is_default_secret;
 use crate::record::SigningKey;
 use crate::record::signing::LEAST_BYTES;
 
@@ -33,6 +36,7 @@ const FILE_LIMIT: u64 = 64 * 1024;
 pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
     let named = one_of(SECRET, SECRET_FILE)?;
     let alias = variable_os(SECRET_ALIAS).map(OsString::into_encoded_bytes);
+    let alias = alias.map(Zeroizing::new);
     // The other name may stand in for the first, and may not contradict it.
     let (name, secret) = match (named, alias) {
         (None, None) => return Ok(None),
@@ -51,7 +55,9 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
         for secret in secrets.split(|byte| *byte == b'\n') {
             let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
             if !secret.is_empty() {
-                key = usable(name, secret.to_vec(), |secret| key.with_old(secret))?;
+                key = usable(name, Zeroizing::new(secret.to_vec()), |secret| {
+                    key.with_old(secret)
+                })?;
             }
         }
     }
@@ -59,7 +65,10 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
 }
 
 /// The content of a variable, or of the file that another one names, and which of the two it was.
-fn one_of(name: &'static str, file: &'static str) -> Checked<Option<(&'static str, Vec<u8>)>> {
+fn one_of(
+    name: &'static str,
+    file: &'static str,
+) -> Checked<Option<(&'static str, Zeroizing<Vec<u8>>)>> {
     match (variable_os(name), variable_os(file)) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(unusable(
@@ -67,16 +76,17 @@ fn one_of(name: &'static str, file: &'static str) -> Checked<Option<(&'static st
             "both variables are set",
             &format!("{name} or {file}, not both"),
         )),
-        (Some(secret), None) => Ok(Some((name, secret.into_encoded_bytes()))),
+        (Some(secret), None) => Ok(Some((name, Zeroizing::new(secret.into_encoded_bytes())))),
         (None, Some(path)) => Ok(Some((file, from_file(file, Path::new(&path))?))),
     }
 }
 
 fn usable(
     name: &str,
-    secret: Vec<u8>,
-    key: impl FnOnce(Vec<u8>) -> Option<SigningKey>,
+    secret: Zeroizing<Vec<u8>>,
+    key: impl FnOnce(Zeroizing<Vec<u8>>) -> Option<SigningKey>,
 ) -> Checked<SigningKey> {
+    refuse_default(name, &secret)?;
     let length = secret.len();
     key(secret).ok_or_else(|| {
         unusable(
@@ -88,7 +98,7 @@ fn usable(
 }
 
 /// What the files hold that variables name, for whoever must not show it.
-pub(super) fn in_files() -> Checked<Vec<Vec<u8>>> {
+pub(super) fn in_files() -> Checked<Vec<Zeroizing<Vec<u8>>>> {
     let named = [SECRET_FILE, OLD_SECRET_FILE].into_iter();
     named
         .filter_map(|name| Some((name, variable_os(name)?)))
@@ -96,9 +106,21 @@ pub(super) fn in_files() -> Checked<Vec<Vec<u8>>> {
         .collect()
 }
 
+/// Refuses a default secret of the sources: everybody knows it, so it keeps nothing (S3-028).
+pub(super) fn refuse_default(name: &str, secret: &[u8]) -> Checked<()> {
+    if !is_default_secret(secret) {
+        return Ok(());
+    }
+    Err(unusable(
+        name,
+        "a default secret that was published",
+        "a secret that nobody else knows",
+    ))
+}
+
 /// The bytes of the file, less one line end that an editor puts there.
-fn from_file(name: &str, path: &Path) -> Checked<Vec<u8>> {
-    let mut secret = Vec::new();
+fn from_file(name: &str, path: &Path) -> Checked<Zeroizing<Vec<u8>>> {
+    let mut secret = Zeroizing::new(Vec::new());
     let expected = "the path of a regular file that the user of this run may read";
     // Opened without blocking: a pipe would wait for a writer.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
@@ -107,6 +129,9 @@ fn from_file(name: &str, path: &Path) -> Checked<Vec<u8>> {
         if !file.metadata()?.is_file() {
             return Err(std::io::Error::other("something that is no regular file"));
         }
+        // A buffer that grows leaves what it held before behind.
+        let length = file.metadata()?.len().min(FILE_LIMIT) + 64;
+        secret.reserve_exact(usize::try_from(length).unwrap_or(0));
         file.take(FILE_LIMIT + 1).read_to_end(&mut secret)
     });
     if let Err(error) = read {

@@ -85,6 +85,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Replay(_)
         | Command::Alerts(_)
         | Command::Doctor(_)
+        | Command::Scan(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -275,6 +276,14 @@ mod tests {
         ("audit rotate-key --reason x", false),
         ("keys generate --out x", false),
         ("keys show x", false),
+        ("scan secrets", false),
+        ("audit list", false),
+        ("audit export --out x", false),
+        (
+            "audit record --type CUSTOM_X --severity LOW --details {}",
+            false,
+        ),
+        ("audit rotate", false),
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),

@@ -34,6 +34,29 @@ pub enum Opened {
     Absent,
 }
 
+/// What an entry of a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, a pipe, a device.
+    Other,
+}
+
+impl From<std::fs::FileType> for EntryKind {
+    fn from(kind: std::fs::FileType) -> Self {
+        if kind.is_file() {
+            Self::File
+        } else if kind.is_dir() {
+            Self::Directory
+        } else {
+            Self::Other
+        }
+    }
+}
+
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
@@ -167,6 +190,30 @@ impl Workspace {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// What is in a directory, sorted by name.
+    pub fn entries(&self, directory: &str) -> Checked<Vec<(String, EntryKind)>> {
+        let told = |error: io::Error| unlisted(directory, &error);
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(self.path(directory)).map_err(told)? {
+            let entry = entry.map_err(told)?;
+            let kind = entry.file_type().map_err(told)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            entries.push((name, EntryKind::from(kind)));
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// What stands at a path; `None` for nothing.
+    pub fn kind(&self, name: &str) -> Checked<Option<EntryKind>> {
+        let path = self.path(name);
+        match std::fs::symlink_metadata(&path) {
+            Ok(status) => Ok(Some(status.file_type().into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(name, &path, &error)),
+        }
     }
 
     /// What stands there; a plain directory is remembered.

@@ -11,6 +11,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Serialize, Serializer};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::ids::Digest;
 
@@ -59,15 +60,15 @@ impl Serialize for KeyId {
     }
 }
 
-/// One secret with its id.
+/// One secret with its id, zeroed when it is dropped.
 #[derive(Clone)]
 pub struct Secret {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     id: KeyId,
 }
 
 impl Secret {
-    fn new(bytes: Vec<u8>) -> Option<Self> {
+    fn new(bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
         if bytes.len() < LEAST_BYTES {
             return None;
         }
@@ -105,16 +106,16 @@ pub struct SigningKey {
 
 impl SigningKey {
     /// Takes a secret of at least 32 bytes; `None` for a shorter one.
-    pub fn new(secret: Vec<u8>) -> Option<Self> {
+    pub fn new(secret: impl Into<Zeroizing<Vec<u8>>>) -> Option<Self> {
         Some(Self {
-            current: Secret::new(secret)?,
+            current: Secret::new(secret.into())?,
             old: Vec::new(),
         })
     }
 
     /// Takes a key from before this one as well, for verification; `None` for one that is too short.
-    pub fn with_old(mut self, secret: Vec<u8>) -> Option<Self> {
-        let old = Secret::new(secret)?;
+    pub fn with_old(mut self, secret: impl Into<Zeroizing<Vec<u8>>>) -> Option<Self> {
+        let old = Secret::new(secret.into())?;
         if self.named(old.id).is_none() {
             self.old.push(old);
         }

@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::check::{Document, Finding, Severity};
 use crate::diagnostic::Code;
 use crate::policy::lints::{self, Grade};
+use crate::privacy;
+use crate::scan::Scan;
 
 /// A log with one run.
 #[derive(Debug, Serialize)]
@@ -115,6 +117,47 @@ pub fn log<'d>(documents: &'d [Document], prefix: &str) -> Log<'d> {
         })
     };
     let results = documents.iter().flat_map(found).collect();
+    of(rules, results)
+}
+
+/// The log of a scan for secrets.
+pub fn secrets<'d>(scan: &'d Scan, prefix: &str) -> Log<'d> {
+    let sought = || privacy::Rule::ALL.iter().filter(|rule| rule.is_secret());
+    let rules = sought().map(|rule| Rule {
+        id: rule.as_str(),
+        short_description: Text {
+            text: rule.meaning().into(),
+        },
+        full_description: Text {
+            text: rule.meaning().into(),
+        },
+        default_configuration: Configuration {
+            level: Severity::Error.as_str(),
+        },
+    });
+    let results = scan.findings.iter().map(|finding| Found {
+        rule_id: finding.leak.rule.as_str(),
+        rule_index: sought().position(|rule| *rule == finding.leak.rule),
+        level: Severity::Error.as_str(),
+        message: Text {
+            text: format!("{}: {}", finding.leak.rule.meaning(), finding.leak.text).into(),
+        },
+        locations: [Location {
+            physical_location: Physical {
+                artifact_location: Artifact {
+                    uri: uri(&format!("{prefix}{}", finding.file)),
+                },
+                region: Some(Region {
+                    start_line: finding.leak.line,
+                    start_column: None,
+                }),
+            },
+        }],
+    });
+    of(rules.collect(), results.collect())
+}
+
+fn of(rules: Vec<Rule>, results: Vec<Found<'_>>) -> Log<'_> {
     Log {
         schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         version: "2.1.0",

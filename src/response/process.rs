@@ -3,8 +3,8 @@
 //! Here: what a caller asks for and what it gets back. `running` is this program's side of it,
 //! `supervisor` the other one, a second process of this program between it and the action; `order`
 //! is what the two say to each other. `tree` finds and ends processes, `cgroup` does so where the
-//! system helps, `program` looks a program up, `capture` keeps the head of what it prints, and
-//! `redact` takes the secrets out. Which actions there are, and when one may start, lives elsewhere.
+//! system helps, `program` looks a program up, and `capture` keeps the head of what it prints, of
+//! which [`crate::privacy`] takes out what must not be kept. Which actions there are, and when one may start, lives elsewhere.
 
 mod capture;
 #[cfg(target_os = "linux")]
@@ -15,12 +15,10 @@ mod cgroup;
 mod order;
 mod poll;
 mod program;
-mod redact;
 mod running;
 mod supervisor;
 mod tree;
 
-pub use redact::{Excerpt, Secrets};
 pub(crate) use supervisor::{Refused, supervise};
 
 use std::ffi::OsString;
@@ -31,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::privacy::Secrets;
 use running::Running;
 use tree::Adoption;
 

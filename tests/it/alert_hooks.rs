@@ -143,7 +143,7 @@ fn what_a_hook_complains_of_is_shown_without_the_secrets_that_it_was_given() {
     let ran = Ran::from(command.output().unwrap()).exits(0);
     assert!(
         ran.stderr
-            .contains("no answer from [redacted] at the pager"),
+            .contains("no answer from <REDACTED> at the pager"),
         "{}",
         ran.stderr
     );

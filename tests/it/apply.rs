@@ -452,7 +452,7 @@ fn output_is_cut_to_500_characters_and_never_holds_a_secret() {
         .into();
     let result = ran.exits(0).json()["results"][0].clone();
     assert_eq!(result["stdout"].as_str().unwrap().chars().count(), 500);
-    assert_eq!(result["stderr"], "[redacted]");
+    assert_eq!(result["stderr"], "<REDACTED>");
     for (file, bytes) in workspace.snapshot() {
         let found = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
         assert!(!found, "{}", file.display());
@@ -952,7 +952,7 @@ fn what_an_action_is_handed_is_a_secret_and_so_is_a_reason_that_names_it() {
         .output()
         .unwrap()
         .into();
-    assert_eq!(ran.exits(0).json()["results"][0]["stdout"], "[redacted]");
+    assert_eq!(ran.exits(0).json()["results"][0]["stdout"], "<REDACTED>");
     for (file, bytes) in workspace.snapshot() {
         let found = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
         assert!(!found, "{}", file.display());

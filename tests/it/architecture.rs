@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("ids", BASE),
     ("time", BASE),
-    ("diagnostic", BASE),
+    (
+        "diagnostic",
+        &["ids", "time", "diagnostic", "fs", "privacy"],
+    ),
+    ("privacy", &["ids", "privacy"]),
     ("fs", BASE),
     ("signals", &["ids", "time", "diagnostic", "fs", "signals"]),
     (
@@ -104,6 +108,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "safeguard",
             "protection",
             "response",
+            "privacy",
         ],
     ),
     (
@@ -120,6 +125,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "safeguard",
             "response",
             "alerts",
+            "privacy",
         ],
     ),
     ("keys", &["ids", "time", "diagnostic", "fs", "keys"]),
@@ -149,6 +155,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "scan",
+        &["ids", "time", "diagnostic", "fs", "privacy", "scan"],
+    ),
+    (
         "report",
         &[
             "ids",
@@ -160,6 +170,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "history",
             "report",
+            "privacy",
+            "scan",
         ],
     ),
     (
@@ -184,6 +196,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keys",
             "report",
             "cli",
+            "privacy",
+            "scan",
         ],
     ),
 ];
@@ -191,7 +205,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const BASE: &[&str] = &["ids", "time", "diagnostic", "fs"];
 
 /// Rooms that take everything as arguments: no clock, no environment, no file.
-const PURE: &[&str] = &["decision", "report", "ids", "diagnostic"];
+const PURE: &[&str] = &["decision", "report", "ids", "diagnostic", "privacy"];
 
 /// The same of single files.
 const PURE_FILES: &[&str] = &[

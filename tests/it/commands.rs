@@ -23,6 +23,7 @@ fn help_texts_are_as_reviewed() {
         vec!["policy", "check", "--help"],
         vec!["policy", "backtest", "--help"],
         vec!["replay", "--help"],
+        vec!["scan", "secrets", "--help"],
         vec!["respond", "--help"],
         vec!["alerts", "--help"],
         vec!["action", "--help"],

@@ -116,7 +116,7 @@ fn what_an_action_of_the_policy_is_handed_is_a_secret() {
         .output()
         .unwrap()
         .into();
-    assert_eq!(ran.exits(0).json()["results"][0]["stdout"], "[redacted]");
+    assert_eq!(ran.exits(0).json()["results"][0]["stdout"], "<REDACTED>");
     for (file, bytes) in workspace.snapshot() {
         let found = memchr::memmem::find(&bytes, secret.as_bytes()).is_some();
         assert!(!found, "{}", file.display());

@@ -54,6 +54,7 @@ mod processes;
 mod replay;
 mod response;
 mod runbook;
+mod secrets;
 mod segments;
 mod shared_inputs;
 mod signing_keys;

@@ -18,7 +18,8 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use policy_orchestrator::response::process::{self, Ended, Finished, Job, Secrets};
+use policy_orchestrator::privacy::Secrets;
+use policy_orchestrator::response::process::{self, Ended, Finished, Job};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::workspace::Workspace;
@@ -369,11 +370,12 @@ fn secrets_are_not_shown_in_whole_nor_in_part() {
     std::fs::write(action.directory.path().join("file"), &secret).unwrap();
     let token = ("MY_TOKEN".into(), "tok-1234567".into());
     action.environment.push(token);
-    action.secrets = Secrets::from_environment(action.environment.clone(), [secret.into()]);
+    action.secrets =
+        Secrets::from_environment(action.environment.clone(), [Vec::from(secret).into()]);
     let finished = action.run();
-    assert_eq!(finished.stdout, "[redacted]".repeat(3));
+    assert_eq!(finished.stdout, "<REDACTED>".repeat(3));
     assert!(finished.stdout_cut);
-    assert_eq!(finished.stderr, "[redacted]\n");
+    assert_eq!(finished.stderr, "<REDACTED>\n");
 
     action.argv = vec!["tok-1234567".into()];
     let finished = action.run();
@@ -381,7 +383,7 @@ fn secrets_are_not_shown_in_whole_nor_in_part() {
         panic!("{finished:?}");
     };
     assert!(
-        why.starts_with("the program `[redacted]` was not found"),
+        why.starts_with("the program `<REDACTED>` was not found"),
         "{why}"
     );
 }

@@ -11,9 +11,9 @@ use crate::cli::run::{lock_timeout, parse_timeout};
 use crate::cli::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::fs::{RetryDelays, WorkspaceLock};
 use crate::ids::{Digest, EventType};
+use crate::privacy::Secrets;
 use crate::record::audit::{self, Event, Severity};
 use crate::record::{AUDIT_LOG, Records};
-use crate::response::process::Secrets;
 use crate::time::Timestamp;
 
 const HELP: &str = "\

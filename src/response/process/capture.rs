@@ -1,11 +1,11 @@
 //! The head of an output stream: everything is read, so that nobody waits, and little is kept.
-//! What of it is shown is the business of `redact`.
+//! What of it is shown is the business of [`crate::privacy`].
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use super::SHOWN;
-use super::redact::{Excerpt, Secrets};
+use crate::privacy::{Excerpt, Secrets};
 
 /// How many bytes are kept. More than is shown, since a long secret becomes a short word.
 const KEPT: usize = 64 * 1024;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::MutexGuard;
 
-use policy_orchestrator::response::process::{self, Job, Secrets};
+use policy_orchestrator::privacy::Secrets;
+use policy_orchestrator::response::process::{self, Job};
 use rustix::process::Signal;
 
 use super::{

@@ -1,9 +1,17 @@
-//! Secrets, and text without them. Where the values come from is the caller's business.
+//! The values that are secret in this process, and text without them and without what is known to be
+//! personal or secret by its form. Where the values come from is the caller's business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::ops::Range;
 use std::os::unix::ffi::OsStringExt as _;
+
+use zeroize::Zeroizing;
+
+use super::REDACTED;
+use super::bytes::Bytes;
+use super::text::{self, Wanted};
 
 /// What a variable is called that holds a secret.
 const NAMES: &[&str] = &[
@@ -26,13 +34,11 @@ const NAMES: &[&str] = &[
 /// A shorter value (`true`, `1`) stands in many texts without being a secret there, in bytes.
 const LEAST: usize = 8;
 
-const REDACTED: &[u8] = b"[redacted]";
-
-/// Values that are not shown, in the forms in which they turn up.
+/// Values that are not shown, in the forms in which they turn up; zeroed when they are dropped.
 #[derive(Clone, Default)]
 pub struct Secrets {
     /// By their first byte, the longest first.
-    forms: BTreeMap<u8, Vec<Vec<u8>>>,
+    forms: BTreeMap<u8, Vec<Zeroizing<Vec<u8>>>>,
 }
 
 /// Shows nothing.
@@ -60,10 +66,11 @@ impl Secrets {
     /// percent signs as in an address, and escaped as in JSON or by a shell.
     pub fn from_environment(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
-        further: impl IntoIterator<Item = Vec<u8>>,
+        further: impl IntoIterator<Item = Zeroizing<Vec<u8>>>,
     ) -> Self {
         let secret = variables.into_iter().filter(|(name, _)| is_secret(name));
-        let values = secret.map(|(_, value)| value.into_vec()).chain(further);
+        let values = secret.map(|(_, value)| Zeroizing::new(value.into_vec()));
+        let values = values.chain(further);
         let mut all = BTreeSet::new();
         for value in values {
             let whole = value.trim_ascii();
@@ -72,10 +79,10 @@ impl Secrets {
                 all.extend(forms(part));
             }
         }
-        let mut forms: BTreeMap<u8, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut forms: BTreeMap<u8, Vec<Zeroizing<Vec<u8>>>> = BTreeMap::new();
         for form in all {
             if let Some(first) = form.first() {
-                forms.entry(*first).or_default().push(form);
+                forms.entry(*first).or_default().push(Zeroizing::new(form));
             }
         }
         for alike in forms.values_mut() {
@@ -84,7 +91,7 @@ impl Secrets {
         Self { forms }
     }
 
-    /// A text without them.
+    /// A text without them, and without what [`super::Redaction`] takes out of texts.
     pub fn redact(&self, text: &str) -> String {
         self.excerpt(
             text.as_bytes(),
@@ -97,34 +104,37 @@ impl Secrets {
     /// The first `shown` characters of `bytes` without secrets. `more` says that the text went on
     /// behind `bytes`.
     pub fn excerpt(&self, bytes: &[u8], more: bool, shown: usize) -> Excerpt {
-        // At the end, the begin of a secret is one too: behind a cut its rest followed, and who
-        // was killed while writing has written a part. The end of a whole text may be a few such
-        // bytes by chance; those stay.
-        let least_begin = if more { 1 } else { LEAST };
-        // No character has more than four bytes.
-        let enough = shown.saturating_add(1).saturating_mul(4);
+        let own = self.occurrences(bytes, more);
+        let known = text::find(bytes, Wanted::All).into_iter();
+        let known = known.map(|found| found.range);
+        let is_covered = |word: &Range<usize>| own.iter().any(|range| range.end > word.start);
+        let cut_off = more.then(|| cut_off(bytes)).flatten();
+        let cut_off = cut_off.filter(|word| !is_covered(word));
         let mut out = Vec::new();
-        let mut covered = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            if out.len() >= enough {
-                break;
-            }
-            let rest = bytes.get(at..).unwrap_or_default();
-            let length = self.length_at(rest, least_begin);
-            if at < covered {
-                // Secrets may overlap: all that is part of one of them goes.
-                covered = covered.max(at + length);
-            } else if length > 0 {
-                out.extend_from_slice(REDACTED);
-                covered = at + length;
-            } else {
-                out.push(*byte);
-            }
+        let mut next = 0;
+        for range in text::covered(own.into_iter().chain(known).chain(cut_off)) {
+            out.extend_from_slice(bytes.get(next..range.start).unwrap_or_default());
+            out.extend_from_slice(REDACTED.as_bytes());
+            next = range.end;
         }
+        out.extend_from_slice(bytes.get(next..).unwrap_or_default());
         let whole = String::from_utf8_lossy(&out);
         let text: String = whole.chars().take(shown).collect();
         let cut = more || text.len() < whole.len();
         Excerpt { text, cut }
+    }
+
+    /// Where these values stand in a text.
+    fn occurrences(&self, bytes: &[u8], more: bool) -> Vec<Range<usize>> {
+        // At the end, the begin of a secret is one too: behind a cut its rest followed, and who
+        // was killed while writing has written a part. The end of a whole text may be a few such
+        // bytes by chance; those stay.
+        let least_begin = if more { 1 } else { LEAST };
+        let at = |at: usize| {
+            let length = self.length_at(bytes.get(at..)?, least_begin);
+            (length > 0).then_some(at..at + length)
+        };
+        (0..bytes.len()).filter_map(at).collect()
     }
 
     /// How long the longest secret is that stands at the begin of `rest`, or begins there with at
@@ -139,6 +149,17 @@ impl Secrets {
             .find(|form| rest.starts_with(form) || begins(form));
         found.map_or(0, |form| form.len().min(rest.len()))
     }
+}
+
+/// The word at the end of a text that was cut there, where it may be the begin of an address or a
+/// number.
+fn cut_off(bytes: &[u8]) -> Option<Range<usize>> {
+    let begin = Bytes(bytes).begin_of(bytes.len(), 64, |byte| !byte.is_ascii_whitespace());
+    let word = bytes.get(begin..)?;
+    let known = word
+        .iter()
+        .any(|byte| *byte == b'@' || byte.is_ascii_digit());
+    known.then_some(begin..bytes.len())
 }
 
 fn is_secret(name: &OsStr) -> bool {
@@ -253,7 +274,7 @@ mod tests {
     use super::*;
 
     fn secrets(values: &[&str]) -> Secrets {
-        let further = values.iter().map(|value| value.as_bytes().to_vec());
+        let further = values.iter().map(|value| value.as_bytes().to_vec().into());
         Secrets::from_environment([], further)
     }
 
@@ -274,7 +295,7 @@ mod tests {
         );
         assert_eq!(
             secrets.redact("ghp_abcdefgh, key-0123456, short, /home/somebody"),
-            "[redacted], [redacted], short, /home/somebody"
+            "<REDACTED>, <REDACTED>, short, /home/somebody"
         );
         assert_eq!(format!("{secrets:?}"), "Secrets");
         assert_eq!(format!("{secrets:#?}"), "Secrets");
@@ -295,7 +316,7 @@ mod tests {
             // printf %s … | base64
             "cGEvc3MgIncnb3JkIsOp",
         ] {
-            assert_eq!(secrets.redact(&format!("<{form}>")), "<[redacted]>");
+            assert_eq!(secrets.redact(&format!("<{form}>")), "<<REDACTED>>");
         }
     }
 
@@ -304,13 +325,13 @@ mod tests {
         let secrets = secrets(&["hunter2hunter2"]);
         // printf %s … | base64, of the value alone, as last, as first, between.
         for (encoded, left) in [
-            ("aHVudGVyMmh1bnRlcjI=", "[redacted]"),
-            ("aHVudGVyMmh1bnRlcjI", "[redacted]"),
-            ("dXNlcjpodW50ZXIyaHVudGVyMg==", "dXNlcjp[redacted]"),
-            ("YTpodW50ZXIyaHVudGVyMg==", "YTp[redacted]"),
-            ("YWI6aHVudGVyMmh1bnRlcjI=", "YWI6[redacted]"),
-            ("aHVudGVyMmh1bnRlcjIK", "[redacted]K"),
-            ("YTpodW50ZXIyaHVudGVyMjph", "YTp[redacted]jph"),
+            ("aHVudGVyMmh1bnRlcjI=", "<REDACTED>"),
+            ("aHVudGVyMmh1bnRlcjI", "<REDACTED>"),
+            ("dXNlcjpodW50ZXIyaHVudGVyMg==", "dXNlcjp<REDACTED>"),
+            ("YTpodW50ZXIyaHVudGVyMg==", "YTp<REDACTED>"),
+            ("YWI6aHVudGVyMmh1bnRlcjI=", "YWI6<REDACTED>"),
+            ("aHVudGVyMmh1bnRlcjIK", "<REDACTED>K"),
+            ("YTpodW50ZXIyaHVudGVyMjph", "YTp<REDACTED>jph"),
         ] {
             assert_eq!(secrets.redact(encoded), left);
         }
@@ -328,7 +349,7 @@ mod tests {
                 .map(|line| String::from_utf8(line.to_vec()).unwrap())
                 .collect();
             let redacted = secrets(&[&value]).redact(&lines.join("\n"));
-            assert_eq!(redacted, vec!["[redacted]"; lines.len()].join("\n"));
+            assert_eq!(redacted, vec!["<REDACTED>"; lines.len()].join("\n"));
         }
     }
 
@@ -337,22 +358,22 @@ mod tests {
         let secrets = secrets(&["first-line-of-it\r\nshort\nsecond-line\n"]);
         assert_eq!(
             secrets.redact("a second-line, short, first-line-of-it"),
-            "a [redacted], short, [redacted]"
+            "a <REDACTED>, short, <REDACTED>"
         );
         assert_eq!(
             secrets.redact("first-line-of-it\r\nshort\nsecond-line\n"),
-            "[redacted]\n"
+            "<REDACTED>\n"
         );
     }
 
     #[test]
     fn the_longest_wins_and_overlaps_go_whole() {
         let both = secrets(&["password", "password-and-more"]);
-        assert_eq!(both.redact("password-and-more!"), "[redacted]!");
+        assert_eq!(both.redact("password-and-more!"), "<REDACTED>!");
         let overlapping = secrets(&["xyzabcdefgh", "abcdefgh-and-its-end"]);
         assert_eq!(
             overlapping.redact("xyzabcdefgh-and-its-end."),
-            "[redacted]."
+            "<REDACTED>."
         );
     }
 
@@ -364,16 +385,16 @@ mod tests {
         let text = format!("{}{}", "a".repeat(600), &long[..300]);
         let excerpt = secrets.excerpt(text.as_bytes(), true, 5000);
         assert!(excerpt.cut);
-        assert_eq!(excerpt.text, format!("{}[redacted]", "a".repeat(600)));
+        assert_eq!(excerpt.text, format!("{}<REDACTED>", "a".repeat(600)));
         let text = format!("{long}{long}{}", &long[..1]);
         let excerpt = secrets.excerpt(text.as_bytes(), true, 5000);
-        assert_eq!(excerpt.text, "[redacted][redacted][redacted]");
+        assert_eq!(excerpt.text, "<REDACTED><REDACTED><REDACTED>");
     }
 
     #[test]
     fn a_text_that_ends_within_a_secret_hides_its_begin() {
         let secrets = secrets(&["0123456789abcdef"]);
-        assert_eq!(secrets.redact("x 0123456789"), "x [redacted]");
+        assert_eq!(secrets.redact("x 0123456789"), "x <REDACTED>");
         assert_eq!(secrets.redact("x 0123"), "x 0123");
     }
 
