@@ -142,7 +142,7 @@ fn a_kill_at_any_step_is_made_good_by_the_next_command() {
     let segment = "state/segments/policy_response_journal.000000001-000000001.jsonl.gz";
     let steps: [(&str, &dyn Fn(&Workspace)); 4] = [
         ("a part of the temporary file", &|w| {
-            w.write("state/.record.tmp", "x")
+            w.write("state/.record.tmp", "x");
         }),
         ("the segment", &|w| w.write(segment, done.bytes(segment))),
         ("a part of another segment", &|w| w.write(segment, "x")),

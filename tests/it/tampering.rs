@@ -96,8 +96,7 @@ fn lines(workspace: &Workspace, file: &str) -> Vec<String> {
 }
 
 fn write(workspace: &Workspace, file: &str, lines: &[String]) {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    workspace.write(file, text);
+    workspace.write(file, lines.join("\n") + "\n");
 }
 
 /// Changes the lines of a file.
@@ -336,6 +335,7 @@ fn what_only_a_kept_head_shows() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn forty_harmless_changes_are_no_tampering() {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = |workspace: &Workspace, file: &str, mode: u32| {
@@ -390,35 +390,35 @@ fn forty_harmless_changes_are_no_tampering() {
         std::fs::remove_file(w.file("state/journal_verified.json")).unwrap();
     });
     check("nonsense about what was verified", &|w| {
-        w.write("state/journal_verified.json", "x")
+        w.write("state/journal_verified.json", "x");
     });
     check("no lock file", &|w| {
-        std::fs::remove_file(w.file("state/.lock")).unwrap()
+        std::fs::remove_file(w.file("state/.lock")).unwrap();
     });
     check("a left-over temporary file", &|w| {
-        w.write("state/.record.tmp", "x")
+        w.write("state/.record.tmp", "x");
     });
     check("a file that was moved aside", &|w| {
-        w.write("state/policy_state_log.jsonl.torn", "x\n")
+        w.write("state/policy_state_log.jsonl.torn", "x\n");
     });
     check("a segment that nobody names", &|w| {
-        w.write("state/segments/other.jsonl.gz", "x")
+        w.write("state/segments/other.jsonl.gz", "x");
     });
     check("a copy of a segment", &|w| {
         let bytes = w.bytes(&segments(w)[0]);
         w.write("state/segments/copy.gz", bytes);
     });
     check("another kept document", &|w| {
-        w.write("state/policies/other", "x")
+        w.write("state/policies/other", "x");
     });
     check("another summary", &|w| {
-        w.write("audit_summary.md", "# mine\n")
+        w.write("audit_summary.md", "# mine\n");
     });
     check("no reports", &|w| {
-        drop(std::fs::remove_dir_all(w.file("reports")))
+        drop(std::fs::remove_dir_all(w.file("reports")));
     });
     check("an alerts log", &|w| {
-        w.write("logs/policy_orchestration_alerts.jsonl", "{}\n")
+        w.write("logs/policy_orchestration_alerts.jsonl", "{}\n");
     });
     check("blanks in the state file", &|w| {
         let value: serde_json::Value = serde_json::from_str(&w.read(STATE)).unwrap();
@@ -429,7 +429,7 @@ fn forty_harmless_changes_are_no_tampering() {
         w.write(HEADS, value.to_string());
     });
     check("a dry run", &|w| {
-        drop(new(w, &["run", "--dry-run"]).exits(0))
+        drop(new(w, &["run", "--dry-run"]).exits(0));
     });
     check("a verification that is recorded", &|w| {
         new(w, &["audit", "verify", "--record"]).exits(0);
@@ -438,7 +438,7 @@ fn forty_harmless_changes_are_no_tampering() {
         new(w, &["audit", "rotate-key", "--reason", "again"]).exits(0);
     });
     check("every journal closed", &|w| {
-        drop(new(w, &["audit", "rotate"]).exits(0))
+        drop(new(w, &["audit", "rotate"]).exits(0));
     });
     check("every journal closed twice", &|w| {
         new(w, &["audit", "rotate"]).exits(0);
@@ -473,10 +473,10 @@ fn generated(count: usize) -> Vec<String> {
     all
 }
 
-fn head(lines: &[String], number: usize) -> Option<Head> {
+fn head(lines: &[String], number: usize) -> Head {
     let sha256 = Digest::of(lines[number - 1].as_bytes());
     let seq = number as u64;
-    Some(Head { seq, sha256 })
+    Head { seq, sha256 }
 }
 
 type Change = fn(&mut Vec<String>, usize);
@@ -498,7 +498,7 @@ fn each_kind_at_a_hundred_positions() {
         ("the end cut", |all, at| all.truncate(at), 0),
     ];
     let original = generated(420);
-    let recorded = head(&original, 420);
+    let recorded = Some(head(&original, 420));
     let directory = Workspace::empty();
     let workspace = policy_orchestrator::fs::Workspace::open(directory.path()).unwrap();
     let key = key(NEW);
@@ -541,9 +541,16 @@ fn what_a_chain_alone_cannot_show_is_shown_by_a_kept_head() {
             write(&directory, "journal", &all);
             let look = |head| {
                 let key = Some(&key);
-                verify(&workspace, "journal", Against { head, key })
-                    .unwrap()
-                    .verdict
+                verify(
+                    &workspace,
+                    "journal",
+                    Against {
+                        head: Some(head),
+                        key,
+                    },
+                )
+                .unwrap()
+                .verdict
             };
             assert_eq!(look(head(&all, all.len())), Verdict::Whole, "{at}");
             assert_eq!(look(head(&original, 115)), Verdict::Broken, "{at}");

@@ -210,7 +210,7 @@ pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Resul
     let told = format!("{count} entries in {}\n", arguments.out.display());
     match context.global.format {
         Some(FormatChoice::Jsonl | FormatChoice::Csv) | None => {
-            context.output.note(told.trim_end())
+            context.output.note(told.trim_end());
         }
         Some(FormatChoice::Human) => context.output.result(&told)?,
         Some(_) => context.output.json(&serde_json::json!({
