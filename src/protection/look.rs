@@ -136,7 +136,9 @@ impl Looked {
 /// Looks at every protected file. `decided` is what the last decision says of the lock.
 pub fn look(workspace: &Workspace, key: Option<&SigningKey>, decided: Decided) -> Checked<Looked> {
     let is_there = |file| std::fs::symlink_metadata(workspace.path(file)).is_ok();
-    let (logged, manifest) = (is_there(AUDIT_LOG), is_there(MANIFEST));
+    // Whoever read the policy asked for its directory already.
+    let manifest = !workspace.lacks("policy") && is_there(MANIFEST);
+    let logged = is_there(AUDIT_LOG);
     if decided.0.is_none() && !logged && !manifest {
         return Ok(Looked::default());
     }
