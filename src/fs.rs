@@ -46,6 +46,8 @@ pub struct Workspace {
     /// Directories that were seen to be no links. A command lives for milliseconds; asking once is
     /// enough.
     plain_directories: RefCell<Vec<String>>,
+    /// Directories that were seen not to be there, until this program makes one.
+    absent_directories: RefCell<Vec<String>>,
 }
 
 impl Workspace {
@@ -56,6 +58,7 @@ impl Workspace {
             return Ok(Self {
                 root,
                 plain_directories: RefCell::default(),
+                absent_directories: RefCell::default(),
             });
         }
         let found = match std::fs::metadata(root) {

@@ -104,8 +104,28 @@ impl Glob {
     /// True where it covers the file `path`. A `**` at the end covers all that lies below, not the
     /// directory itself.
     pub fn covers(&self, path: &str) -> bool {
-        let names: Vec<&str> = path.split('/').collect();
-        covers(&self.0, &names)
+        // Most patterns are told apart by their first part, and asked of many paths.
+        let (mut parts, mut rest) = (self.0.as_slice(), Some(path));
+        while let [Part::Name(pattern), more @ ..] = parts {
+            let Some(path) = rest else { return false };
+            let (name, behind) = match path.split_once('/') {
+                Some((name, behind)) => (name, Some(behind)),
+                None => (path, None),
+            };
+            if !pattern.fits(name) {
+                return false;
+            }
+            (parts, rest) = (more, behind);
+        }
+        match (parts, rest) {
+            ([], rest) => rest.is_none(),
+            ([Part::Any], rest) => rest.is_some(),
+            (parts, Some(rest)) => {
+                let names: Vec<&str> = rest.split('/').collect();
+                covers(parts, &names)
+            }
+            (parts, None) => covers(parts, &[]),
+        }
     }
 
     /// The directory, or the one file, below which all lies that it can cover: the parts without a

@@ -160,7 +160,21 @@ impl Workspace {
     /// True where no directory of that name is there, nor anything else: then no file in it is. Asked
     /// once, it spares the question for each file that may stand there.
     pub fn lacks(&self, directory: &str) -> bool {
-        self.kind_of(directory) == Err(rustix::io::Errno::NOENT)
+        let known = |known: &String| known == directory;
+        if self.absent_directories.borrow().iter().any(known) {
+            return true;
+        }
+        let lacks = self.kind_of(directory) == Err(rustix::io::Errno::NOENT);
+        if lacks {
+            let mut absent = self.absent_directories.borrow_mut();
+            absent.push(directory.to_owned());
+        }
+        lacks
+    }
+
+    /// What was absent may be there from now on.
+    pub(super) fn made_directory(&self) {
+        self.absent_directories.borrow_mut().clear();
     }
 
     /// What the symbolic link in the place of a directory says; `None` where none stands there.

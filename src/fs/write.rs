@@ -586,6 +586,7 @@ pub fn make_directory(workspace: &Workspace, name: &str) -> Result<(), WriteErro
     if let Some((above, _)) = name.rsplit_once('/') {
         make_directory(workspace, above)?;
     }
+    workspace.made_directory();
     match std::fs::create_dir(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(WriteError::new(name, "make the directory", error))

@@ -135,8 +135,14 @@ impl Looked {
 
 /// Looks at every protected file. `decided` is what the last decision says of the lock.
 pub fn look(workspace: &Workspace, key: Option<&SigningKey>, decided: Decided) -> Checked<Looked> {
+    let is_there = |file| std::fs::symlink_metadata(workspace.path(file)).is_ok();
+    // Whoever read the policy asked for its directory already.
+    let manifest = !workspace.lacks("policy") && is_there(MANIFEST);
+    let logged = is_there(AUDIT_LOG);
+    if decided.0.is_none() && !logged && !manifest {
+        return Ok(Looked::default());
+    }
     let on_disk = on_disk(workspace);
-    let logged = std::fs::symlink_metadata(workspace.path(AUDIT_LOG)).is_ok();
     // What can't be read where nothing was ever locked is for whoever reads the policy to tell.
     if decided.0.is_none() && !logged && !matches!(on_disk, Ok(Some(_))) {
         return Ok(Looked::default());
@@ -145,6 +151,7 @@ pub fn look(workspace: &Workspace, key: Option<&SigningKey>, decided: Decided) -
         workspace,
         key,
         decided,
+        in_force: None,
         looked: Looked::default(),
     };
     look.record()?;
@@ -186,6 +193,8 @@ struct Look<'a> {
     workspace: &'a Workspace,
     key: Option<&'a SigningKey>,
     decided: Decided,
+    /// The manifest that the log says is in force.
+    in_force: Option<Digest>,
     looked: Looked,
 }
 
@@ -197,6 +206,7 @@ impl Look<'_> {
             Ok(standing) => standing.lock,
             Err(_) => None,
         };
+        self.in_force = standing;
         self.looked.recorded = standing.or(self.decided.0);
         let broken = match heads::load(self.workspace) {
             Err(finding) => Some(finding.message),
@@ -248,14 +258,11 @@ impl Look<'_> {
 
     /// Takes the manifest that is in force: the one on the disk, where that is the recorded one.
     fn manifest(&mut self, on_disk: Checked<Option<Vec<u8>>>) -> Checked<()> {
-        let in_force = match audit::standing(self.workspace) {
-            Ok(standing) => standing.lock,
-            Err(_) => None,
-        };
-        let (bytes, found) = match on_disk {
+        // Hashed once: it is the largest of all that is read here.
+        let (there, found) = match on_disk {
             Ok(Some(bytes)) => {
                 let sha256 = Digest::of(&bytes);
-                (Some(bytes), sha256.to_string())
+                (Some((bytes, sha256)), sha256.to_string())
             }
             Ok(None) => (None, "no file".to_owned()),
             Err(finding) => (
@@ -263,11 +270,11 @@ impl Look<'_> {
                 finding.found.clone().unwrap_or(finding.message.clone()),
             ),
         };
-        let Some(in_force) = in_force else {
-            return self.unrecorded(bytes, &found);
+        let Some(in_force) = self.in_force else {
+            return self.unrecorded(there, &found);
         };
-        if let Some(bytes) = bytes.as_ref().filter(|bytes| Digest::of(bytes) == in_force) {
-            self.check_signature(bytes)?;
+        if let Some((bytes, _)) = there.as_ref().filter(|(_, sha256)| *sha256 == in_force) {
+            self.check_signature(bytes, in_force)?;
             self.take(in_force, bytes, false);
             return Ok(());
         }
@@ -275,7 +282,7 @@ impl Look<'_> {
         let kept = policies::read(self.workspace, in_force).ok();
         let is_cut_off = self.decided.0 != Some(in_force)
             && kept.is_some()
-            && self.is_previous(bytes.as_deref().map(Digest::of), in_force)?;
+            && self.is_previous(there.map(|(_, sha256)| sha256), in_force)?;
         if !is_cut_off {
             let problem = Problem::of_manifest(Kind::Manifest, in_force.to_string(), found);
             self.looked.problems.push(problem);
@@ -301,8 +308,8 @@ impl Look<'_> {
 
     /// No line names a manifest. One that stands there alone is believed as far as it goes, as in a
     /// copy without its record; one that a decision rested on has to be there.
-    fn unrecorded(&mut self, bytes: Option<Vec<u8>>, found: &str) -> Checked<()> {
-        let sha256 = bytes.as_deref().map(Digest::of);
+    fn unrecorded(&mut self, there: Option<(Vec<u8>, Digest)>, found: &str) -> Checked<()> {
+        let sha256 = there.as_ref().map(|(_, sha256)| *sha256);
         if let Some(decided) = self.decided.0.filter(|decided| Some(*decided) != sha256) {
             let problem = Problem::of_manifest(Kind::Manifest, decided.to_string(), found);
             self.looked.problems.push(problem);
@@ -311,7 +318,7 @@ impl Look<'_> {
             }
             return Ok(());
         }
-        let Some((bytes, sha256)) = bytes.zip(sha256) else {
+        let Some((bytes, sha256)) = there else {
             return Ok(());
         };
         if self.decided.0.is_none() {
@@ -327,7 +334,7 @@ impl Look<'_> {
             );
         }
         self.looked.recorded = Some(sha256);
-        self.check_signature(&bytes)?;
+        self.check_signature(&bytes, sha256)?;
         self.take(sha256, &bytes, false);
         Ok(())
     }
@@ -358,7 +365,7 @@ impl Look<'_> {
 
     /// With a key, the manifest's signature has to be the key's. One without a signature is believed
     /// where nothing of the record is signed, or where a signed decision rested on it.
-    fn check_signature(&mut self, bytes: &[u8]) -> Checked<()> {
+    fn check_signature(&mut self, bytes: &[u8], sha256: Digest) -> Checked<()> {
         let key_id = || Manifest::parse(bytes).ok().and_then(|found| found.key_id);
         let found = match manifest::signature(bytes, self.key) {
             Signature::Right | Signature::Unchecked => return Ok(()),
@@ -380,7 +387,7 @@ impl Look<'_> {
                 }
             }
             Signature::None => {
-                let is_decided = self.decided.0 == Some(Digest::of(bytes));
+                let is_decided = self.decided.0 == Some(sha256);
                 let is_signed = |file| -> Checked<bool> {
                     let line = ledger::last_line(self.workspace, file)?;
                     Ok(line.is_some_and(|line| Signed::parse(&line).is_some()))
@@ -488,7 +495,8 @@ pub(super) fn protected(
                         && !rules.names(&root)
                 };
                 let found = found.into_iter();
-                let found = found.filter(|below| rules.covers(&below.path) || hides(below));
+                let found =
+                    found.filter(|below| below.path != root || rules.covers(&root) || hides(below));
                 all.extend(found.map(|below| (below.path, Ok(below.standing))));
             }
             Err(why) => all.push((root.clone(), Err(why))),

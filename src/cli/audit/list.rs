@@ -9,6 +9,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::named::NamedOutput;
 use crate::policy::duration;
 use crate::record::audit::Severity;
+use crate::privacy::Redaction;
 use crate::record::entries::{self, Entry, Filter};
 use crate::time::Timestamp;
 
@@ -133,8 +134,21 @@ impl Which {
 
 /// The entry as it may leave the workspace. The one place that all entries pass on their way out:
 /// whatever is to be taken out of them is taken out here.
-fn shown(entry: &Entry) -> std::borrow::Cow<'_, Entry> {
-    std::borrow::Cow::Borrowed(entry)
+fn shown(entry: &Entry) -> Entry {
+    let redaction = Redaction::new();
+    let details = entry.details.iter().map(|(name, value)| {
+        // With its name, since that says of some values what they are.
+        let named = Value::Object(std::iter::once((name.clone(), value.clone())).collect());
+        let value = match redaction.value(&named) {
+            Value::Object(mut named) => named.remove(name).unwrap_or_default(),
+            _ => Value::Null,
+        };
+        (name.clone(), value)
+    });
+    Entry {
+        details: details.collect(),
+        ..entry.clone()
+    }
 }
 
 pub(super) fn list(context: &Context, arguments: &ListArgs) -> anyhow::Result<Exit> {
