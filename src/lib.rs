@@ -5,11 +5,13 @@
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
 //! walks that way once, [`history`] decides again what was recorded, [`lifecycle`] brings another
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`response`] what
-//! a level calls for, [`alerts`] say what somebody should look at, [`keys`] sign what leaves the
+//! a level calls for, [`alerts`] say what somebody should look at, [`approval`] asks a second person,
+//! [`keys`] sign what leaves the
 //! workspace, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod alerts;
+pub mod approval;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;

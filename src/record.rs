@@ -5,8 +5,8 @@
 //! kill left behind is mended by the next run. What is recorded is decided in
 //! [`crate::decision`].
 
-pub mod audit;
 mod agreement;
+pub mod audit;
 mod beyond;
 pub mod chain;
 pub mod findings;
@@ -17,6 +17,7 @@ pub mod journal;
 pub mod ledger;
 pub mod line;
 pub mod marker;
+pub mod overrides;
 mod past;
 pub mod policies;
 pub mod reseal;
@@ -58,8 +59,11 @@ pub const KILL_LOG: &str = "state/kill_switch_log.jsonl";
 /// The journal of what has no journal of its own, relative to the workspace.
 pub const AUDIT_LOG: &str = "state/audit.log";
 
+/// The journal of approvals, relative to the workspace.
+pub const APPROVAL_LOG: &str = "state/approval_requests.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 8] = [
+pub const JOURNALS: [&str; 9] = [
     STATE_JOURNAL,
     RESPONSE_LOG,
     RESPONSE_JOURNAL,
@@ -68,6 +72,7 @@ pub const JOURNALS: [&str; 8] = [
     SHADOW_LOG,
     KILL_LOG,
     AUDIT_LOG,
+    APPROVAL_LOG,
 ];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::actor::actor;
-use super::output::variable;
+use super::output::is_production;
 use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, launch, parse_time, respond, secrets, workflow};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
@@ -49,6 +49,10 @@ pub(super) struct ActionArgs {
     /// Carry out an action that changes files, behind every gate
     #[arg(long, conflicts_with = "at")]
     apply: bool,
+
+    /// An override that is to stand for the approver, in production
+    #[arg(long = "override", value_name = "ID")]
+    override_id: Option<String>,
 
     /// Run as of this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -140,7 +144,9 @@ fn apply_one(
         depth: Depth::SinceVerified,
         limit: DEFAULT_LIMIT,
         key,
-        production: variable("ENV").is_some_and(|name| name == "production"),
+        production: is_production(),
+        user: &user,
+        override_id: arguments.override_id.as_deref(),
     };
     let launch = launch::Prepared::new(&Responses::default())?;
     let applied = apply::apply(operator, &question, launch.as_launch())?;

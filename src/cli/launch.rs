@@ -107,7 +107,7 @@ pub(super) fn secrets(declared: &Responses) -> Checked<Secrets> {
 
 fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Checked<Secrets> {
     let in_file = variable_os(secrets::SECRET_FILE)
-        .map(|path| secrets::from_file(path.as_ref()))
+        .map(|path| secrets::from_file(secrets::SECRET_FILE, path.as_ref()))
         .transpose()?;
     // Whatever a workspace hands to an action by name may be a secret, whatever its name.
     let handed: Vec<&str> = declared

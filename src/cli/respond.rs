@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::actor::actor;
-use super::output::{finding_of, variable};
+use super::output::{finding_of, is_production, variable};
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
@@ -37,7 +37,9 @@ Examples:
 
 Without --apply nothing is started, and nothing is written but state/policy_response_preview.json.
 A plan is applied at most once; what was cut off, or is to be done once more, needs --again --reason.
-`policy-orchestrator undo run ID` takes back what an apply changed.
+`policy-orchestrator undo run ID` takes back what an apply changed. With --auto, and under
+ENV=production, somebody else has to have approved this very plan (`approve request --operation
+apply`), or to have given an override of it (`override request --operation apply`, --override ID).
 
 Exit codes:
   0  a dry run, whatever the gates; an apply whose actions all ended well; GREEN
@@ -65,6 +67,10 @@ pub(super) struct RespondArgs {
     /// Unattended: needs POLICY_AUTO_APPLY=true, a dry run of the same plan, and an approver
     #[arg(long)]
     auto: bool,
+
+    /// An override that is to stand for the approver
+    #[arg(long = "override", value_name = "ID")]
+    override_id: Option<String>,
 
     /// Apply a plan once more, or behind an action whose outcome nobody knows
     #[arg(long, requires_all = ["apply", "reason"])]
@@ -116,7 +122,8 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
     {
         return Ok(super::usage_error(context, &text));
     }
-    let question = question(arguments, &workspace, key.as_ref());
+    let user = actor();
+    let question = question(arguments, &workspace, key.as_ref(), &user);
     let responded = if arguments.apply {
         carry_out(context, arguments, &question)
     } else {
@@ -150,6 +157,7 @@ fn question<'a>(
     arguments: &'a RespondArgs,
     workspace: &'a Workspace,
     key: Option<&'a SigningKey>,
+    user: &'a str,
 ) -> Question<'a> {
     let word = |given: bool| arguments.reason.clone().filter(|_| given);
     Question {
@@ -172,7 +180,9 @@ fn question<'a>(
         },
         limit: DEFAULT_LIMIT,
         key,
-        production: variable("ENV").is_some_and(|name| name == "production"),
+        production: is_production(),
+        user,
+        override_id: arguments.override_id.as_deref(),
     }
 }
 
@@ -248,7 +258,6 @@ fn carry_out(
     arguments: &RespondArgs,
     question: &Question<'_>,
 ) -> anyhow::Result<Exit> {
-    let user = actor();
     let retry = RetryDelays::default();
     let operator = Operator {
         workspace: question.workspace,
@@ -256,7 +265,7 @@ fn carry_out(
         retry: &retry,
         timeout: lock_timeout(arguments.lock_timeout),
         what: "apply",
-        user: &user,
+        user: question.user,
     };
     let declared = declared::load(question.workspace).unwrap_or_default();
     let launch = launch::Prepared::new(&declared)?;
