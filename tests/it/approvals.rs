@@ -570,7 +570,7 @@ fn in_production_the_kill_switch_goes_off_by_a_second_person_alone() {
 }
 
 #[test]
-fn in_production_an_apply_by_hand_needs_a_signed_approval() {
+fn test_p2_cosign_required_in_prod() {
     let workspace = Workspace::healthy();
     workspace.integrity("80");
     let brake = "{\"is_engaged\": false, \"response_count_24h\": 0}";
