@@ -362,15 +362,11 @@ mod tests {
     }
 
     fn indented(pem: &str) -> String {
-        pem.lines().map(|line| format!("      {line}\n")).collect()
+        format!("      {}\n", pem.trim_end().replace('\n', "\n      "))
     }
 
     fn at(text: &str) -> Timestamp {
         Timestamp::read(text).unwrap().time
-    }
-
-    fn no_file(_: &str) -> Checked<Option<Vec<u8>>> {
-        Ok(None)
     }
 
     #[test]
@@ -412,7 +408,7 @@ mod tests {
             "schema: 2\napprovers:\n  - name: ada\n    may: [aply]\n    key: |\n{shared}  - name: Ada\n    may: []\n    key: none\n  - name: bob\n    may: [apply]\n    key: |\n{shared}  - may: [apply]\n    key_file: gone.pub\n    colour: x\n  - name: eve\n    may: [apply]\n    from: soon\n    key: |\n{}",
             indented(&pem())
         );
-        let problems = parse(list.as_bytes(), no_file).unwrap_err();
+        let problems = parse(list.as_bytes(), |_| Ok(None)).unwrap_err();
         let codes: Vec<_> = problems
             .iter()
             .map(|problem| (problem.place.line.unwrap(), problem.code))
@@ -435,7 +431,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused() {
         for text in ["", "[]", "schema: 1", "schema: 1\napprovers: ada"] {
-            assert!(parse(text.as_bytes(), no_file).is_err(), "{text:?}");
+            assert!(parse(text.as_bytes(), |_| Ok(None)).is_err(), "{text:?}");
         }
     }
 }
