@@ -10,13 +10,13 @@
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use policy_orchestrator::decision::{JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{JournalHealth, LockHealth, Situation, evaluate};
 use policy_orchestrator::evaluation::{self, Options};
 use policy_orchestrator::fs::{LockTimeout, RetryDelays, Workspace};
 use policy_orchestrator::policy::document;
 use policy_orchestrator::policy::readings;
 use policy_orchestrator::record::verify::{Against, verify};
-use policy_orchestrator::record::{STATE_JOURNAL, journal};
+use policy_orchestrator::record::{STATE_JOURNAL, past};
 use policy_orchestrator::safeguard::kill_switch;
 use policy_orchestrator::signals::{DEFAULT_LIMIT, ReadContext};
 use policy_orchestrator::time::{Clock, Timestamp};
@@ -116,6 +116,7 @@ fn decide(bencher: Bencher<'_, '_>) {
         history: &[],
         at: at(),
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     };
     bencher.bench_local(|| evaluate(situation));
 }
@@ -152,7 +153,7 @@ fn verify_a_journal(bencher: Bencher<'_, '_>, lines: usize) {
 #[divan::bench(args = [10, 300])]
 fn find_the_last_decision(bencher: Bencher<'_, '_>, lines: usize) {
     let (_directory, workspace) = recorded(lines);
-    bencher.bench_local(|| journal::find(&workspace, None));
+    bencher.bench_local(|| past::seek(&workspace, None));
 }
 
 #[cfg(feature = "cel")]

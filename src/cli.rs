@@ -8,6 +8,7 @@ mod action;
 mod actor;
 mod alerts;
 mod approve;
+mod attest;
 mod audit;
 mod brake;
 mod completions;
@@ -15,6 +16,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod given;
+mod guard;
 mod history;
 mod init;
 mod keys;
@@ -31,6 +33,7 @@ mod run;
 mod secrets;
 mod status;
 mod supervise;
+mod tamper;
 mod trust;
 mod under_way;
 mod undo;
@@ -68,6 +71,8 @@ Examples:
   policy-orchestrator replay                  do the recorded decisions still come out the same?
   policy-orchestrator policy backtest FILE    what would another policy have decided?
   policy-orchestrator policy check            is anything wrong with the policy document?
+  policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
+  policy-orchestrator guard check             may another program change these files?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -192,9 +197,14 @@ enum Command {
     /// Overrides: a one-time code opens one thing, once, for minutes
     #[command(subcommand)]
     Override(overrides::OverrideCommand),
+    /// A recorded decision as a signed in-toto statement, for those who have no workspace
+    Attest(attest::AttestArgs),
     /// Keys that sign attestations, approvals and checkpoints
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// May another program change these files? For its hooks, and for git's
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -219,6 +229,11 @@ impl Context {
             .or_else(from_environment)
             .unwrap_or_else(|| PathBuf::from("."));
         Workspace::open(&root)
+    }
+
+    /// True where the user named a workspace, rather than standing in one.
+    fn names_workspace(&self) -> bool {
+        self.global.workspace.is_some() || output::variable_os("POLICY_WORKSPACE").is_some()
     }
 
     /// The format of a result: what the user said, else what standard output is.
@@ -322,6 +337,11 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         let text = "this command has no such format: give `human` or `json` to `--format`";
         return Ok(usage_error(context, text));
     }
+    if let Some(name) = tamper::acting(&command)
+        && let Some(exit) = tamper::refuse(context, name)?
+    {
+        return Ok(exit);
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -340,7 +360,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Kill(command) => kill::kill(context, &command),
         Command::Approve(command) => approve::approve(context, &command),
         Command::Override(command) => overrides::overrides(context, &command),
+        Command::Attest(arguments) => attest::attest(context, &arguments),
         Command::Keys(command) => keys::keys(context, &command),
+        Command::Guard(command) => guard::guard(context, &command),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -363,6 +385,11 @@ fn with_run_command(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStri
 /// The whole command line as clap knows it, for completions, manual pages and their tests.
 fn command_line() -> clap::Command {
     Cli::command()
+}
+
+/// True under `ENV=production`.
+fn production() -> bool {
+    output::variable("ENV").is_some_and(|name| name == "production")
 }
 
 /// The clock that a command uses: the machine's, or the time of `--at`.
@@ -447,6 +474,10 @@ fn is_tampering(finding: &Diagnostic) -> bool {
             | Code::SegmentChanged
             | Code::PolicyCopyChanged
             | Code::VersionChanged
+            | Code::AttestationUnsigned
+            | Code::AttestationDiffers
+            | Code::CheckpointUnsigned
+            | Code::PolicyTampered
     )
 }
 
@@ -464,6 +495,7 @@ fn is_denied(finding: &Diagnostic) -> bool {
             | Code::MonitoringIncomplete
             | Code::CriterionViolated
             | Code::SwitchCutOff
+            | Code::SecondPersonMissing
     )
 }
 

@@ -65,6 +65,26 @@ pub enum JournalHealth {
     Broken,
 }
 
+/// Whether the protected files are those that somebody accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockHealth {
+    /// They are, or nothing is locked.
+    Whole,
+    /// They are not: the level is RED whatever the signals say.
+    Tampered,
+}
+
+impl LockHealth {
+    /// What a recorded decision says of it by its reasons.
+    pub fn of(reasons: &[ReasonCode]) -> Self {
+        if reasons.contains(&ReasonCode::POLICY_TAMPERED) {
+            Self::Tampered
+        } else {
+            Self::Whole
+        }
+    }
+}
+
 /// Everything a decision rests on.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
@@ -80,6 +100,8 @@ pub struct Situation<'a> {
     pub at: Timestamp,
     /// Whether the record can be trusted.
     pub journal: JournalHealth,
+    /// Whether the policy is the reviewed one.
+    pub lock: LockHealth,
 }
 
 /// Why a level was demanded.
@@ -289,6 +311,9 @@ fn reasons(situation: Situation<'_>, judged: &Judged<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if situation.journal == JournalHealth::Broken {
         reasons.push(bare(ReasonCode::JOURNAL_BROKEN, Level::RED, None));
+    }
+    if situation.lock == LockHealth::Tampered {
+        reasons.push(bare(ReasonCode::POLICY_TAMPERED, Level::RED, None));
     }
     if situation.policy.is_refused() {
         reasons.push(bare(ReasonCode::POLICY_INVALID, Level::RED, None));

@@ -11,10 +11,11 @@ mod shadow;
 
 use std::time::Instant;
 
-use crate::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use crate::decision::{Before, Decision, JournalHealth, LockHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::policy::{Policy, document, readings};
+use crate::protection::{self, Decided, Looked};
 use crate::record::journal::{self, Inspection, JournalTail, Past, Purpose};
 use crate::record::line::HeldBefore;
 use crate::record::state::{self, Content, JournalRef};
@@ -50,6 +51,8 @@ pub enum Ending {
     Invalid,
     /// A write failed.
     NotRecorded,
+    /// Decided and recorded as RED: protected files were changed, and nobody accepted that.
+    Tampered,
     /// The journal is broken: RED was published, nothing was appended.
     Broken,
 }
@@ -175,6 +178,8 @@ struct Ground<'a> {
     /// The end of the journal, or what is wrong with it.
     tail: Result<JournalTail, Vec<Diagnostic>>,
     beside: shadow::Beside,
+    /// How the protected files stand.
+    looked: Looked,
     decision: Decision,
     /// What the line has to say of the hold that was gone on from.
     held_before: Option<HeldBefore>,
@@ -203,6 +208,8 @@ impl<'a> Ground<'a> {
                 .collect();
         let (state, tail) = look_back(workspace, options, &mut warnings)?;
         let beside = shadow::Beside::look(workspace, state.as_ref(), &tail, &mut warnings);
+        let looked = look_at_lock(workspace, options, &loaded, &tail)?;
+        warnings.extend(looked.notes.iter().cloned());
         let before = before(state.as_ref(), &tail);
         let past = past(workspace, &loaded.policy, &tail, at)?;
         let of_look = tail.as_ref().ok().and_then(|tail| tail.cut.clone());
@@ -218,6 +225,7 @@ impl<'a> Ground<'a> {
             } else {
                 JournalHealth::Broken
             },
+            lock: health(&looked),
         };
         let decision = evaluate(situation);
         let held_before = held_before(&loaded.policy, before.as_ref(), &tail, &past);
@@ -232,6 +240,7 @@ impl<'a> Ground<'a> {
             state,
             tail,
             beside,
+            looked,
             decision,
             held_before,
             warnings,
@@ -246,9 +255,14 @@ impl<'a> Ground<'a> {
                 .any(|reading| reading.status() == Status::Invalid)
     }
 
+    fn lock_health(&self) -> LockHealth {
+        health(&self.looked)
+    }
+
     fn ending(&self) -> Ending {
         match (&self.tail, self.is_invalid()) {
             (Err(_), _) => Ending::Broken,
+            (Ok(_), _) if self.looked.is_tampered() => Ending::Tampered,
             (Ok(_), true) => Ending::Invalid,
             (Ok(_), false) => Ending::Done,
         }
@@ -270,6 +284,7 @@ impl<'a> Ground<'a> {
             .iter()
             .chain(journal)
             .cloned()
+            .chain(self.looked.findings())
             .collect()
     }
 
@@ -367,6 +382,31 @@ fn look_back(
         warnings.push(findings::adopted(STATE_JOURNAL, tail.end.length));
     }
     Ok((state, Ok(tail)))
+}
+
+/// How the protected files stand, and whether the document that decides is the one among them: it was
+/// read before they were.
+fn look_at_lock(
+    workspace: &Workspace,
+    options: &Options,
+    loaded: &document::Loaded,
+    tail: &Result<JournalTail, Vec<Diagnostic>>,
+) -> Checked<Looked> {
+    let last = tail.as_ref().ok().and_then(|tail| tail.last.as_ref());
+    let decided = Decided(last.and_then(|line| line.lock));
+    let mut looked = protection::look(workspace, options.key.as_ref(), decided)?;
+    if let Some(file) = loaded.file.filter(|_| !loaded.policy.is_refused()) {
+        looked.hold(file, loaded.policy.identity().sha256);
+    }
+    Ok(looked)
+}
+
+fn health(looked: &Looked) -> LockHealth {
+    if looked.is_tampered() {
+        LockHealth::Tampered
+    } else {
+        LockHealth::Whole
+    }
 }
 
 /// What the policy looks back on. Of a broken journal nobody knows what it says. Behind a reseal the

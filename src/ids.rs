@@ -201,6 +201,8 @@ impl EventType {
     pub const POLICY_TAMPER: Self = Self::builtin("POLICY_TAMPER");
     /// The guard refused an operation.
     pub const GUARD_REFUSED: Self = Self::builtin("GUARD_REFUSED");
+    /// The journals were handed over to another signing key.
+    pub const KEY_ROTATED: Self = Self::builtin("KEY_ROTATED");
     /// A document of the guard asks for less than it does outside of production.
     pub const GUARD_WEAKENED: Self = Self::builtin("GUARD_WEAKENED");
     /// Somebody asked for an override.
@@ -269,6 +271,7 @@ reason_codes! {
     POLICY_INVALID: "The policy document was refused, so nothing can be called healthy.",
     LEVEL_HELD: "The reasons of this level are gone, but not for long enough yet (the policy's `hysteresis`).",
     JOURNAL_BROKEN: "The journal is not what the last decision left behind.",
+    POLICY_TAMPERED: "A protected file was changed, and nobody accepted that, so nobody knows which policy decides.",
 }
 
 #[cfg(test)]

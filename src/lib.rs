@@ -4,14 +4,16 @@
 //! The way through is one: [`signals`] say what the files say, [`policy`] says what follows,
 //! [`decision`] is a pure function of both, [`record`] makes the result durable, [`evaluation`]
 //! walks that way once, [`history`] decides again what was recorded, [`lifecycle`] brings another
-//! policy into production, [`safeguard`] holds what stands in the way of a response, [`response`] what
-//! a level calls for, [`alerts`] say what somebody should look at, [`approval`] asks a second person,
-//! [`keys`] sign what leaves the
-//! workspace, and [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
+//! policy into production, [`safeguard`] holds what stands in the way of a response, [`protection`]
+//! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
+//! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
+//! [`attestation`] says it of decisions, and
+//! [`report`] and [`cli`] show it. ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod alerts;
 pub mod approval;
+pub mod attestation;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;
@@ -22,6 +24,7 @@ pub mod ids;
 pub mod keys;
 pub mod lifecycle;
 pub mod policy;
+pub mod protection;
 pub mod record;
 pub mod report;
 pub mod response;

@@ -62,6 +62,7 @@ fn without_value(code: &ReasonCode, signal: &str) -> String {
         "POLICY_INVALID" => "the policy document was refused".to_owned(),
         "LEVEL_HELD" => "less is demanded, but not for long enough yet".to_owned(),
         "JOURNAL_BROKEN" => "the journal was changed".to_owned(),
+        "POLICY_TAMPERED" => "a protected file was changed, and nobody accepted that".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -21,6 +21,9 @@ use super::is_same_person;
 /// The list, relative to the workspace.
 pub const FILE: &str = "policy/approvers.yaml";
 
+/// Where the files of keys are: protected as the list itself is.
+const KEYS: &str = "policy/";
+
 /// A larger list is none, and a larger key neither.
 const LIMIT: u64 = 256 * 1024;
 
@@ -256,6 +259,12 @@ fn key(
         (_, file) => {
             let name = file.get()?;
             let read = match key_file(name) {
+                // What lies elsewhere could be changed without the list being changed.
+                _ if !name.starts_with(KEYS) => Err(Box::new(Diagnostic::new(
+                    Code::FileUnreadable,
+                    Place::file(name),
+                    format!("its file has to be below {KEYS}"),
+                ))),
                 Ok(Some(bytes)) => VerifyingKey::from_pem(name, &bytes),
                 Ok(None) => Err(Box::new(Diagnostic::new(
                     Code::FileUnreadable,
@@ -405,7 +414,7 @@ mod tests {
     fn every_problem_is_told_with_its_place() {
         let shared = indented(&pem());
         let list = format!(
-            "schema: 2\napprovers:\n  - name: ada\n    may: [aply]\n    key: |\n{shared}  - name: Ada\n    may: []\n    key: none\n  - name: bob\n    may: [apply]\n    key: |\n{shared}  - may: [apply]\n    key_file: gone.pub\n    colour: x\n  - name: eve\n    may: [apply]\n    from: soon\n    key: |\n{}",
+            "schema: 2\napprovers:\n  - name: ada\n    may: [aply]\n    key: |\n{shared}  - name: Ada\n    may: []\n    key: none\n  - name: bob\n    may: [apply]\n    key: |\n{shared}  - may: [apply]\n    key_file: policy/gone.pub\n    colour: x\n  - name: eve\n    may: [apply]\n    from: soon\n    key: |\n{}",
             indented(&pem())
         );
         let problems = parse(list.as_bytes(), |_| Ok(None)).unwrap_err();

@@ -8,7 +8,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::actor::actor;
-use super::output::is_production;
 use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, Format, clock, launch, parse_time, respond, secrets, workflow};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
@@ -63,6 +62,13 @@ pub(super) struct ActionArgs {
     lock_timeout: Duration,
 }
 
+impl ActionArgs {
+    /// True where it is to change files.
+    pub(super) fn applies(&self) -> bool {
+        self.apply && self.name.changes_files()
+    }
+}
+
 pub(super) fn parse_action(name: &str) -> Result<Action, String> {
     Action::named(name).ok_or_else(|| {
         let names: Vec<&str> = Action::ALL.into_iter().map(Action::name).collect();
@@ -73,7 +79,7 @@ pub(super) fn parse_action(name: &str) -> Result<Action, String> {
 pub(super) fn action(context: &Context, arguments: &ActionArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
-    if arguments.apply && arguments.name.changes_files() {
+    if arguments.applies() {
         return apply_one(context, arguments, &workspace, key.as_ref());
     }
     let retry = RetryDelays::default();
@@ -144,7 +150,7 @@ fn apply_one(
         depth: Depth::SinceVerified,
         limit: DEFAULT_LIMIT,
         key,
-        production: is_production(),
+        production: super::production(),
         user: &user,
         override_id: arguments.override_id.as_deref(),
     };

@@ -1,5 +1,9 @@
-//! `audit verify` and `audit reseal`.
+//! `audit verify` and `audit reseal`; [`mod@checkpoint`] has `audit checkpoint`.
 
+mod checkpoint;
+mod rotate_key;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -11,11 +15,12 @@ use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::chain::{self, Found, Question};
+use crate::record::checkpoint::Checkpoint;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
-    HEADS_FILE, Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads,
-    ledger, reseal, verified,
+    self, HEADS_FILE, Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings,
+    heads, ledger, reseal, rotation, verified,
 };
 use crate::time::Timestamp;
 
@@ -23,16 +28,26 @@ use crate::time::Timestamp;
 pub(super) enum AuditCommand {
     /// Check the chain of every journal in the workspace
     Verify(VerifyArgs),
+    /// Write down, signed, where every journal stands now, to be kept elsewhere
+    Checkpoint(checkpoint::CheckpointArgs),
     /// Keep a broken journal as it is, and begin a new one that names it
     Reseal(ResealArgs),
+    /// Hand every signed journal over from the old signing secret to the new one
+    RotateKey(rotate_key::RotateKeyArgs),
 }
 
 const VERIFY_HELP: &str = "\
 Examples:
   policy-orchestrator audit verify
   policy-orchestrator audit verify --head 41:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  policy-orchestrator audit verify --checkpoint 2026-01-31.note --checkpoint-key policy.pub
+  git log -1 --format=%B | policy-orchestrator audit verify --checkpoint - --checkpoint-key policy.pub
 
-Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, 5 changed
+A checkpoint may stand in a longer text, as a commit message. Without --checkpoint-key nobody asks who
+signed it.
+
+Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, or a rotation of
+keys that is not done yet, 5 changed
 What a reader without the signing key can and can't conclude is in SECURITY.md.";
 
 #[derive(Debug, Args)]
@@ -41,6 +56,14 @@ pub(super) struct VerifyArgs {
     /// Hold the journal of decisions against a head that was kept elsewhere too: NUMBER:SHA256
     #[arg(long, value_name = "NUMBER:SHA256", value_parser = parse_head)]
     head: Option<Head>,
+
+    /// Hold every journal against a checkpoint that was kept elsewhere too; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<String>,
+
+    /// The public key that has to have signed the checkpoint
+    #[arg(long, value_name = "PUB", requires = "checkpoint")]
+    checkpoint_key: Option<PathBuf>,
 
     /// Record that everything up to here was verified, so that an apply need not do it again
     #[arg(long)]
@@ -79,7 +102,19 @@ struct Audit {
     schema: u32,
     whole: bool,
     signing_key: bool,
+    /// What the journals were held against, where a checkpoint was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<Held>,
     journals: Vec<Verification>,
+}
+
+/// A checkpoint that was kept.
+#[derive(Serialize)]
+struct Held {
+    origin: String,
+    at: Timestamp,
+    /// False where no key was given.
+    signature_checked: bool,
 }
 
 fn parse_head(text: &str) -> Result<Head, String> {
@@ -96,14 +131,35 @@ fn parse_head(text: &str) -> Result<Head, String> {
 pub(super) fn audit(context: &Context, command: &AuditCommand) -> anyhow::Result<Exit> {
     match command {
         AuditCommand::Verify(arguments) => verify_all(context, arguments),
+        AuditCommand::Checkpoint(arguments) => checkpoint::checkpoint(context, arguments),
         AuditCommand::Reseal(arguments) => reseal_journal(context, arguments),
+        AuditCommand::RotateKey(arguments) => rotate_key::rotate_key(context, arguments),
     }
 }
 
 fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
-    let journals = journals(&workspace, key.as_ref(), arguments.head)?;
+    let signer = arguments.checkpoint_key.as_deref();
+    let kept = arguments.checkpoint.as_deref();
+    let kept = kept
+        .map(|path| checkpoint::kept(path, signer))
+        .transpose()?;
+    let mut journals = journals(&workspace, key.as_ref(), arguments.head)?;
+    if let Some(kept) = &kept {
+        held_against_checkpoint(&workspace, kept, key.as_ref(), &mut journals)?;
+    }
+    if kept.is_some() && signer.is_none() {
+        context.output.note(
+            "nobody asked who signed the checkpoint: name the public key with --checkpoint-key",
+        );
+    }
+    for problem in rotation::put_back(&journals) {
+        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
+        if let Some(journal) = journals.iter_mut().find(cut) {
+            add(journal, problem.clone());
+        }
+    }
     let whole = journals
         .iter()
         .all(|journal| journal.verdict != Verdict::Broken);
@@ -114,16 +170,75 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         schema: 1,
         whole,
         signing_key: key.is_some(),
+        checkpoint: kept.map(|kept| Held {
+            origin: kept.origin,
+            at: kept.at,
+            signature_checked: signer.is_some(),
+        }),
         journals,
     };
-    context
-        .output
-        .findings(audit.journals.iter().flat_map(|journal| &journal.problems));
+    show_problems(context, &audit.journals);
     match context.format() {
         Format::Human => context.output.result(&human(context, &audit))?,
         Format::Json => context.output.json(&audit)?,
     }
-    Ok(if whole { Exit::Done } else { Exit::Tampering })
+    if !whole {
+        return Ok(Exit::Tampering);
+    }
+    let behind = not_handed_over(&audit.journals, key.as_ref());
+    context.output.findings(&behind);
+    Ok(if behind.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// Journals that a rotation of keys has not come to yet.
+fn not_handed_over(journals: &[Verification], key: Option<&SigningKey>) -> Vec<Diagnostic> {
+    let Some(key) = key else { return Vec::new() };
+    let behind = journals.iter().filter_map(|journal| {
+        let old = journal.old_key?;
+        Some(*findings::not_handed_over(&journal.file, old, key.id()))
+    });
+    behind.collect()
+}
+
+fn show_problems(context: &Context, journals: &[Verification]) {
+    let problems = journals.iter().flat_map(|journal| &journal.problems);
+    context.output.findings(problems);
+}
+
+/// What the journals are that go on from somewhere else than the checkpoint says.
+fn held_against_checkpoint(
+    workspace: &Workspace,
+    kept: &Checkpoint,
+    key: Option<&SigningKey>,
+    journals: &mut Vec<Verification>,
+) -> Checked<()> {
+    for (file, head) in &kept.heads {
+        let problems = record::checkpoint::problems(workspace, file, *head, key)?;
+        let known = journals.iter().position(|journal| journal.file == *file);
+        let found = match known.and_then(|index| journals.get_mut(index)) {
+            Some(found) => found,
+            None if problems.is_empty() => continue,
+            // One that is gone is shown, since the checkpoint names it.
+            None => {
+                let gone = verify(workspace, file, Against::nothing(key))?;
+                journals.push(gone);
+                let Some(last) = journals.last_mut() else {
+                    continue;
+                };
+                last
+            }
+        };
+        for problem in problems {
+            if !found.problems.contains(&problem) {
+                add(found, problem);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Records how far every journal was just found whole.
@@ -303,8 +418,12 @@ fn as_a_run_sees_it(
         Err(error) => return Err(error.clone()),
     };
     let inspected = journal::inspect(workspace, state, key, Purpose::Look { lines: 2 })?;
-    let Inspection::Broken(problems) = inspected else {
-        return Ok(());
+    let problems = match inspected {
+        Inspection::Broken(problems) => problems,
+        Inspection::Whole(_) => {
+            let differs = state.map(|state| journal::since_differs(workspace, state));
+            differs.transpose()?.flatten().into_iter().collect()
+        }
     };
     for problem in problems {
         if !found
@@ -321,6 +440,18 @@ fn as_a_run_sees_it(
 fn human(context: &Context, audit: &Audit) -> String {
     let paint = context.output.paint();
     let mut text = String::new();
+    if let Some(held) = &audit.checkpoint {
+        let signed = if held.signature_checked {
+            "signed"
+        } else {
+            "its signature not checked"
+        };
+        text.push_str(&format!(
+            "held against the checkpoint of {} ({}, {signed})\n",
+            held.at.human(),
+            crate::diagnostic::shown(&held.origin)
+        ));
+    }
     for journal in &audit.journals {
         let verdict = match journal.verdict {
             Verdict::Whole if journal.unchecked > 0 => paint.level(
@@ -344,6 +475,10 @@ fn human(context: &Context, audit: &Audit) -> String {
         ));
         if let Some(head) = journal.head {
             text.push_str(&format!("  head      {}:{}\n", head.seq, head.sha256));
+        }
+        if let Some(key) = journal.key {
+            let old = journal.old_key.map_or("", |_| ", an old one");
+            text.push_str(&format!("  key       {key}{old}\n"));
         }
         if let Some(segment) = &journal.segment {
             text.push_str(&format!(

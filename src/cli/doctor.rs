@@ -387,7 +387,7 @@ fn responses(workspace: &Workspace, loaded: &Loaded, at: Timestamp) -> Vec<Check
             "`policy-orchestrator trust status` says why and until when",
         ));
     }
-    let declared = declared::load(workspace).err().unwrap_or_default();
+    let declared = declared::load(workspace, loaded).err().unwrap_or_default();
     checks.extend(
         declared
             .iter()

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::given::Given;
 use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::decision::{
-    Before, Decision, Held, Inputs, JournalHealth, Needs, Reason, Situation, Waived, evaluate,
-    inputs,
+    Before, Decision, Held, Inputs, JournalHealth, LockHealth, Needs, Reason, Situation, Waived,
+    evaluate, inputs,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -18,6 +18,7 @@ use crate::fs::read::read_own;
 use crate::ids::{Digest, distinct};
 use crate::policy::{Identity, Level, Policy, document, readings};
 use crate::record::journal::{self, Inspection, Purpose};
+use crate::record::past::{self, Numbers, Sought};
 use crate::record::verify::{Against, verify};
 use crate::record::{
     LINE_LIMIT, POLICIES_DIR, RecordedLine, STATE_JOURNAL, SigningKey, StoredState,
@@ -57,6 +58,9 @@ struct Explanation<'a> {
     /// The number of the journal line; absent with --inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
+    /// The sealed segment that the line stands in; absent for the journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<&'a str>,
     inputs: Inputs<Value>,
     reasons: &'a [Reason],
     near: &'a [Reason],
@@ -85,11 +89,20 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
         readings,
         policy,
         number,
+        segment,
     } = &explained;
+    if let Some(segment) = segment {
+        context.output.note(&format!(
+            "this line stands in {segment}, which was sealed because it was broken: the segment is as it was sealed, its line perhaps not as it was written"
+        ));
+    }
     match context.format() {
         Format::Human => {
             if let Some(number) = number {
-                context.output.note(&format!("number {number} of {STATE_JOURNAL}, decided again from its line: the same result"));
+                let file = segment.as_deref().unwrap_or(STATE_JOURNAL);
+                context.output.note(&format!(
+                    "number {number} of {file}, decided again from its line: the same result"
+                ));
             }
             context.output.result(&human::decision(
                 decision,
@@ -103,6 +116,7 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
             policy: &decision.level,
             evaluated_at: decision.at,
             number: *number,
+            segment: segment.as_deref(),
             inputs: inputs(readings),
             reasons: &decision.reasons,
             near: &decision.near,
@@ -123,6 +137,8 @@ struct Explained {
     readings: Readings,
     policy: Policy,
     number: Option<u64>,
+    /// The sealed segment that the line stands in.
+    segment: Option<String>,
 }
 
 /// Decides again what a journal line records.
@@ -137,8 +153,18 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
     {
         return Err(Box::new(broken_now(broken)));
     }
-    let Some(line) = journal::find(workspace, number)? else {
-        return Err(Box::new(nothing_recorded(number)));
+    let (line, segment) = match past::seek(workspace, number)? {
+        Sought::Decision { line, segment } => (*line, segment),
+        Sought::Reseal {
+            at,
+            reason,
+            numbers,
+        } => {
+            return Err(Box::new(is_reseal(number, at, &reason, &numbers)));
+        }
+        Sought::Absent { numbers, cut } => {
+            return Err(Box::new(no_such_number(number, &numbers, cut)));
+        }
     };
     let policy = kept_policy(workspace, &line)?;
     let since = state
@@ -158,6 +184,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         history: &past.history,
         at: line.at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::of(&line.reasons),
     });
     check_same(&line, &decision)?;
     Ok(Explained {
@@ -165,6 +192,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         readings: line.readings,
         policy,
         number: Some(line.seq),
+        segment,
     })
 }
 
@@ -232,15 +260,61 @@ fn check_same(line: &RecordedLine, decision: &Decision) -> Checked<()> {
     ))
 }
 
-fn nothing_recorded(number: Option<u64>) -> Diagnostic {
+fn is_reseal(number: Option<u64>, at: Timestamp, reason: &str, numbers: &[Numbers]) -> Diagnostic {
+    let number = number.unwrap_or_default();
+    Diagnostic::new(
+        Code::NothingRecorded,
+        Place::file(STATE_JOURNAL),
+        format!("number {number} is a reseal, not a decision"),
+    )
+    .found(format!("`audit reseal` of {}: {reason}", at.human()))
+    .expected(format!("the number of a decision: one of {}", ranges(numbers)))
+    .help("name one of these with `--number`, or none for the last decision; who resealed is not recorded")
+}
+
+fn no_such_number(number: Option<u64>, numbers: &[Numbers], cut: Option<Diagnostic>) -> Diagnostic {
     let found = number.map_or_else(
         || "no decision".to_owned(),
         |number| format!("no decision with the number {number}"),
     );
-    Diagnostic::new(Code::NothingRecorded, Place::file(STATE_JOURNAL), "there is no such record")
-        .found(found)
-        .expected("a decision that `run` recorded")
-        .help("run `policy-orchestrator run` first, or `policy-orchestrator run --dry-run` to see what it would decide")
+    let finding = Diagnostic::new(
+        Code::NothingRecorded,
+        Place::file(STATE_JOURNAL),
+        "there is no such record",
+    )
+    .found(found);
+    if let Some(cut) = cut {
+        let expected = format!("one of {}, or a whole {}", ranges(numbers), cut.place.file);
+        return finding
+            .expected(expected)
+            .help("a sealed segment is gone or changed: restore it from version control");
+    }
+    if numbers.is_empty() {
+        return finding
+            .expected("a decision that `run` recorded")
+            .help("run `policy-orchestrator run` first, or `policy-orchestrator run --dry-run` to see what it would decide");
+    }
+    finding
+        .expected(format!("one of {}", ranges(numbers)))
+        .help("name one of these with `--number`, or none for the last decision")
+}
+
+/// The numbers that decisions have, the lowest first; of many segments the newest.
+fn ranges(numbers: &[Numbers]) -> String {
+    const SHOWN: usize = 5;
+    let range = |numbers: &Numbers| match *numbers {
+        Numbers { first, last } if first == last => first.to_string(),
+        Numbers { first, last } => format!("{first} to {last}"),
+    };
+    let mut shown: Vec<String> = numbers.iter().take(SHOWN).map(range).collect();
+    if numbers.len() > SHOWN {
+        shown.push("older ones".to_owned());
+    }
+    shown.reverse();
+    if shown.is_empty() {
+        return "no number".to_owned();
+    }
+    shown.join(", ")
 }
 
 fn broken_now(state: &StoredState) -> Diagnostic {
@@ -284,11 +358,13 @@ fn of_inputs(
         history: &[],
         at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     };
     Ok(Explained {
         decision: evaluate(situation),
         policy: loaded.policy,
         number: None,
+        segment: None,
         readings,
     })
 }

@@ -6,10 +6,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::run::{lock_timeout, parse_timeout};
+use super::tamper::own_change;
 use super::{Context, Exit, Format, clock, parse_time};
 use crate::diagnostic::Checked;
 use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
+use crate::ids::Digest;
 use crate::record::{LINE_LIMIT, STATE_JOURNAL, state};
 use crate::signals::{consensus, forecast, integrity, reputation, responses, trust};
 use crate::time::Timestamp;
@@ -89,19 +91,48 @@ struct Missing {
 
 pub(super) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
-    let _lock = WorkspaceLock::acquire(
+    let lock = WorkspaceLock::acquire(
         &workspace,
         "init",
         lock_timeout(arguments.lock_timeout),
         &RetryDelays::default(),
     )?;
     let at = clock(arguments.at).read();
-    let done = write_starters(&workspace, at, !arguments.no_workflow)?;
+    let with_workflows = !arguments.no_workflow;
+    let steps = protected_steps(&workspace, at, with_workflows);
+    let done = own_change(&workspace, &lock, "init", &steps, || {
+        write_starters(&workspace, at, with_workflows)
+    })?;
     match context.format() {
         Format::Json => context.output.json(&done)?,
         Format::Human => context.output.result(&human(&done))?,
     }
     Ok(Exit::Done)
+}
+
+fn filled_in(template: &str, at: Timestamp) -> String {
+    template
+        .replace("{{TIME}}", &at.to_string())
+        .replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
+        .replace("{{COMMIT}}", env!("POLICY_ORCHESTRATOR_COMMIT"))
+}
+
+/// The starters that are not there yet, for the lock of the policies, which takes what it protects.
+fn protected_steps(
+    workspace: &Workspace,
+    at: Timestamp,
+    with_workflows: bool,
+) -> Vec<(String, Option<Digest>)> {
+    let absent = |file: &str| std::fs::symlink_metadata(workspace.path(file)).is_err();
+    let starters = STARTERS
+        .into_iter()
+        .filter(|(file, _)| absent(file) && (with_workflows || !WORKFLOWS.contains(file)));
+    starters
+        .map(|(file, template)| {
+            let digest = Digest::of(filled_in(template, at).as_bytes());
+            (file.to_owned(), Some(digest))
+        })
+        .collect()
 }
 
 fn write_starters(
@@ -125,10 +156,7 @@ fn write_starters(
         if WORKFLOWS.contains(&file) && !with_workflows || in_use && SIGNALS.contains(&file) {
             continue;
         }
-        let text = template
-            .replace("{{TIME}}", &at.to_string())
-            .replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
-            .replace("{{COMMIT}}", env!("POLICY_ORCHESTRATOR_COMMIT"));
+        let text = filled_in(template, at);
         let made = write::create_new(workspace, file, text.as_bytes())?;
         if made {
             done.written.push(file);

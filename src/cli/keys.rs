@@ -220,8 +220,8 @@ fn show(context: &Context, arguments: &ShowArgs) -> anyhow::Result<Exit> {
         },
     };
     let shown = Shown {
-        private,
         note_key,
+        private,
         ..Shown::of(&key)
     };
     match context.format() {

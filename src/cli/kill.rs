@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output::is_production;
 use super::recording::{self, Recording};
 use super::run::parse_timeout;
 use super::{Context, Exit, Format};
@@ -142,7 +141,7 @@ pub(super) fn kill(context: &Context, command: &KillCommand) -> anyhow::Result<E
 /// In production a second person has to have approved that this very activation ends. By the
 /// machine's clock: a time that somebody gives revives no approval.
 fn may_turn_off(records: Records<'_>, user: &str) -> Checked<()> {
-    if !is_production() {
+    if !super::production() {
         return Ok(());
     }
     let wanted = Approval {

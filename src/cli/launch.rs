@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_default};
 
-use super::output::{all_variables, variable_os};
+use super::output::all_variables;
 use super::secrets;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::response::apply::Launch;
@@ -90,7 +90,7 @@ impl Prepared {
 fn environment() -> Vec<(OsString, OsString)> {
     // A relative path would be looked up elsewhere by an action.
     let absolute = |(name, value): (OsString, OsString)| {
-        let value = if name == secrets::SECRET_FILE {
+        let value = if name == secrets::SECRET_FILE || name == secrets::OLD_SECRET_FILE {
             std::path::absolute(&value).map_or(value, PathBuf::into_os_string)
         } else {
             value
@@ -106,9 +106,7 @@ pub(super) fn secrets(declared: &Responses) -> Checked<Secrets> {
 }
 
 fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Checked<Secrets> {
-    let in_file = variable_os(secrets::SECRET_FILE)
-        .map(|path| secrets::from_file(secrets::SECRET_FILE, path.as_ref()))
-        .transpose()?;
+    let in_files = secrets::in_files()?;
     // Whatever a workspace hands to an action by name may be a secret, whatever its name.
     let handed: Vec<&str> = declared
         .actions
@@ -122,7 +120,11 @@ fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Che
     let passwords = environment
         .iter()
         .filter_map(|(_, value)| in_address(value));
-    let further: Vec<Vec<u8>> = in_file.into_iter().chain(values).chain(passwords).collect();
+    let further: Vec<Vec<u8>> = in_files
+        .into_iter()
+        .chain(values)
+        .chain(passwords)
+        .collect();
     Ok(Secrets::from_environment(
         environment.iter().cloned(),
         further,

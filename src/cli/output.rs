@@ -152,11 +152,6 @@ pub(super) fn variable(name: &str) -> Option<String> {
     variable_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// True under `ENV=production`.
-pub(super) fn is_production() -> bool {
-    variable("ENV").is_some_and(|name| name == "production")
-}
-
 /// All variables of this process, for actions that may see some of them.
 pub(super) fn all_variables() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()

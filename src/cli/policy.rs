@@ -7,6 +7,7 @@ mod convert;
 mod diff;
 mod draft;
 mod init;
+pub(super) mod lock;
 mod named;
 mod promote;
 mod rollback;
@@ -47,6 +48,12 @@ pub(super) enum PolicyCommand {
     Promote(promote::PromoteArgs),
     /// Let what decided before decide again, or take a staged version out
     Rollback(rollback::RollbackArgs),
+    /// Hold protected files to their bytes: write the manifest, make them read-only
+    Lock(lock::LockArgs),
+    /// Are protected files as somebody accepted them?
+    Verify(lock::VerifyArgs),
+    /// Accept protected files as they stand, and record who did and why
+    Accept(lock::AcceptArgs),
     /// Where each version stands, what it lacks, and what decides
     Status(status::StatusArgs),
 }
@@ -65,6 +72,9 @@ pub(super) fn policy(context: &Context, command: &PolicyCommand) -> anyhow::Resu
         PolicyCommand::Validate(arguments) => validate::validate(context, arguments),
         PolicyCommand::Promote(arguments) => promote::promote(context, arguments),
         PolicyCommand::Rollback(arguments) => rollback::rollback(context, arguments),
+        PolicyCommand::Lock(arguments) => lock::lock(context, arguments),
+        PolicyCommand::Verify(arguments) => lock::verify(context, arguments),
+        PolicyCommand::Accept(arguments) => lock::accept(context, arguments),
         PolicyCommand::Status(arguments) => status::status(context, arguments),
     }
 }

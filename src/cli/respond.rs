@@ -8,18 +8,18 @@ use std::time::Duration;
 use clap::Args;
 
 use super::actor::actor;
-use super::output::{finding_of, is_production, variable};
+use super::output::{finding_of, variable};
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, clock, launch, parse_time, secrets, workflow};
 use crate::diagnostic::{Code, Diagnostic, Place, readable};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
-use crate::policy::{Level, document};
+use crate::policy::{Level, Policy};
 use crate::record::{SigningKey, state};
 use crate::report::github::Responded;
 use crate::report::paint::symbol;
 use crate::response::apply::{self, Applied, Ending, Operator, Report};
-use crate::response::declared;
+use crate::response::declared::{InForce, Responses};
 use crate::response::facts::{self, Depth, Question, Survey, Wanted};
 use crate::response::gates::{self, Gate};
 use crate::response::preview::{self, Preview};
@@ -98,6 +98,13 @@ fn parse_level(name: &str) -> Result<Level, String> {
         .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
+impl RespondArgs {
+    /// True where the plan is to be carried out.
+    pub(super) fn applies(&self) -> bool {
+        self.apply
+    }
+}
+
 pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
@@ -109,25 +116,20 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         nothing(context, &Level::GREEN);
         return Ok(Exit::Done);
     }
-    // Every problem of the document, not the first alone.
-    if let Err(problems) = declared::load(&workspace) {
-        context.output.findings(&problems);
-        if workflow::is_running() {
-            workflow::annotate(context.output, &workspace, problems.iter());
-        }
-        return Ok(Exit::Failed);
-    }
-    if let Some(level) = &arguments.policy
-        && let Some(text) = not_in_force(&workspace, level)
-    {
-        return Ok(super::usage_error(context, &text));
-    }
+    // Before the lock: where it can't be used, not even that is written. A dry run looks at this one
+    // throughout. An apply reads it again on purpose, under the lock and before every action: what
+    // counts for its gates and its plan is what is in force then.
+    let in_force = InForce::load(&workspace);
+    let declared = match usable(context, arguments, &workspace, &in_force) {
+        Ok(declared) => declared,
+        Err(exit) => return Ok(exit),
+    };
     let user = actor();
     let question = question(arguments, &workspace, key.as_ref(), &user);
     let responded = if arguments.apply {
-        carry_out(context, arguments, &question)
+        carry_out(context, arguments, &question, declared)
     } else {
-        dry_run(context, arguments, question)
+        dry_run(context, arguments, question, (&in_force, declared))
     };
     if let Err(error) = &responded
         && workflow::is_running()
@@ -137,12 +139,38 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
     responded
 }
 
+/// What is declared here, where it can be used and has the level that was named; otherwise that is
+/// told, and this is the exit.
+fn usable<'f>(
+    context: &Context,
+    arguments: &RespondArgs,
+    workspace: &Workspace,
+    in_force: &'f InForce,
+) -> Result<&'f Responses, Exit> {
+    let responses = match &in_force.responses {
+        Ok(responses) => responses,
+        // Every problem of the document, not the first alone.
+        Err(problems) => {
+            context.output.findings(problems);
+            if workflow::is_running() {
+                workflow::annotate(context.output, workspace, problems.iter());
+            }
+            return Err(Exit::Failed);
+        }
+    };
+    let level = arguments.policy.as_ref();
+    match level.and_then(|level| not_in_force(&in_force.policy.policy, level)) {
+        Some(text) => Err(super::usage_error(context, &text)),
+        None => Ok(responses),
+    }
+}
+
 /// What to say where the policy in force has no such level.
-fn not_in_force(workspace: &Workspace, level: &Level) -> Option<String> {
+fn not_in_force(policy: &Policy, level: &Level) -> Option<String> {
     if Level::built_in(level.name()).is_some() {
         return None;
     }
-    let levels = document::load(workspace).policy.levels();
+    let levels = policy.levels();
     let names: Vec<&str> = levels.iter().map(Level::name).collect();
     let known = names.contains(&level.name());
     (!known).then(|| {
@@ -180,7 +208,7 @@ fn question<'a>(
         },
         limit: DEFAULT_LIMIT,
         key,
-        production: is_production(),
+        production: super::production(),
         user,
         override_id: arguments.override_id.as_deref(),
     }
@@ -190,6 +218,7 @@ fn dry_run(
     context: &Context,
     arguments: &RespondArgs,
     question: Question<'_>,
+    (in_force, declared): (&InForce, &Responses),
 ) -> anyhow::Result<Exit> {
     let workspace = question.workspace;
     let retry = RetryDelays::default();
@@ -209,7 +238,7 @@ fn dry_run(
         other_apply,
         ..question
     };
-    let (plan, facts) = match facts::survey(&question)? {
+    let (plan, facts) = match facts::survey_under(&question, in_force)? {
         Survey::Undecided => return Err(anyhow::Error::new(undecided())),
         Survey::NoSuchAction(names) => return Ok(no_such_action(context, arguments, &names)),
         Survey::Nothing(level) => {
@@ -227,7 +256,7 @@ fn dry_run(
         ));
     }
     let id = uuid::Uuid::new_v4().to_string();
-    let secrets = launch::secrets(&declared::load(workspace).unwrap_or_default())?;
+    let secrets = launch::secrets(declared)?;
     let preview = Preview::new(plan, gates::evaluate(&facts), question.at, id)
         .redacted(|text| secrets.redact(text));
     let bytes = preview.to_bytes();
@@ -257,6 +286,7 @@ fn carry_out(
     context: &Context,
     arguments: &RespondArgs,
     question: &Question<'_>,
+    declared: &Responses,
 ) -> anyhow::Result<Exit> {
     let retry = RetryDelays::default();
     let operator = Operator {
@@ -267,8 +297,7 @@ fn carry_out(
         what: "apply",
         user: question.user,
     };
-    let declared = declared::load(question.workspace).unwrap_or_default();
-    let launch = launch::Prepared::new(&declared)?;
+    let launch = launch::Prepared::new(declared)?;
     let redacted = |word: &Option<String>| word.as_ref().map(|text| launch.redact(text));
     let question = Question {
         forced: redacted(&question.forced),
@@ -296,7 +325,10 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
             nothing(context, &level);
             return Ok(Exit::Done);
         }
-        Ending::Blocked(report) => (report, Exit::Blocked),
+        Ending::Blocked(report) => {
+            let exit = super::tamper::blocked(&report.gates);
+            (report, exit)
+        }
         Ending::Done(report) => {
             let failed = apply::failed(&report);
             context.output.findings(&failed);
@@ -321,7 +353,7 @@ pub(super) fn tell(context: &Context, applied: Applied) -> anyhow::Result<Exit> 
         let responded = Responded {
             level: report.policy.as_ref(),
             outcome: match exit {
-                Exit::Blocked => "blocked",
+                Exit::Blocked | Exit::Tampering => "blocked",
                 Exit::Done => "applied",
                 _ => "failed",
             },

@@ -132,7 +132,7 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
 
 fn exit(evaluated: &Evaluated, by_level: bool) -> Exit {
     match evaluated.ending {
-        Ending::Broken => Exit::Tampering,
+        Ending::Broken | Ending::Tampered => Exit::Tampering,
         Ending::Invalid | Ending::NotRecorded => Exit::Failed,
         Ending::Done if by_level => Exit::Level(evaluated.decision.level.clone()),
         Ending::Done => Exit::Done,

@@ -1,5 +1,6 @@
 //! Secrets: from the environment or a file named there, and into nothing that is shown.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -19,31 +20,58 @@ pub(super) const SECRET: &str = "POLICY_AUDIT_SECRET";
 /// The variable that names a file that holds it.
 pub(super) const SECRET_FILE: &str = "POLICY_AUDIT_SECRET_FILE";
 
+/// Another name of the first, which the predecessor used.
+const SECRET_ALIAS: &str = "SCALPEL_AUDIT_SECRET";
+
+/// The variable that holds secrets from before, one on each line; they verify and never sign.
+const OLD_SECRET: &str = "POLICY_AUDIT_OLD_SECRET";
+
+/// The variable that names a file that holds them.
+pub(super) const OLD_SECRET_FILE: &str = "POLICY_AUDIT_OLD_SECRET_FILE";
+
 /// A file larger than this is no secret.
 const FILE_LIMIT: u64 = 64 * 1024;
 
-/// The key that signs the journal; `None` where no secret is set.
+/// The key that signs the journals, with those from before it; `None` where no secret is set.
 pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
-    let (name, secret) = match (variable_os(SECRET), variable_os(SECRET_FILE)) {
+    let named = one_of(SECRET, SECRET_FILE)?;
+    let alias = variable_os(SECRET_ALIAS).map(OsString::into_encoded_bytes);
+    // The other name may stand in for the first, and may not contradict it.
+    let (name, secret) = match (named, alias) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
+        (Some((name, secret)), Some(alias)) if secret != alias => {
             return Err(unusable(
-                SECRET,
-                "both variables are set",
-                &format!("{SECRET} or {SECRET_FILE}, not both"),
+                SECRET_ALIAS,
+                &format!("another secret than in {name}"),
+                &format!("{name} alone, or the same in both"),
             ));
         }
-        (Some(secret), None) => (SECRET, secret.into_encoded_bytes()),
-        (None, Some(path)) => (SECRET_FILE, from_file(SECRET_FILE, Path::new(&path))?),
+        (Some(named), _) => named,
+        (None, Some(alias)) => (SECRET_ALIAS, alias),
     };
-    let length = secret.len();
-    match SigningKey::new(secret) {
-        Some(key) => Ok(Some(key)),
-        None => Err(unusable(
+    let mut key = usable(name, secret, SigningKey::new)?;
+    if let Some((name, secrets)) = one_of(OLD_SECRET, OLD_SECRET_FILE)? {
+        for secret in secrets.split(|byte| *byte == b'\n') {
+            let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+            if !secret.is_empty() {
+                key = usable(name, secret.to_vec(), |secret| key.with_old(secret))?;
+            }
+        }
+    }
+    Ok(Some(key))
+}
+
+/// The content of a variable, or of the file that another one names, and which of the two it was.
+fn one_of(name: &'static str, file: &'static str) -> Checked<Option<(&'static str, Vec<u8>)>> {
+    match (variable_os(name), variable_os(file)) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(unusable(
             name,
-            &format!("a secret of {length} bytes"),
-            &format!("at least {LEAST_BYTES} bytes"),
+            "both variables are set",
+            &format!("{name} or {file}, not both"),
         )),
+        (Some(secret), None) => Ok(Some((name, secret.into_encoded_bytes()))),
+        (None, Some(path)) => Ok(Some((file, from_file(file, Path::new(&path))?))),
     }
 }
 
@@ -85,8 +113,32 @@ pub(super) fn totp() -> Checked<TotpSecret> {
     TotpSecret::parse(&secret).map_err(|why| found(name, why))
 }
 
-/// The bytes of the file that a variable names, less one line end that an editor puts there.
-pub(super) fn from_file(variable: &str, path: &Path) -> Checked<Vec<u8>> {
+fn usable(
+    name: &str,
+    secret: Vec<u8>,
+    key: impl FnOnce(Vec<u8>) -> Option<SigningKey>,
+) -> Checked<SigningKey> {
+    let length = secret.len();
+    key(secret).ok_or_else(|| {
+        unusable(
+            name,
+            &format!("a secret of {length} bytes"),
+            &format!("at least {LEAST_BYTES} bytes"),
+        )
+    })
+}
+
+/// What the files hold that variables name, for whoever must not show it.
+pub(super) fn in_files() -> Checked<Vec<Vec<u8>>> {
+    let named = [SECRET_FILE, OLD_SECRET_FILE, TOTP_FILE].into_iter();
+    named
+        .filter_map(|name| Some((name, variable_os(name)?)))
+        .map(|(name, path)| from_file(name, Path::new(&path)))
+        .collect()
+}
+
+/// The bytes of the file, less one line end that an editor puts there.
+fn from_file(name: &str, path: &Path) -> Checked<Vec<u8>> {
     let mut secret = Vec::new();
     let expected = "the path of a regular file that the user of this run may read";
     // Opened without blocking: a pipe would wait for a writer.
@@ -99,15 +151,11 @@ pub(super) fn from_file(variable: &str, path: &Path) -> Checked<Vec<u8>> {
         file.take(FILE_LIMIT + 1).read_to_end(&mut secret)
     });
     if let Err(error) = read {
-        return Err(unusable(
-            variable,
-            &crate::fs::read::plain(&error),
-            expected,
-        ));
+        return Err(unusable(name, &crate::fs::read::plain(&error), expected));
     }
     if secret.len() as u64 > FILE_LIMIT {
         return Err(unusable(
-            variable,
+            name,
             "a file of more than 64 KiB",
             "a file that holds the secret and nothing else",
         ));

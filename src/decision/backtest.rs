@@ -8,7 +8,7 @@ pub mod tally;
 use serde::Serialize;
 
 use super::judge::{self, Judge};
-use super::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
+use super::{Before, Decision, Earlier, JournalHealth, LockHealth, Situation, evaluate};
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::{LONGEST_LOOK, Level, Policy, Trigger};
 use crate::signals::six::Six;
@@ -358,6 +358,7 @@ impl<'p> Backtest<'p> {
             history,
             at: past.at,
             journal: JournalHealth::Whole,
+            lock: LockHealth::Whole,
         })
     }
 

@@ -7,7 +7,7 @@ pub use parse::parse;
 
 use serde::Serialize;
 
-use super::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
+use super::{Before, Decision, Earlier, JournalHealth, LockHealth, Situation, evaluate};
 use crate::ids::{ReasonCode, distinct};
 use crate::policy::{Level, Policy};
 use crate::signals::Readings;
@@ -86,6 +86,7 @@ impl Case {
             history: &self.history,
             at: self.at,
             journal: JournalHealth::Whole,
+            lock: LockHealth::Whole,
         });
         Answer {
             differences: self.expected.differences(&decision, readings),

@@ -12,7 +12,7 @@ mod wanted;
 use serde::Serialize;
 
 use super::judging::{Fired, Judged};
-use super::{Held, JournalHealth, Situation};
+use super::{Held, JournalHealth, LockHealth, Situation};
 use crate::ids::ReasonCode;
 use crate::policy::trigger::{Changed, Way};
 use crate::policy::{Condition, Floor, Hysteresis, Level, SignalRule};
@@ -76,6 +76,10 @@ fn changes(
     let mut changes = Vec::new();
     if situation.journal == JournalHealth::Broken {
         changes.push(change("journal", "broken", "whole again, or resealed"));
+    }
+    if situation.lock == LockHealth::Tampered {
+        let to = "put back, or accepted by somebody";
+        changes.push(change("protected files", "changed", to));
     }
     if situation.policy.is_refused() {
         changes.push(change("policy", "refused", "a document without a problem"));

@@ -6,7 +6,7 @@
 //! condition is either compiled in [`test`] or refused there; whatever else a policy may come to
 //! hold that changes a level (history, hysteresis, waivers) has to be refused in [`compile`].
 
-use super::{JournalHealth, Situation, evaluate};
+use super::{JournalHealth, LockHealth, Situation, evaluate};
 use crate::ids::SignalName;
 use crate::policy::{Condition, Level, Policy, Trigger};
 use crate::signals::six::Six;
@@ -154,6 +154,7 @@ fn floor_of(policy: &Policy, signal: &SignalName, status: Status) -> Option<Leve
         history: &[],
         at: Timestamp::EPOCH,
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     });
     let of_trigger = |code| policy.triggers().iter().any(|trigger| trigger.code == code);
     let of_status = |reason: &super::Reason| {

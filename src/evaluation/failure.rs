@@ -15,6 +15,7 @@ use crate::ids::Digest;
 use crate::policy::Level;
 use crate::record::fix_branch::{CommittedFile, FixBranches};
 use crate::record::line::FailureMark;
+use crate::record::listed::Listed;
 use crate::record::marker::{self, Marker};
 use crate::record::{RecordedLine, STATE_JOURNAL, StoredState, state, verify};
 use crate::time::Timestamp;
@@ -190,7 +191,7 @@ impl Failure {
             #[serde(skip_serializing_if = "Option::is_none")]
             level: Option<&'a Level>,
             reasons: &'a [Reason],
-            errors: &'a [Diagnostic],
+            errors: Listed<'a>,
         }
         let report = Report {
             schema: 1,
@@ -199,7 +200,7 @@ impl Failure {
             failure: self.mark.failure,
             level: decision.map(|decision| &decision.level),
             reasons: decision.map_or(&[], |decision| &decision.reasons),
-            errors: &self.errors,
+            errors: self.errors.iter().collect(),
         };
         crate::fs::pretty(&report)
     }

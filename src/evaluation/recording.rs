@@ -8,11 +8,12 @@ use super::{Ending, Evaluated, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, write};
 use crate::ids::Digest;
+use crate::protection::change;
 use crate::record::journal::{self, JournalTail};
 use crate::record::line::{self, Entry, Head};
 use crate::record::marker::{self, Marker};
 use crate::record::state::{self, JournalRef};
-use crate::record::{StoredState, policies};
+use crate::record::{Records, StoredState, policies};
 
 /// Records what was decided, or publishes RED over a journal that is broken.
 pub(super) fn record(ground: Ground<'_>) -> Evaluated {
@@ -85,7 +86,7 @@ fn leave(ground: &mut Ground<'_>, failure: &mut Failure, state: &[u8]) {
 fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
     let ending = ground.ending();
     let mut failure = None;
-    if ending == Ending::Invalid {
+    if ground.is_invalid() {
         let errors = ground.errors();
         failure = Some(name_failure(&mut ground, errors, Some(tail)));
     }
@@ -110,6 +111,7 @@ fn write(
 ) -> Checked<(Vec<u8>, Head)> {
     let (workspace, retry) = (ground.workspace, &ground.options.retry);
     remove_left_over(workspace)?;
+    mend_lock(ground);
     let document = ground.policy.document();
     policies::keep(workspace, ground.policy.identity().sha256, document, retry)?;
     journal::move_torn_aside(workspace, tail, retry)?;
@@ -122,6 +124,7 @@ fn write(
         given_clock: ground.options.clock.is_given(),
         failure: mark.as_ref(),
         held_before: ground.held_before.as_ref(),
+        lock: ground.looked.recorded,
     };
     let line = line::to_bytes(entry, link, ground.options.key.as_ref());
     journal::append(workspace, &line, tail, retry)?;
@@ -145,6 +148,21 @@ fn write(
     }
     publish(ground, &state, &marker(ground, ending))?;
     Ok((state, head))
+}
+
+/// Puts right what a kill or a checkout left of the lock; behind tampering everything stays as it was
+/// found.
+fn mend_lock(ground: &mut Ground<'_>) {
+    if let Some(lock) = ground.lock.filter(|_| !ground.looked.is_tampered()) {
+        let records = Records {
+            workspace: ground.workspace,
+            lock,
+            key: ground.options.key.as_ref(),
+            retry: &ground.options.retry,
+        };
+        let notes = change::mend(records, &ground.looked);
+        ground.warnings.extend(notes);
+    }
 }
 
 /// The state file, and then the marker.

@@ -179,6 +179,7 @@ impl<'a> Trial<'a> {
             history: &self.history,
             at: self.ground.decision.at,
             journal: JournalHealth::Whole,
+            lock: self.ground.lock_health(),
         })
     }
 
@@ -200,6 +201,7 @@ impl<'a> Trial<'a> {
                 history: &self.history,
                 at: ground.decision.at,
                 journal: JournalHealth::Whole,
+                lock: ground.lock_health(),
             };
             evaluate(situation)
         });

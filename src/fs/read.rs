@@ -140,6 +140,17 @@ impl Workspace {
         self.kind_of(directory) == Err(rustix::io::Errno::NOENT)
     }
 
+    /// What the symbolic link in the place of a directory says; `None` where none stands there.
+    pub(super) fn link_at(&self, directory: &str) -> Option<String> {
+        let known = |known: &String| known == directory;
+        let is_known = self.plain_directories.borrow().iter().any(known);
+        if is_known || self.kind_of(directory) != Ok(FileType::Symlink) {
+            return None;
+        }
+        let target = std::fs::read_link(self.path(directory)).ok();
+        Some(target.map_or_else(|| "?".to_owned(), |target| target.display().to_string()))
+    }
+
     /// The names of all that is in a directory, sorted; none where there is no such directory. One
     /// that is no UTF-8 is told as well as it can be.
     pub fn list(&self, directory: &str) -> Checked<Vec<String>> {

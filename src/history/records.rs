@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Findings;
-use crate::decision::{JournalHealth, Situation, evaluate};
+use crate::decision::{JournalHealth, LockHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::{open_named, plain};
 use crate::policy::{Level, Policy};
@@ -181,6 +181,7 @@ impl Record {
             history: &[],
             at: self.at,
             journal: JournalHealth::Whole,
+            lock: LockHealth::Whole,
         };
         evaluate(situation).level
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::walk::{Entry, Line, Source};
 use super::{Findings, LeftOut, Selection};
-use crate::decision::{Before, Decision, Earlier, JournalHealth, Situation, evaluate};
+use crate::decision::{Before, Decision, Earlier, JournalHealth, LockHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
@@ -425,6 +425,7 @@ fn compare(
         history,
         at: recorded.at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::of(&recorded.reasons),
     });
     let codes = codes_of(&decision);
     if decision.level.name() != recorded.level.name()
@@ -439,6 +440,7 @@ fn compare(
         given_clock: recorded.given_clock,
         failure: recorded.failure.as_ref(),
         held_before: recorded.held_before.as_ref(),
+        lock: recorded.lock,
     };
     let written = link.map(|link| line::to_bytes(entry, link, None));
     let written = written.unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyId, PrivateKey, VerifyingKey, from_base64, to_base64};
+use super::{PrivateKey, VerifyingKey, from_base64, to_base64};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 
 /// The largest envelope, in bytes.
@@ -123,7 +123,7 @@ impl Envelope {
     pub fn signers<'k>(&self, keys: &'k [VerifyingKey]) -> Vec<&'k VerifyingKey> {
         let message = pae(&self.payload_type, &self.payload);
         let mut signers: Vec<&VerifyingKey> = Vec::new();
-        for key in keys.iter().filter(|key| self.may_be_of(key.id())) {
+        for key in keys {
             let mut signatures = self.signatures.iter();
             let holds = signatures.any(|signature| key.verifies(&message, &signature.sig));
             if holds && !signers.contains(&key) {
@@ -131,14 +131,6 @@ impl Envelope {
             }
         }
         signers
-    }
-
-    /// False only where every signature names another key in our own form: spares the attempt.
-    fn may_be_of(&self, id: KeyId) -> bool {
-        self.signatures.iter().any(|signature| {
-            let named = signature.keyid.as_deref().and_then(KeyId::parse);
-            named.is_none_or(|named| named == id) || self.signatures.len() > 1
-        })
     }
 
     /// Its JSON, with a newline at the end.
@@ -261,6 +253,10 @@ mod tests {
         envelope.signatures[0].keyid = Some(public[2].id().to_string());
         envelope.signatures[1].keyid = None;
         assert_eq!(envelope.signers(&public), [&public[0], &public[1]]);
+        // Other programs name a key by another digest of as many digits.
+        let mut alone = Envelope::new(TYPE, b"payload".to_vec()).signed(&keys[0]);
+        alone.signatures[0].keyid = Some(public[2].id().to_string());
+        assert_eq!(alone.signers(&public), [&public[0]]);
         assert!(envelope.signers(&public[2..]).is_empty());
     }
 

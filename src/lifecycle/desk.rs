@@ -3,10 +3,12 @@
 use super::files::TEMPORARIES;
 use super::findings;
 use super::log::{self, Line, Staged, Standing, Step};
-use super::version::{Life, Version};
+use super::switch;
+use super::version::{Document, Life, Version};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::{Workspace, WorkspaceLock, WriteError, write};
-use crate::ids::Digest;
+use crate::ids::{Digest, distinct};
+use crate::protection::change;
 use crate::record::{Head, Records};
 use crate::safeguard::{Request, kill_switch};
 use crate::time::Timestamp;
@@ -33,6 +35,12 @@ impl From<Diagnostic> for Refused {
 impl From<Vec<Diagnostic>> for Refused {
     fn from(findings: Vec<Diagnostic>) -> Self {
         Self(findings)
+    }
+}
+
+impl From<change::Refused> for Refused {
+    fn from(refused: change::Refused) -> Self {
+        Self(refused.0)
     }
 }
 
@@ -119,6 +127,41 @@ impl Desk<'_> {
 
     pub(super) fn records(&self) -> Records<'_> {
         self.records
+    }
+
+    /// What a change of protected files needs.
+    fn protected(&self) -> change::Ground<'_> {
+        change::Ground {
+            records: self.records,
+            at: self.at,
+            given_clock: self.request.clock.is_given(),
+            user: self.user(),
+        }
+    }
+
+    /// Lets the document `to` decide instead of `now`, and takes it into the lock of the policies.
+    pub(super) fn switch(
+        &self,
+        now: &Document,
+        to: &Document,
+        bytes: &[u8],
+        reason: &str,
+    ) -> Stepped<()> {
+        let (workspace, retry) = (self.workspace(), self.records.retry);
+        let file = |document: &Document| document.file.clone();
+        let names = [file(now), file(to), Some(switch::FILE.to_owned())];
+        // Between its renames each of them may hold the one, the other, or nothing.
+        let standings = [None, Some(now.sha256), Some(to.sha256)];
+        let steps: Vec<_> = distinct(names.into_iter().flatten())
+            .into_iter()
+            .flat_map(|name| standings.map(|standing| (name.clone(), standing)))
+            .collect();
+        let begun = change::begin(self.protected(), reason, &steps)?;
+        switch::switch(workspace, now.file.as_deref(), to, bytes, retry)?;
+        if let Some(begun) = begun {
+            change::end(self.protected(), &begun)?;
+        }
+        Ok(())
     }
 
     /// Records a step, and tells how its version stands after it.

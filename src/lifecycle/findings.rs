@@ -88,6 +88,14 @@ pub(super) fn next_step(version: &Version) -> String {
     }
 }
 
+/// The next step for a version that violates a criterion, for a person.
+pub(super) fn withdraw(version: &Version) -> String {
+    format!(
+        "take it out with `policy-orchestrator policy rollback {} --reason TEXT`",
+        version.id
+    )
+}
+
 pub(super) fn place(version: &Version) -> Place {
     Place::file(super::files::document_file(&version.id))
 }

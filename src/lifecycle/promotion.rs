@@ -6,7 +6,7 @@ use super::files::{self, Deciding};
 use super::log::{self, Staged, Step};
 use super::shadow::{self, Summary};
 use super::steps::entry;
-use super::switch::{self, switch};
+use super::switch;
 use super::update::{self, Update};
 use super::version::{Document, Stage, Switch, Version};
 use super::{findings, version};
@@ -279,8 +279,7 @@ pub fn produce(
             shadow: watch.map(|watch| watch.summary).unwrap_or_default(),
         };
         let recorded = desk.record(entry(version, reason, step))?;
-        let now = deciding.document.file.as_deref();
-        switch(desk.workspace(), now, &to, &bytes, request.retry)?;
+        desk.switch(&deciding.document, &to, &bytes, reason)?;
         let notes = vec![
             format!("{} decides from the next run on", switch::FILE),
             format!(
@@ -340,9 +339,8 @@ fn unfinished(switch: &Switch, deciding: &Deciding) -> Diagnostic {
 
 fn make(desk: &Desk<'_>, to: &Switch, deciding: &Deciding) -> Result<(), Refused> {
     let bytes = bytes_of(desk, &to.to)?;
-    let now = deciding.document.file.as_deref();
-    let retry = desk.records().retry;
-    Ok(switch(desk.workspace(), now, &to.to, &bytes, retry)?)
+    let reason = "a switch of the policy that was cut off";
+    desk.switch(&deciding.document, &to.to, &bytes, reason)
 }
 
 /// The bytes of a document that decided or is to decide: a version's, or a kept one's.
@@ -415,8 +413,7 @@ fn back(desk: &Desk<'_>, reason: &str) -> Stepped<Outcome> {
         to: to.clone(),
     };
     let recorded = desk.record(entry(version, reason, step))?;
-    let file = deciding.document.file.as_deref();
-    switch(desk.workspace(), file, &to, &bytes, retry)?;
+    desk.switch(&deciding.document, &to, &bytes, reason)?;
     let mut notes = vec![format!("{} decides again", to.in_words())];
     if now != version.sha256 && now != to.sha256 {
         notes.push(format!(

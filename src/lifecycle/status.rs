@@ -7,7 +7,7 @@ use super::files::{self, Deciding};
 use super::promotion::{Made, Watch};
 use super::version::{Approval, Document, Life, Mark, Role, Stage, Validated, Version};
 use super::{findings, log, steps, switch, update};
-use crate::diagnostic::{Checked, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
 use crate::ids::Digest;
 use crate::record::{SigningKey, StoredState};
@@ -166,8 +166,13 @@ impl Look<'_> {
     fn standing(&self, version: &Version, problems: &mut Vec<Diagnostic>) -> Standing {
         let mut staging = None;
         let mut lacks = Vec::new();
+        // No step can be taken before its files are those that were reviewed.
+        let mut restore = None;
         match self.files(version) {
-            Err(found) => problems.extend(found),
+            Err(found) => {
+                restore = found.iter().find_map(|problem| problem.help.clone());
+                problems.extend(found);
+            }
             Ok(update) => match Watch::of((self.workspace, self.key), version, &update) {
                 Ok(watch) => staging = watch,
                 Err(problem) => problems.push(*problem),
@@ -211,8 +216,12 @@ impl Look<'_> {
             staging,
             promoted: version.promoted.clone(),
             watched_until,
+            next: if lacks.iter().any(is_violation) {
+                findings::withdraw(version)
+            } else {
+                restore.unwrap_or_else(|| findings::next_step(version))
+            },
             lacks,
-            next: findings::next_step(version),
         }
     }
 
@@ -228,4 +237,9 @@ impl Look<'_> {
                 .collect()),
         }
     }
+}
+
+/// A version that violates a rollback criterion is to be taken out, not promoted (row S1-073).
+fn is_violation(finding: &Diagnostic) -> bool {
+    finding.code == Code::CriterionViolated
 }

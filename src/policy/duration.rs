@@ -1,28 +1,24 @@
-//! Durations as a policy document writes them: `90s`, `45m`, `26h`, `7d`, `2w`.
+//! Durations as a policy document writes them: `90s`, `45m`, `26h`, `7d`, `2w`. They are the
+//! lengths of time of [`super::quantity`], in the one form that leaves no choice, and none that goes
+//! by the calendar.
 
 use chrono::TimeDelta;
 
+use super::quantity::Span;
+
 /// What a duration is expected to be, in messages.
-pub const EXPECTED: &str = "a duration: a whole number and s, m, h, d or w, `26h` say";
+pub const EXPECTED: &str =
+    "a duration: a whole number and s, m, h, d or w, `26h` say, at most 1000 years";
 
 /// Reads a duration of at least a second; `None` for anything else.
 pub fn parse(text: &str) -> Option<TimeDelta> {
     let text = text.trim();
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+    let (number, _letter) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if !number.ends_with(|last: char| last.is_ascii_digit()) {
         return None;
     }
-    let number: i64 = number.parse().ok()?;
-    let total = number.checked_mul(seconds)?;
-    TimeDelta::try_seconds(total).filter(|delta| *delta >= TimeDelta::seconds(1))
+    let seconds = Span::parse(text)?.seconds()?;
+    TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
 }
 
 #[cfg(test)]
@@ -47,6 +43,14 @@ mod tests {
             ("99999999999999999999h", None),
             ("9223372036854775807w", None),
             ("7ä", None),
+            ("7_d", None),
+            ("7days", None),
+            ("7min", None),
+            ("7y", None),
+            ("1month", None),
+            ("52000w", Some(52_000 * 604_800)),
+            ("5000000000s", Some(5_000_000_000)),
+            ("53000w", None),
         ];
         for (text, seconds) in table {
             assert_eq!(parse(text), seconds.map(TimeDelta::seconds), "{text}");

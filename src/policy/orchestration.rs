@@ -4,6 +4,7 @@
 //! checked beside this file: signals, triggers, and what is left out for a while. What is merely
 //! unwise is not refused here; `policy check` points at it.
 
+mod conditions;
 mod exceptions;
 mod looking_back;
 mod shape;
@@ -19,7 +20,7 @@ use super::source::collect::{self, Field};
 use super::source::problems::Problems;
 use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
-use crate::diagnostic::{Code, Diagnostic, suggestion};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::Digest;
 
 /// What `apiVersion` says.
@@ -311,19 +312,12 @@ impl Draft<'_> {
         let name = field.get()?;
         let level = ladder.find(name);
         if level.is_none() {
-            self.refuse(
+            self.problems.unknown(
                 field,
                 Code::ValueUnknown,
                 "this level is not declared",
-                |finding| {
-                    let names = ladder.names();
-                    finding
-                        .found(format!("`{name}`"))
-                        .expected(format!("one of {}", names.join(", ")))
-                        .help(suggestion(name, names.iter().copied()).unwrap_or_else(|| {
-                            "write one of these, or declare the level under `levels`".to_owned()
-                        }))
-                },
+                (name, &ladder.names()),
+                "write one of these, or declare the level under `levels`",
             );
         }
         level

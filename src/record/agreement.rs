@@ -14,6 +14,7 @@
 //! make things worse; `staged`, a hint at a journal of its own. No decision rests on any of these.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -55,36 +56,40 @@ pub(super) struct ShownReading {
 
 /// What `state` says otherwise than the line, each with the path of its key; empty where they agree.
 pub(super) fn differences(state: &StoredState, line: &RecordedLine) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut differ = |path: &str, here: String, there: String| {
-        if here != there {
-            found.push(format!("{path} {here} here, {there} on the line"));
-        }
-    };
-    differ("policy", state.level.to_string(), line.level.to_string());
-    differ(
-        "evaluated_at",
-        state.evaluated_at.to_string(),
-        line.at.to_string(),
-    );
+    let mut found = Found(Vec::new());
+    found.hold("policy", &state.level, &line.level, Level::to_string);
+    let say = |at: Timestamp| at.to_string();
+    found.hold("evaluated_at", state.evaluated_at, line.at, say);
     for (name, shown, value) in shown_inputs(state, &line.readings) {
         if !same_value(&shown, value) {
-            differ(
-                &format!("inputs.{name}"),
-                format!("`{shown}`"),
-                value.to_string(),
-            );
+            found.tell(&format!("inputs.{name}"), &format!("`{shown}`"), &value);
         }
     }
     match &state.details {
-        Some(details) => of_details(state, details, line, &mut differ),
+        Some(details) => of_details(state, details, line, &mut found),
         // A state file with a head is ours, and ours has them.
         None if state.head().is_some() => {
-            differ("reasons or document", word(false), word(true));
+            found.hold("reasons or document", false, true, word);
         }
         None => {}
     }
-    found
+    found.0
+}
+
+/// The differences so far. A run comes through here each time, so texts are made of those alone.
+struct Found(Vec<String>);
+
+impl Found {
+    fn hold<T: PartialEq>(&mut self, path: &str, here: T, there: T, say: impl Fn(T) -> String) {
+        if here != there {
+            self.tell(path, &say(here), &say(there));
+        }
+    }
+
+    fn tell(&mut self, path: &str, here: &dyn fmt::Display, there: &dyn fmt::Display) {
+        self.0
+            .push(format!("{path} {here} here, {there} on the line"));
+    }
 }
 
 /// The six values under their keys, beside what the line says.
@@ -107,56 +112,51 @@ fn shown_inputs(
     NAMES.into_iter().zip(pairs).map(of_pair)
 }
 
-fn of_details(
-    state: &StoredState,
-    details: &Details,
-    line: &RecordedLine,
-    differ: &mut dyn FnMut(&str, String, String),
-) {
-    differ(
+fn of_details(state: &StoredState, details: &Details, line: &RecordedLine, found: &mut Found) {
+    found.hold(
         "before",
-        level(details.before.as_ref()),
-        level(line.before.as_ref()),
+        details.before.as_ref(),
+        line.before.as_ref(),
+        level,
     );
-    let codes = distinct(details.reasons.iter().map(|reason| &reason.code));
-    differ("reasons", listed(codes), listed(&line.reasons));
-    if !demands(&details.reasons, &line.level) {
-        let gravest = details
-            .reasons
-            .iter()
-            .filter_map(|reason| reason.level.as_ref());
-        differ(
-            "reasons[].level",
-            level(gravest.max()),
-            level(Some(&line.level)),
-        );
-    }
-    of_readings(&details.readings, &line.readings, differ);
-    differ(
+    of_reasons(&details.reasons, line, found);
+    of_readings(&details.readings, &line.readings, found);
+    found.hold(
         "document.sha256",
-        details.document.to_string(),
-        line.policy.to_string(),
+        &details.document,
+        &line.policy,
+        Digest::to_string,
     );
-    differ(
-        "held",
-        held(details.held.as_ref()),
-        held(line.held.as_ref()),
-    );
+    found.hold("held", details.held.as_ref(), line.held.as_ref(), held);
     let waived = details.waived.iter().map(|waived| &waived.code);
-    differ("waived", listed(waived), listed(&line.waived));
-    differ(
+    found.hold(
+        "waived",
+        waived.collect(),
+        line.waived.iter().collect(),
+        listed,
+    );
+    found.hold(
         "shadow",
-        level(details.shadow.as_ref()),
-        level(line.shadow.as_ref()),
+        details.shadow.as_ref(),
+        line.shadow.as_ref(),
+        level,
     );
-    differ(
-        "given_clock",
-        word(state.given_clock),
-        word(line.given_clock),
-    );
-    differ("errors", word(state.failed), word(line.failure.is_some()));
-    of_branch(state.fix_branch.as_deref(), line.failure.as_ref(), differ);
-    of_since(state.since, line, differ);
+    found.hold("given_clock", state.given_clock, line.given_clock, word);
+    found.hold("errors", state.failed, line.failure.is_some(), word);
+    of_branch(state.fix_branch.as_deref(), line.failure.as_ref(), found);
+    of_since(state.since, line, found);
+}
+
+fn of_reasons(shown: &[ShownReason], line: &RecordedLine, found: &mut Found) {
+    let codes = distinct(shown.iter().map(|reason| &reason.code));
+    found.hold("reasons", codes, line.reasons.iter().collect(), listed);
+    if !demands(shown, &line.level) {
+        let gravest = shown
+            .iter()
+            .filter_map(|reason| reason.level.as_ref())
+            .max();
+        found.tell("reasons[].level", &level(gravest), &line.level);
+    }
 }
 
 /// True where the gravest of the reasons demands that level; without any it is GREEN.
@@ -168,38 +168,30 @@ fn demands(reasons: &[ShownReason], level: &Level) -> bool {
     none_graver && named
 }
 
-fn of_readings(
-    shown: &BTreeMap<SignalName, ShownReading>,
-    recorded: &Readings,
-    differ: &mut dyn FnMut(&str, String, String),
-) {
-    for signal in shown.keys() {
-        let known = recorded.get(signal).is_some();
-        differ(&format!("readings.{signal}"), word(true), word(known));
+fn of_readings(shown: &BTreeMap<SignalName, ShownReading>, recorded: &Readings, found: &mut Found) {
+    for signal in shown.keys().filter(|name| recorded.get(name).is_none()) {
+        found.hold(&format!("readings.{signal}"), true, false, word);
     }
     for reading in recorded {
-        let path = format!("readings.{}", reading.signal);
         let Some(shown) = shown.get(&reading.signal) else {
-            differ(&path, word(false), word(true));
+            found.hold(&format!("readings.{}", reading.signal), false, true, word);
             continue;
         };
-        differ(
-            &format!("{path}.status"),
-            shown.status.as_str().to_owned(),
-            reading.status().as_str().to_owned(),
-        );
+        if shown.status != reading.status() {
+            let path = format!("readings.{}.status", reading.signal);
+            let (here, there) = (shown.status.as_str(), reading.status().as_str());
+            found.tell(&path, &here, &there);
+        }
         let expected = value_beyond(reading);
         let same = match (&shown.value, expected) {
             (Some(shown), Some(value)) => same_value(shown, value),
             (shown, value) => shown.is_none() && value.is_none(),
         };
         if !same {
-            let here = shown.value.as_ref();
-            differ(
-                &format!("{path}.value"),
-                here.map_or_else(|| word(false), |value| format!("`{value}`")),
-                expected.map_or_else(|| word(false), |value| value.to_string()),
-            );
+            let here = shown.value.as_ref().map(|value| format!("`{value}`"));
+            let there = expected.map(|value| value.to_string());
+            let path = format!("readings.{}.value", reading.signal);
+            found.tell(&path, &or_absent(here), &or_absent(there));
         }
     }
 }
@@ -214,54 +206,44 @@ pub(super) fn value_beyond(reading: &Reading) -> Option<Value> {
 }
 
 /// A branch that could not be made is named by the line alone.
-fn of_branch(
-    shown: Option<&str>,
-    recorded: Option<&FailureMark>,
-    differ: &mut dyn FnMut(&str, String, String),
-) {
-    let Some(shown) = shown else { return };
-    let recorded = recorded.and_then(|mark| mark.branch.as_deref());
-    differ(
-        "fix_branch",
-        shown.to_owned(),
-        recorded.map_or_else(|| word(false), str::to_owned),
-    );
+fn of_branch(shown: Option<&str>, recorded: Option<&FailureMark>, found: &mut Found) {
+    if shown.is_some() {
+        let recorded = recorded.and_then(|mark| mark.branch.as_deref());
+        found.hold("fix_branch", shown, recorded, |branch| {
+            or_absent(branch.map(str::to_owned))
+        });
+    }
 }
 
 /// A level that was another before began with this line.
-fn of_since(
-    since: Option<Timestamp>,
-    line: &RecordedLine,
-    differ: &mut dyn FnMut(&str, String, String),
-) {
-    let Some(since) = since else {
-        return differ("since", word(false), word(true));
-    };
+fn of_since(since: Option<Timestamp>, line: &RecordedLine, found: &mut Found) {
     let before = line.before.as_ref();
-    if before.is_none_or(|before| before.name() != line.level.name()) {
-        differ("since", since.to_string(), line.at.to_string());
+    let begins = before.is_none_or(|before| before.name() != line.level.name());
+    if since.is_none() || begins {
+        found.hold("since", since, Some(line.at), |since| {
+            or_absent(since.map(|since| since.to_string()))
+        });
     }
 }
 
 fn level(level: Option<&Level>) -> String {
-    level.map_or_else(|| word(false), Level::to_string)
+    or_absent(level.map(Level::to_string))
 }
 
 fn held(held: Option<&Held>) -> String {
-    held.map_or_else(
-        || word(false),
-        |held| {
-            format!(
-                "{} times since {}, to {}",
-                held.times, held.since, held.peak
-            )
-        },
-    )
+    or_absent(held.map(|held| {
+        let Held { since, times, peak } = held;
+        format!("{times} times since {since}, to {peak}")
+    }))
 }
 
-fn listed<'a>(codes: impl IntoIterator<Item = &'a ReasonCode>) -> String {
+fn listed(codes: Vec<&ReasonCode>) -> String {
     let codes: Vec<&str> = codes.into_iter().map(ReasonCode::as_str).collect();
     format!("[{}]", codes.join(", "))
+}
+
+fn or_absent(text: Option<String>) -> String {
+    text.unwrap_or_else(|| word(false))
 }
 
 fn word(there: bool) -> String {

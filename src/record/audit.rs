@@ -160,7 +160,15 @@ pub fn append_standing<T: Serialize>(
     event: &Event<'_, T>,
     standing: Standing,
 ) -> Checked<Head> {
-    let line = Line {
+    ledger::append(records, AUDIT_LOG, &line_of(event, standing))
+}
+
+/// What an event's line says, but for the chain's members.
+pub(super) fn line_of<'a, T: Serialize>(
+    event: &Event<'a, T>,
+    standing: Standing,
+) -> impl Serialize + use<'a, T> {
+    Line {
         time: event.at,
         user: event.user,
         action: event.action,
@@ -171,8 +179,7 @@ pub fn append_standing<T: Serialize>(
         details: event.details,
         clock: event.given_clock.then_some("given"),
         standing,
-    };
-    ledger::append(records, AUDIT_LOG, &line)
+    }
 }
 
 /// How things stand after the last whole line; a reseal stands for the line before it.

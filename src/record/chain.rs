@@ -10,8 +10,9 @@
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
+use super::eras::{Backwards, Signature};
 use super::line::{Chained, Head, Link, VERSION};
-use super::signing::{self, Signature, SigningKey};
+use super::signing::{self, KeyId, SigningKey};
 use super::{LINE_LIMIT, findings, verify};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::reverse::ReverseLines;
@@ -45,6 +46,8 @@ pub struct End {
     pub begins: bool,
     /// True where lines are signed and there is no key to check them, or to go on, with.
     pub unchecked: bool,
+    /// The key that signed it, where the journal was not handed over to the key at hand yet.
+    pub old_key: Option<KeyId>,
 }
 
 /// Why somebody looks at the end.
@@ -122,6 +125,7 @@ pub fn look(question: Question<'_>, on_line: &mut dyn FnMut(&[u8])) -> Checked<F
         },
         successor_unsigned: None,
         refusal: None,
+        keys: Backwards::new(question.key),
     };
     match walk.back_to(&input, on_line) {
         Ok(()) => {}
@@ -155,6 +159,8 @@ struct Walk<'a> {
     successor_unsigned: Option<u64>,
     /// Why nothing may be appended although the end is not broken.
     refusal: Option<Box<Diagnostic>>,
+    /// Which key counts where.
+    keys: Backwards<'a>,
 }
 
 /// What the line after the one looked at says about it.
@@ -319,7 +325,7 @@ impl Walk<'_> {
     /// Once a line is signed, later ones must be. A reseal that goes on unsigned begins a journal, so
     /// nothing stands before it.
     fn check_signature(&mut self, line: &[u8], seq: u64) {
-        let signature = signing::check(line, self.question.key);
+        let signature = self.keys.take(line);
         if signature == Signature::None {
             self.successor_unsigned = Some(seq);
             return;
@@ -338,9 +344,10 @@ impl Walk<'_> {
                     self.refusal = Some(findings::secret_missing(self.question.file));
                 }
             }
-            Signature::Wrong => {
+            Signature::Wrong(mismatch) => {
+                let file = self.question.file;
                 self.problems
-                    .push(verify::wrong_signature(self.question.file, None, seq));
+                    .push(findings::wrong_signature(file, None, seq, mismatch));
             }
             _ => {}
         }
@@ -392,6 +399,13 @@ impl Walk<'_> {
     fn finish(mut self, input: &InputFile) -> Checked<Found> {
         if !self.problems.is_empty() {
             return Ok(Found::Broken(self.problems));
+        }
+        self.end.old_key = self.keys.not_handed_over();
+        if let (Some(old), Some(key)) = (self.end.old_key, self.question.key)
+            && self.question.purpose == Purpose::Append
+        {
+            let finding = findings::not_handed_over(self.question.file, old, key.id());
+            self.refusal.get_or_insert(finding);
         }
         if let Some(refusal) = self.refusal {
             return Err(refusal);

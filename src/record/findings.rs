@@ -2,7 +2,9 @@
 //! [`super::chain`] and [`super::journal`].
 
 use super::chain::Question;
+use super::eras::Mismatch;
 use super::line::{Head, VERSION};
+use super::signing::KeyId;
 use super::{STATE_JOURNAL, state};
 use crate::diagnostic::{Code, Diagnostic, Place};
 
@@ -58,6 +60,46 @@ pub fn secret_missing(file: &str) -> Box<Diagnostic> {
             .expected("the secret that signed it")
             .help("set POLICY_AUDIT_SECRET, or POLICY_AUDIT_SECRET_FILE to a file that holds it; nothing was recorded"),
     )
+}
+
+/// The refusal to go on with a new key in a journal that was not handed over to it.
+pub fn not_handed_over(file: &str, old: KeyId, new: KeyId) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(Code::KeyNotRotated, Place::file(file), "the journal was not handed over to the key at hand")
+            .found(format!("a last line signed with the key {old}, which is set as an old one"))
+            .expected(format!("one signed with the key {new}"))
+            .help("`policy-orchestrator audit rotate-key --reason TEXT` hands every journal over, also where it was cut off before; nothing was recorded"),
+    )
+}
+
+/// The finding for a signature that is not that of the key that counts there.
+pub fn wrong_signature(file: &str, line: Option<u64>, seq: u64, mismatch: Mismatch) -> Diagnostic {
+    let Mismatch { named, counts } = mismatch;
+    let place = Place {
+        line,
+        ..Place::file(file)
+    };
+    let (found, help) = match named {
+        Some(named) if named != counts => (
+            format!("the id of the key {named} on the line"),
+            "set the secret that signed the line, or, after a change of the secret, the one before in POLICY_AUDIT_OLD_SECRET too (then `audit rotate-key --reason TEXT`, if that was not done yet); else find out who signed it",
+        ),
+        Some(_) => (
+            format!("another signature than the key {counts} gives"),
+            "the line was changed after it was signed: find out who changed it",
+        ),
+        None => (
+            "a line from before keys had ids, and another signature".to_owned(),
+            "the line was changed, or signed with another secret: set the one that signed it (after a change of the secret, the one before in POLICY_AUDIT_OLD_SECRET), or find out who changed it",
+        ),
+    };
+    let what = format!("the signature of number {seq} is not the key's");
+    Diagnostic::new(Code::SignatureWrong, place, what)
+        .found(found)
+        .expected(format!(
+            "the HMAC-SHA256 of the line under the key {counts}"
+        ))
+        .help(help)
 }
 
 /// The refusal to go on behind a line of a newer version.

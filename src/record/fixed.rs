@@ -8,6 +8,7 @@
 //! which says nothing about it: [`RecordedLine::parse`] then has the word.
 
 use super::line::{FailureMark, RecordedLine, VERSION, is_fix_branch};
+use super::signing::KeyId;
 use crate::ids::{Digest, ReasonCode};
 use crate::policy::Level;
 use crate::signals::six::Six;
@@ -31,10 +32,11 @@ pub struct FixedLine<'a> {
     pub seq: u64,
     /// How many bytes of a plain log it adopts.
     pub adopted: Option<u64>,
-    prev: &'a [u8],
-    doc: &'a [u8],
+    prev: &'a [u8; 64],
+    doc: &'a [u8; 64],
     /// What stands between the brackets: codes in quotes, with commas between.
     reasons: &'a [u8],
+    lock: Option<&'a [u8; 64]>,
     failure: Option<(&'a [u8], Option<&'a str>)>,
 }
 
@@ -105,6 +107,10 @@ impl<'a> FixedLine<'a> {
         rest.skip(b",\"reasons\":[")?;
         let reasons = rest.reasons()?;
         let status = rest.status()?;
+        let lock = match rest.skip(b",\"lock\":\"") {
+            Some(()) => Some(rest.digest()?),
+            None => None,
+        };
         let given_clock = rest.skip(b",\"clock\":\"given\"").is_some();
         let failure = match rest.skip(b",\"failure\":\"") {
             Some(()) => Some(rest.failure()?),
@@ -114,7 +120,11 @@ impl<'a> FixedLine<'a> {
             Some(()) => Some(rest.count()?),
             None => None,
         };
-        if rest.skip(b",\"hmac\":\"").is_some() {
+        if rest.skip(b",\"key\":\"").is_some() {
+            rest.key()?;
+            rest.skip(b",\"hmac\":\"")?;
+            rest.digest()?;
+        } else if rest.skip(b",\"hmac\":\"").is_some() {
             rest.digest()?;
         }
         rest.is(b"}").then_some(Self {
@@ -136,6 +146,7 @@ impl<'a> FixedLine<'a> {
             prev,
             doc,
             reasons,
+            lock,
             failure,
         })
     }
@@ -170,6 +181,10 @@ impl<'a> FixedLine<'a> {
             shadow: None,
             held: None,
             held_before: None,
+            lock: match self.lock {
+                Some(digits) => Some(Digest::parse_bytes(digits)?),
+                None => None,
+            },
             given_clock: self.given_clock,
             failure,
             seq: self.seq,
@@ -286,8 +301,8 @@ impl<'a> Rest<'a> {
 
     /// The 64 digits of a digest, and the quote behind them.
     #[inline]
-    fn digest(&mut self) -> Option<&'a [u8]> {
-        let digits: &[u8; 64] = self.0.first_chunk()?;
+    fn digest(&mut self) -> Option<&'a [u8; 64]> {
+        let digits: &'a [u8; 64] = self.0.first_chunk()?;
         // Without a way out of the loop: so the compiler compares many digits at once.
         let wrong = digits.iter().fold(0_u8, |wrong, digit| {
             let is_number = digit.wrapping_sub(b'0') < 10;
@@ -297,9 +312,16 @@ impl<'a> Rest<'a> {
         if wrong != 0 {
             return None;
         }
-        let digits = self.take(64)?;
+        self.take(64)?;
         self.skip(b"\"")?;
         Some(digits)
+    }
+
+    /// The digits of a key's id, and the quote behind them.
+    fn key(&mut self) -> Option<KeyId> {
+        let id = KeyId::parse(self.take(16)?)?;
+        self.skip(b"\"")?;
+        Some(id)
     }
 
     fn before(&mut self) -> Option<Level> {
@@ -354,7 +376,7 @@ impl<'a> Rest<'a> {
 
     /// A digest, and a fix branch where one follows.
     fn failure(&mut self) -> Option<(&'a [u8], Option<&'a str>)> {
-        let failure = self.digest()?;
+        let failure: &[u8] = self.digest()?;
         if self.skip(b",\"branch\":\"").is_none() {
             return Some((failure, None));
         }
@@ -459,12 +481,19 @@ mod tests {
             1 => HEX.prop_map(|failure| format!(",\"failure\":\"{failure}\",\"branch\":\"fix/policy-orchestrator-20260606164500\"")),
             1 => HEX.prop_map(|failure| format!(",\"failure\":\"{failure}\",\"branch\":\"fix/other\"")),
         ];
+        let lock = prop_oneof![3 => Just(String::new()), 1 => HEX.prop_map(|lock| format!(",\"lock\":\"{lock}\"")), 1 => Just(",\"lock\":null".to_owned())];
         let adopted = mostly("", &[",\"adopted\":396", ",\"adopted\":-1"]);
-        let hmac = prop_oneof![3 => Just(String::new()), 1 => HEX.prop_map(|hmac| format!(",\"hmac\":\"{hmac}\""))];
+        let hmac = prop_oneof![
+            3 => Just(String::new()),
+            1 => HEX.prop_map(|hmac| format!(",\"hmac\":\"{hmac}\"")),
+            2 => ("[0-9a-f]{16}", HEX).prop_map(|(key, hmac)| format!(",\"key\":\"{key}\",\"hmac\":\"{hmac}\"")),
+            1 => ("[0-9a-fA-F]{15,17}", HEX).prop_map(|(key, hmac)| format!(",\"key\":\"{key}\",\"hmac\":\"{hmac}\"")),
+            1 => "[0-9a-f]{16}".prop_map(|key| format!(",\"key\":\"{key}\"")),
+        ];
         let end = mostly("}", &["}\r", "} ", "", "}}", ",\"more\":1}", ",\"seq\":7}"]);
-        (clock, failure, adopted, hmac, end)
-            .prop_map(|(clock, failure, adopted, hmac, end)| {
-                format!("{clock}{failure}{adopted}{hmac}{end}")
+        (lock, clock, failure, adopted, hmac, end)
+            .prop_map(|(lock, clock, failure, adopted, hmac, end)| {
+                format!("{lock}{clock}{failure}{adopted}{hmac}{end}")
             })
             .boxed()
     }
@@ -528,7 +557,7 @@ mod tests {
 
         #[test]
         fn a_changed_byte_makes_no_difference_between_the_two(
-            at in any::<proptest::sample::Index>(), byte in any::<u8>(), which in 0..3_usize
+            at in any::<proptest::sample::Index>(), byte in any::<u8>(), which in 0..4_usize
         ) {
             let mut line = WRITTEN[which].as_bytes().to_vec();
             let at = at.index(line.len());
@@ -547,11 +576,13 @@ mod tests {
         }
     }
 
-    /// Lines as version 0.1.0 wrote them.
-    const WRITTEN: [&str; 3] = [
+    /// Lines as version 0.1.0 wrote them, and one with a key's id.
+    const WRITTEN: [&str; 5] = [
         r#"{"timestamp":"2026-06-06T16:45:00.903977+00:00","policy":"RED","trust_locked":false,"integrity":94.99,"consensus":95.0,"reputation":82.5,"forecast":"low","responses":1,"v":1,"seq":14,"prev":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":"YELLOW","reasons":["INPUT_INVALID","INTEGRITY_BELOW_YELLOW"],"status":{"forecast":"invalid"},"failure":"5c75e2e0e12b8c0979b059f9c76c7f1da45a16be7cb7e7e223c85a050ce818ef","branch":"fix/policy-orchestrator-20260606164500"}"#,
         r#"{"timestamp":"2026-06-01T04:45:00+00:00","policy":"YELLOW","trust_locked":false,"integrity":94.99,"consensus":90.0,"reputation":81.03333333333333,"forecast":"low","responses":1,"v":1,"seq":3,"prev":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":null,"reasons":["INTEGRITY_BELOW_YELLOW"],"adopted":396}"#,
+        r#"{"timestamp":"2026-06-01T04:45:00+00:00","policy":"RED","trust_locked":false,"integrity":94.99,"consensus":90.0,"reputation":81.03333333333333,"forecast":"low","responses":1,"v":1,"seq":3,"prev":"660faaaaab23bca92953cdf798dbee0842b44c6867752c39cd91578a3f83a567","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":null,"reasons":["POLICY_TAMPERED"],"lock":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}"#,
         r#"{"timestamp":"2026-11-20T06:05:00+00:00","policy":"GREEN","trust_locked":true,"integrity":100.0,"consensus":95.0,"reputation":100.0,"forecast":"medium","responses":0,"v":1,"seq":2,"prev":"e47dd2e77c429b0866e23f93cd9112e8cba57d6c0570759dce058f3179f4ce4b","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":"RED","reasons":[],"status":{"integrity":"missing","reputation":"stale"},"clock":"given","hmac":"9f0ef1d6400a503e388a6a8973f98f62a58601827e08a242383c9546408e84f9"}"#,
+        r#"{"timestamp":"2026-11-20T06:05:00+00:00","policy":"GREEN","trust_locked":true,"integrity":100.0,"consensus":95.0,"reputation":100.0,"forecast":"medium","responses":0,"v":1,"seq":2,"prev":"e47dd2e77c429b0866e23f93cd9112e8cba57d6c0570759dce058f3179f4ce4b","doc":"594ca69fcd607ffdca1c1e77f1309a6181041c907f7873bc8a46abd4bb32019f","before":"RED","reasons":[],"status":{"integrity":"missing","reputation":"stale"},"clock":"given","key":"904610aefb4bae2d","hmac":"9f0ef1d6400a503e388a6a8973f98f62a58601827e08a242383c9546408e84f9"}"#,
     ];
 
     #[test]

@@ -10,19 +10,18 @@ use chrono::TimeDelta;
 use super::chain::{self, End, Found, Question};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
-use super::{LINE_LIMIT, STATE_JOURNAL, StoredState, agreement, findings, past, since, state};
+use super::{STATE_JOURNAL, StoredState, agreement, findings, past, since, state};
 use crate::decision::{Before, Earlier};
 use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{Opened, RetryDelays, Workspace, WriteError};
+use crate::fs::{RetryDelays, Workspace, WriteError};
 use crate::policy::{LONGEST_LOOK, Level, is_looked_at};
 use crate::time::Timestamp;
 
 pub use super::chain::Purpose;
 
-/// A run looks at so many lines for the beginning of a level: they were read with the last one.
-/// Whoever reads looks further.
-const SINCE_IN_A_RUN: usize = 8;
+/// Every look goes so many lines back for the beginning of a level: they are read with the last one.
+/// [`since_differs`] goes further.
+const FEW_LINES: usize = 8;
 
 /// What stands at the end of the journal.
 #[derive(Debug)]
@@ -94,7 +93,7 @@ pub fn inspect(
         begins: end.begins,
     };
     if let Some(state) = state
-        && let Some(problem) = decisions.contradiction(workspace, state, purpose)?
+        && let Some(problem) = decisions.contradiction(workspace, state)?
     {
         return Ok(Inspection::Broken(vec![problem]));
     }
@@ -136,19 +135,13 @@ impl Decisions {
         &self,
         workspace: &Workspace,
         state: &StoredState,
-        purpose: Purpose,
     ) -> Checked<Option<Diagnostic>> {
         let Some(line) = self.line_of(state) else {
             return Ok(None);
         };
         let mut differences = agreement::differences(state, line);
         if differences.is_empty() {
-            let most = if purpose == Purpose::Append {
-                SINCE_IN_A_RUN
-            } else {
-                LONGEST_LOOK
-            };
-            differences.extend(since::contradiction(workspace, state, line, most)?);
+            differences.extend(since::contradiction(workspace, state, line.seq, FEW_LINES)?);
         }
         Ok((!differences.is_empty()).then(|| findings::state_differs(line.seq, &differences)))
     }
@@ -174,6 +167,16 @@ impl Decisions {
         }
         before
     }
+}
+
+/// What the state file says otherwise than the lines of when its level began, as far as a run looks
+/// back that has lost its state file.
+pub fn since_differs(workspace: &Workspace, state: &StoredState) -> Checked<Option<Diagnostic>> {
+    let Some(head) = state.head().filter(|_| !state.is_broken()) else {
+        return Ok(None);
+    };
+    let differs = since::contradiction(workspace, state, head.seq, LONGEST_LOOK)?;
+    Ok(differs.map(|differs| findings::state_differs(head.seq, &[differs])))
 }
 
 /// The level and its beginning out of the journal alone, for a workspace whose state file is gone,
@@ -223,23 +226,6 @@ pub fn append(
     retry: &RetryDelays,
 ) -> Result<(), WriteError> {
     chain::append(workspace, STATE_JOURNAL, line, &tail.end, retry)
-}
-
-/// The decision that the journal records under the number `seq`, or the last one.
-pub fn find(workspace: &Workspace, seq: Option<u64>) -> Checked<Option<RecordedLine>> {
-    let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
-        return Ok(None);
-    };
-    let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-    while let Some(line) = reverse.next_line()? {
-        let Some(recorded) = RecordedLine::parse(line.bytes).filter(|_| line.ended) else {
-            continue;
-        };
-        if seq.is_none_or(|seq| seq == recorded.seq) {
-            return Ok(Some(recorded));
-        }
-    }
-    Ok(None)
 }
 
 /// What was recorded before a decision, for one that is made, or made again, from it.

@@ -63,25 +63,30 @@ pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Chec
         heads::store(records, file, head)?;
     }
     chain::move_torn_aside(workspace, file, &end, retry)?;
-    let Link { seq, prev, adopted } = chain::link(workspace, file, &end)?;
-    let line = Line {
-        entry,
-        v: VERSION,
-        seq,
-        prev,
-        adopted,
-    };
-    let bytes = line::finish(&line, key);
+    let link = chain::link(workspace, file, &end)?;
+    let bytes = line::finish(&chained(entry, link), key);
     if bytes.len() as u64 >= LINE_LIMIT {
         return Err(findings::too_much(file, bytes.len()));
     }
     chain::append(workspace, file, &bytes, &end, retry)?;
     let head = Head {
-        seq,
+        seq: link.seq,
         sha256: Digest::of(&bytes),
     };
     heads::store(records, file, head)?;
     Ok(head)
+}
+
+/// What a line says with what chains it.
+pub(super) fn chained<T: Serialize>(entry: &T, link: Link) -> impl Serialize + use<'_, T> {
+    let Link { seq, prev, adopted } = link;
+    Line {
+        entry,
+        v: VERSION,
+        seq,
+        prev,
+        adopted,
+    }
 }
 
 /// Looks at the end of a journal whose recorded head is `recorded`.

@@ -76,6 +76,8 @@ struct Raw<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     held_before: Option<&'a HeldBefore>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Digest>,
@@ -141,6 +143,8 @@ pub struct Entry<'a> {
     pub failure: Option<&'a FailureMark>,
     /// The hold that was gone on from, where the line before does not tell it.
     pub held_before: Option<&'a HeldBefore>,
+    /// The manifest of the protected files, where they are locked.
+    pub lock: Option<Digest>,
 }
 
 /// The bytes of a new line without its newline, signed where there is a key.
@@ -188,6 +192,7 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
         shadow: decision.shadow.as_ref(),
         held: decision.held.as_ref(),
         held_before: entry.held_before,
+        lock: entry.lock,
         clock: entry.given_clock.then_some("given"),
         failure: entry.failure.map(|mark| mark.failure),
         branch: entry.failure.and_then(|mark| mark.branch.as_deref()),
@@ -198,12 +203,17 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
 
 /// Serialises a line and signs it where there is a key.
 pub(super) fn finish<T: Serialize>(raw: &T, key: Option<&SigningKey>) -> Vec<u8> {
-    // Serialising to memory fails for maps with keys that are no text alone; there are none.
-    let line = serde_json::to_vec(raw).unwrap_or_default();
+    let line = unsigned(raw);
     match key {
         Some(key) => signing::signed(line, key),
         None => line,
     }
+}
+
+/// Serialises a line.
+pub(super) fn unsigned<T: Serialize>(raw: &T) -> Vec<u8> {
+    // Serialising to memory fails for maps with keys that are no text alone; there are none.
+    serde_json::to_vec(raw).unwrap_or_default()
 }
 
 /// The members of a line that the chain needs, borrowed from it.
@@ -236,6 +246,18 @@ pub struct Segment {
     pub sha256: Digest,
     /// The head that the state file named.
     pub head: Option<Head>,
+    /// The end of it, for looks that go no further; absent where there is no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<SegmentEnd>,
+}
+
+/// The end of a sealed segment: its last lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentEnd {
+    /// The byte at which it begins.
+    pub from: u64,
+    /// The SHA-256 of the bytes from there on.
+    pub sha256: Digest,
 }
 
 impl Segment {
@@ -285,6 +307,8 @@ pub struct RecordedLine {
     pub held: Option<Held>,
     /// The hold that was gone on from, where the line before does not tell it.
     pub held_before: Option<HeldBefore>,
+    /// The manifest of the protected files, where they were locked.
+    pub lock: Option<Digest>,
     /// True where the user gave the time.
     pub given_clock: bool,
     /// What failed.
@@ -319,6 +343,8 @@ struct RawRecorded {
     held: Option<Held>,
     #[serde(default, deserialize_with = "there")]
     held_before: Option<HeldBefore>,
+    #[serde(default)]
+    lock: Option<Digest>,
     #[serde(default)]
     clock: Option<String>,
     #[serde(default)]
@@ -375,6 +401,7 @@ impl RecordedLine {
             shadow: raw.shadow,
             held: raw.held,
             held_before: raw.held_before,
+            lock: raw.lock,
             given_clock: raw.clock.is_some(),
             failure: raw.failure.map(|failure| FailureMark {
                 failure,

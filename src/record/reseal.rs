@@ -7,13 +7,13 @@
 use serde::Serialize;
 
 use super::journal::{self, Inspection};
-use super::line::{self, Chained, Head, Segment, VERSION};
+use super::line::{self, Chained, Head, Segment, SegmentEnd, VERSION};
 use super::response_journal::{self, Standing};
-use super::signing::{self, Signature, SigningKey};
+use super::signing::{self, SigningKey};
 use super::verify::{self, Against};
 use super::{
     HEADS_FILE, RESPONSE_JOURNAL, Records, STATE_JOURNAL, StoredState, findings, heads, ledger,
-    state, verified,
+    past, state, verified,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::write;
@@ -235,7 +235,7 @@ fn is_signed(workspace: &Workspace, file: &str) -> Checked<bool> {
     };
     let mut signed = false;
     verify::each_line(&input, input.size, &mut |line, _| {
-        signed |= signing::check(line, None) != Signature::None;
+        signed |= signing::is_signed(line);
     })?;
     Ok(signed)
 }
@@ -263,14 +263,20 @@ fn seal(
     at: Timestamp,
     head: Option<Head>,
 ) -> Checked<Segment> {
-    let sha256 = match readable(workspace, journal)? {
-        Some(input) => Some(verify::digest_of(&input)?),
-        None if std::fs::symlink_metadata(workspace.path(journal)).is_ok() => None,
+    let (sha256, end) = match readable(workspace, journal)? {
+        Some(input) => {
+            let from = past::end_of(&input)?;
+            let sha256 = verify::digest_from(&input, from)?;
+            let end = SegmentEnd { from, sha256 };
+            (Some(verify::digest_of(&input)?), Some(end))
+        }
+        None if std::fs::symlink_metadata(workspace.path(journal)).is_ok() => (None, None),
         None => {
             return Ok(Segment {
                 file: None,
                 sha256: Digest::of(b""),
                 head,
+                end: None,
             });
         }
     };
@@ -299,6 +305,7 @@ fn seal(
             file: sha256.map(|_| file),
             sha256: sha256.unwrap_or_else(|| Digest::of(b"")),
             head,
+            end,
         });
     }
     Err(Box::new(

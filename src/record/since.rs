@@ -16,12 +16,12 @@ use crate::fs::{Opened, Workspace};
 use crate::policy::Level;
 use crate::time::Timestamp;
 
-/// What the state file says of the level that the line has, where the lines say otherwise. At most
-/// `most` lines are looked at: where they do not tell it, nothing is wrong.
+/// What the state file says of the level on its line, which has the number `seq`, where the lines say
+/// otherwise. At most `most` lines are looked at: where they do not tell it, nothing is wrong.
 pub(super) fn contradiction(
     workspace: &Workspace,
     state: &StoredState,
-    line: &RecordedLine,
+    seq: u64,
     most: usize,
 ) -> Checked<Option<String>> {
     let Some(since) = state.since else {
@@ -38,7 +38,7 @@ pub(super) fn contradiction(
         // A line that nobody can read tells nothing here; whether it may be there is asked elsewhere.
         let Ok(next) = reverse.next_line() else { break };
         let step = next.and_then(|next| Step::parse(next.bytes).filter(|_| next.ended));
-        if step.as_ref().is_some_and(|step| step.seq > line.seq) {
+        if step.as_ref().is_some_and(|step| step.seq > seq) {
             continue;
         }
         left -= 1;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agreement::{Details, ShownReading, ShownReason, value_beyond};
 use super::line::Head;
+use super::listed::Listed;
 use crate::decision::{Before, Decision, Held, Inputs, Needs, Reason, Waived, inputs};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
@@ -52,9 +53,9 @@ struct Raw<'a> {
     schema: u32,
     reasons: &'a [Reason],
     readings: ReadingsOut<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<&'a Diagnostic>,
-    warnings: Vec<&'a Diagnostic>,
+    #[serde(skip_serializing_if = "Listed::is_empty")]
+    errors: Listed<'a>,
+    warnings: Listed<'a>,
     document: &'a Identity,
     before: Option<&'a Level>,
     since: Timestamp,
@@ -273,7 +274,7 @@ impl RawStored {
 impl StoredState {
     /// Reads the state file; `None` where there is none.
     pub fn load(workspace: &Workspace) -> Checked<Option<Self>> {
-        match read_own(workspace, FILE, LIMIT)? {
+        match read(workspace)? {
             Some(bytes) => Self::parse(&bytes).map(Some),
             None => Ok(None),
         }
@@ -359,7 +360,7 @@ impl StoredState {
 /// Adds the member `staged` to the state file, whose other bytes stay. Fails where there is none:
 /// nothing was decided yet that a version could be tried beside.
 pub fn hint_at_staged(workspace: &Workspace, retry: &RetryDelays) -> Checked<()> {
-    let Some(bytes) = read_own(workspace, FILE, LIMIT)? else {
+    let Some(bytes) = read(workspace)? else {
         return Err(Box::new(
             Diagnostic::new(
                 Code::NothingRecorded,
@@ -384,6 +385,29 @@ pub fn hint_at_staged(workspace: &Workspace, retry: &RetryDelays) -> Checked<()>
         .map_err(Into::into)
 }
 
+/// The bytes of the state file; one that is too large to be ours is one that can't be read.
+fn read(workspace: &Workspace) -> Checked<Option<Vec<u8>>> {
+    read_own(workspace, FILE, LIMIT).map_err(|error| {
+        if error.code != Code::FileTooLarge {
+            return error;
+        }
+        let found = error.found.unwrap_or_default();
+        Box::new(
+            Diagnostic::new(
+                Code::StateUnreadable,
+                Place::file(FILE),
+                "the state file is too large to be one that a run wrote",
+            )
+            .found(found)
+            .expected(format!("at most {LIMIT} bytes"))
+            .help(UNREADABLE_HELP),
+        )
+    })
+}
+
+const UNREADABLE_HELP: &str =
+    "restore it from version control, or run `policy-orchestrator audit reseal --reason TEXT`";
+
 fn newer_schema(bytes: &[u8]) -> Option<u32> {
     #[derive(Deserialize)]
     struct Versioned {
@@ -399,6 +423,6 @@ fn unreadable(error: &serde_json::Error) -> Box<Diagnostic> {
         Diagnostic::new(Code::StateUnreadable, place, "the state file can't be read")
             .found(error.to_string())
             .expected("the JSON that the last run wrote")
-            .help("restore it from version control, or run `policy-orchestrator audit reseal --reason TEXT`"),
+            .help(UNREADABLE_HELP),
     )
 }

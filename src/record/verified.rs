@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::Purpose;
 use super::line;
-use super::signing::{self, Signature};
+use super::signing::Signed;
 use super::{Head, LINE_LIMIT, Records, SigningKey};
 use crate::diagnostic::Checked;
 use crate::fs::read::read_own;
@@ -43,10 +43,10 @@ fn load(workspace: &Workspace, key: Option<&SigningKey>) -> Option<BTreeMap<Stri
     let bytes = read_own(workspace, FILE, LINE_LIMIT).ok().flatten()?;
     let line = bytes.trim_ascii_end();
     // With a key, only what the key signed counts; without one, a signed file says no less.
-    let trusted = match signing::check(line, key) {
-        Signature::Right | Signature::Unchecked => true,
-        Signature::None => key.is_none(),
-        Signature::Wrong => false,
+    let trusted = match (Signed::parse(line), key) {
+        (Some(signed), Some(key)) => signed.is_by(key.current()),
+        (Some(_), None) => true,
+        (None, key) => key.is_none(),
     };
     if !trusted {
         return None;

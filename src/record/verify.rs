@@ -11,9 +11,10 @@ use memchr::memchr;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::findings::broken_help;
+use super::eras::{Before, Forwards, Mismatch, Signature};
+use super::findings::{broken_help, wrong_signature};
 use super::line::{Chained, Head, Segment};
-use super::signing::{self, Signature, SigningKey};
+use super::signing::{KeyId, SigningKey};
 use super::{LINE_LIMIT, POLICIES_DIR};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
@@ -75,6 +76,12 @@ pub struct Verification {
     pub wrong: u64,
     /// Lines with a signature, and no key to check it with.
     pub unchecked: u64,
+    /// The key that the last signed line is by, where there is a key to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// That key, where it is one from before the key at hand: the journal was not handed over yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_key: Option<KeyId>,
     /// The last chained line.
     pub head: Option<Head>,
     /// The sealed segment before this file, where a reseal began it.
@@ -105,6 +112,7 @@ pub fn verify(workspace: &Workspace, file: &str, against: Against<'_>) -> Checke
         }
         pass.problem(*error);
     }
+    pass.foreign_are_wrong();
     pass.check_end();
     pass.check_segment(workspace)?;
     pass.check_policies(workspace)?;
@@ -196,9 +204,31 @@ struct Pass<'a> {
     /// True where the last line was reported already.
     reported: bool,
     was_signed: bool,
+    keys: Forwards<'a>,
+    foreign: Foreign,
     head_seen: bool,
     policies: BTreeSet<String>,
     last_policy: String,
+}
+
+/// Lines by a key that is not at hand, until it is known whether a handover covers them.
+#[derive(Default)]
+struct Foreign {
+    count: u64,
+    listed: Vec<Diagnostic>,
+}
+
+impl Foreign {
+    fn add(&mut self, finding: Diagnostic) {
+        self.count += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push(finding);
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 impl<'a> Pass<'a> {
@@ -212,6 +242,8 @@ impl<'a> Pass<'a> {
             unsigned: 0,
             wrong: 0,
             unchecked: 0,
+            key: None,
+            old_key: None,
             head: None,
             segment: None,
             torn: false,
@@ -227,6 +259,8 @@ impl<'a> Pass<'a> {
             expected: None,
             reported: false,
             was_signed: false,
+            keys: Forwards::new(against.key),
+            foreign: Foreign::default(),
             head_seen: false,
             policies: BTreeSet::new(),
             last_policy: String::new(),
@@ -235,6 +269,8 @@ impl<'a> Pass<'a> {
 
     fn finish(mut self, verdict: Verdict) -> Verification {
         self.result.head = self.expected;
+        self.result.key = self.keys.turn();
+        self.result.old_key = self.keys.not_handed_over();
         self.result.verdict = if self.result.problem_count > 0 {
             Verdict::Broken
         } else {
@@ -352,23 +388,52 @@ impl<'a> Pass<'a> {
     }
 
     fn signature(&mut self, line: &[u8], seq: u64) {
-        let signature = signing::check(line, self.against.key);
-        let file_line = Some(self.result.lines);
+        let (signature, before) = self.keys.take(line);
+        match before {
+            Before::Open => {}
+            Before::Covered => self.foreign.clear(),
+            Before::Wrong => self.foreign_are_wrong(),
+        }
         match signature {
             Signature::None => self.result.unsigned += 1,
             Signature::Right => self.result.signed += 1,
             Signature::Unchecked => self.result.unchecked += 1,
-            Signature::Wrong => {
-                self.result.wrong += 1;
-                let finding = wrong_signature(&self.result.file, file_line, seq);
-                self.problem(finding);
+            Signature::Wrong(mismatch) => self.wrong_signature(seq, mismatch),
+            Signature::Foreign(mismatch) => {
+                self.result.unchecked += 1;
+                let finding = self.signature_finding(seq, mismatch);
+                self.foreign.add(finding);
             }
         }
         if signature == Signature::None && self.was_signed {
+            let file_line = Some(self.result.lines);
             let finding = missing_signature(&self.result.file, file_line, seq);
             self.problem(finding);
         }
         self.was_signed |= signature != Signature::None;
+    }
+
+    fn wrong_signature(&mut self, seq: u64, mismatch: Mismatch) {
+        self.result.wrong += 1;
+        let finding = self.signature_finding(seq, mismatch);
+        self.problem(finding);
+    }
+
+    fn signature_finding(&self, seq: u64, mismatch: Mismatch) -> Diagnostic {
+        let line = Some(self.result.lines);
+        wrong_signature(&self.result.file, line, seq, mismatch)
+    }
+
+    /// No handover covers the lines by a key that is not at hand.
+    fn foreign_are_wrong(&mut self) {
+        let Foreign { count, listed } = std::mem::take(&mut self.foreign);
+        self.result.unchecked -= count;
+        self.result.wrong += count;
+        let unlisted = usize::try_from(count).unwrap_or(usize::MAX) - listed.len();
+        for finding in listed {
+            self.problem(finding);
+        }
+        self.result.problem_count += unlisted;
     }
 
     fn note_policy(&mut self, policy: Option<&str>) {
@@ -538,9 +603,13 @@ pub fn segment_before(input: &InputFile) -> Checked<Option<Segment>> {
 
 /// The digest of a whole file, in constant memory.
 pub fn digest_of(input: &InputFile) -> Checked<Digest> {
+    digest_from(input, 0)
+}
+
+/// The digest of a file from a byte on.
+pub fn digest_from(input: &InputFile, mut at: u64) -> Checked<Digest> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK];
-    let mut at = 0;
     loop {
         let count = input
             .file
@@ -596,14 +665,6 @@ pub(super) fn missing_signature(file: &str, line: Option<u64>, seq: u64) -> Diag
     .found("no signature")
     .expected("a signature: once a line is signed, later ones must be")
     .help(broken_help(file))
-}
-
-/// The finding for a signature that is not the key's.
-pub(super) fn wrong_signature(file: &str, line: Option<u64>, seq: u64) -> Diagnostic {
-    Diagnostic::new(Code::SignatureWrong, place(file, line), format!("the signature of number {seq} is not the key's"))
-        .found("another signature")
-        .expected("the HMAC-SHA256 of the line under the secret that is set")
-        .help("the line was changed, or signed with another secret: set the one that signed it, or find out who changed it")
 }
 
 fn too_long(input: &InputFile) -> Box<Diagnostic> {

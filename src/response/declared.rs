@@ -10,7 +10,7 @@ mod check;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::policy::document::{self, Loaded};
@@ -81,14 +81,32 @@ struct Beside {
     actions: List<Action>,
 }
 
-/// Reads what a workspace declares; without a declaration there are the native actions alone. Fails
-/// with every problem that it has.
-pub fn load(workspace: &Workspace) -> Result<Responses, Vec<Diagnostic>> {
+/// The policy document at one moment, and what is declared under it: read once, for whoever asks
+/// for its levels, its responses and its freeze windows.
+#[derive(Debug)]
+pub struct InForce {
+    /// The policy.
+    pub policy: Loaded,
+    /// The responses, or all that is wrong with them.
+    pub responses: Result<Responses, Vec<Diagnostic>>,
+}
+
+impl InForce {
+    /// Reads both.
+    pub fn load(workspace: &Workspace) -> Self {
+        let policy = document::load(workspace);
+        let responses = load(workspace, &policy);
+        Self { policy, responses }
+    }
+}
+
+/// Reads what a workspace declares under a policy document that was read; without a declaration
+/// there are the native actions alone. Fails with every problem that it has.
+pub fn load(workspace: &Workspace, loaded: &Loaded) -> Result<Responses, Vec<Diagnostic>> {
     let beside = read_own(workspace, FILE, LIMIT).map_err(|problem| vec![*problem])?;
-    let loaded = document::load(workspace);
     // What a refused document declares, nobody knows. Where it declares nothing, a gate stays closed.
-    if loaded.policy.is_refused() && may_declare(&loaded) {
-        return Err(loaded.problems);
+    if loaded.policy.is_refused() && may_declare(loaded) {
+        return Err(loaded.problems.clone());
     }
     match (beside, loaded.policy.responses()) {
         (None, None) => Ok(Responses::default()),
@@ -108,11 +126,6 @@ fn may_declare(loaded: &Loaded) -> bool {
         Ok(None) => false,
         Err(_) => true,
     }
-}
-
-/// As [`load`], where one problem is enough.
-pub fn load_or_first_problem(workspace: &Workspace) -> Checked<Responses> {
-    load(workspace).map_err(|mut problems| Box::new(problems.swap_remove(0)))
 }
 
 /// What is wrong with the responses that a policy declares: none of it concerns the decision, all of

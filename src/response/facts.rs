@@ -3,11 +3,12 @@
 use serde::Deserialize;
 
 use super::actions::Action;
+use super::declared::InForce;
 use super::gates::{
     self, ApproverFact, DecisionFact, Fact, Facts, FreezeFact, PreviewFact, Unattended, Word,
 };
 use super::plan::{Plan, plan};
-use super::{declared, log, preview, settle};
+use super::{log, preview, settle};
 use crate::approval::operation::Overridden;
 use crate::approval::overrides::Usable;
 use crate::approval::{self, Approved, Operation, Subject, overrides};
@@ -16,7 +17,8 @@ use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
 use crate::policy::Level;
-use crate::policy::document;
+use crate::policy::document::{self, Loaded};
+use crate::protection::{self, Decided};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
     Head, LOOK_BACK, Records, STATE_JOURNAL, SigningKey, StoredState, findings, heads, ledger,
@@ -106,10 +108,16 @@ pub enum Survey {
     Planned(Box<(Plan, Facts)>),
 }
 
-/// Finds out what is called for and everything that the gates ask for. Fails where no level was
-/// named and the decided one can't be read, and where the declared responses can't be used.
+/// Finds out what is called for and everything that the gates ask for, of the policy document as it
+/// stands now: an apply asks when it begins and again before every action, so that a document that
+/// was changed meanwhile closes its gate.
 pub fn survey(question: &Question<'_>) -> Checked<Survey> {
-    let workspace = question.workspace;
+    survey_under(question, &InForce::load(question.workspace))
+}
+
+/// As [`survey`], of a policy document that was read before. Fails where no level was named and the
+/// decided one can't be read, and where the declared responses can't be used.
+pub fn survey_under(question: &Question<'_>, in_force: &InForce) -> Checked<Survey> {
     let end = journal_end(question);
     let (decision, head) = match &end {
         Ok((tail, state)) => (Ok(decided(tail, state.as_ref())), tail.end.head),
@@ -125,8 +133,12 @@ pub fn survey(question: &Question<'_>) -> Checked<Survey> {
     let plan = match (question.wanted, &wanted) {
         (Wanted::Action(action), _) => Plan::of_action(action),
         (_, Some(level)) => {
-            let responses = declared::load_or_first_problem(workspace)?;
-            match plan(level, head, &responses) {
+            let responses = match &in_force.responses {
+                Ok(responses) => responses,
+                // One problem is enough.
+                Err(problems) => return Err(Box::new(problems.clone().swap_remove(0))),
+            };
+            match plan(level, head, responses) {
                 Some(plan) => plan,
                 None => return Ok(Survey::Nothing(level.clone())),
             }
@@ -144,7 +156,7 @@ pub fn survey(question: &Question<'_>) -> Checked<Survey> {
             }
         }
     };
-    let facts = facts(question, wanted, decision, end, &plan);
+    let facts = facts(question, wanted, decision, end, &plan, &in_force.policy);
     Ok(Survey::Planned(Box::new((plan, facts))))
 }
 
@@ -154,6 +166,7 @@ fn facts(
     decision: Fact<Option<DecisionFact>>,
     end: Checked<(JournalTail, Option<StoredState>)>,
     plan: &Plan,
+    policy: &Loaded,
 ) -> Facts {
     let (workspace, at) = (question.workspace, question.at);
     let digest = plan.digest();
@@ -168,6 +181,7 @@ fn facts(
         kill_switch: kill_switch::closed(workspace)
             .map(|finding| finding.found.unwrap_or(finding.message)),
         journals: journals(question, end),
+        policy_lock: policy_lock(question),
         decision,
         trust_opens: (trust_locked == Ok(Some(true)))
             .then(|| trust_guard::status(workspace, at).term)
@@ -183,7 +197,7 @@ fn facts(
             .map_err(said),
         responses: recent_responses(question, recent.as_ref()),
         unlocks: unlocks::count(workspace, at).map_err(said),
-        freeze: freeze(workspace, at),
+        freeze: freeze(policy, at),
         other_apply: Ok(question.other_apply.clone()),
         unsettled: match &question.unsettleable {
             Some(why) => Err(why.clone()),
@@ -313,6 +327,25 @@ fn purpose(question: &Question<'_>, file: &str) -> Purpose {
     }
 }
 
+/// The protected files, looked at anew: what ran since the command began may have changed them.
+fn policy_lock(question: &Question<'_>) -> Fact<String> {
+    let Question { workspace, key, .. } = *question;
+    let decided = Decided::load(workspace).map_err(said)?;
+    let looked = protection::look(workspace, key, decided).map_err(said)?;
+    if let Some(first) = looked.findings().first() {
+        return Err(place_and_message(first));
+    }
+    Ok(looked.locked.map_or_else(
+        || "nothing is locked: `policy lock` holds the policies to their bytes".to_owned(),
+        |locked| {
+            format!(
+                "{} files as they were accepted",
+                locked.manifest.files.len()
+            )
+        },
+    ))
+}
+
 fn journals(
     question: &Question<'_>,
     end: Checked<(JournalTail, Option<StoredState>)>,
@@ -376,10 +409,10 @@ fn context<'a>(question: &Question<'a>) -> ReadContext<'a> {
 /// The freeze windows of the policy that is in force now, which may be another than the one that
 /// decided: what is applied is what its author allows at this moment. A refused document may freeze
 /// everything, for all that anybody knows.
-fn freeze(workspace: &Workspace, at: Timestamp) -> Fact<FreezeFact> {
-    let document::Loaded {
+fn freeze(loaded: &Loaded, at: Timestamp) -> Fact<FreezeFact> {
+    let Loaded {
         policy, problems, ..
-    } = document::load(workspace);
+    } = loaded;
     if policy.is_refused() {
         let why = problems.first().map_or_else(String::new, place_and_message);
         return Err(format!(

@@ -108,6 +108,8 @@ pub struct Facts {
     pub kill_switch: Option<String>,
     /// What was looked at in the journals, or what is wrong with them.
     pub journals: Fact<String>,
+    /// The protected files: what was looked at, or what is wrong with them.
+    pub policy_lock: Fact<String>,
     /// The last decision; `None` where there is none.
     pub decision: Fact<Option<DecisionFact>>,
     /// Is the trust guard's lock set? `None` where no file says.
@@ -189,9 +191,10 @@ pub const UNATTENDED: [&str; 3] = ["auto_apply", "preview", "approver"];
 
 /// The gates that are asked again before every action of an apply. The others are about the apply as
 /// a whole, which has begun.
-pub const STANDING: [&str; 9] = [
+pub const STANDING: [&str; 10] = [
     "kill_switch",
     "journals",
+    POLICY_LOCK,
     "decision_fresh",
     "level",
     "trust_unlocked",
@@ -203,7 +206,7 @@ pub const STANDING: [&str; 9] = [
 
 /// Every gate, in a fixed order.
 pub fn evaluate(facts: &Facts) -> Vec<Gate> {
-    let mut gates = vec![kill_switch(facts), journals(facts)];
+    let mut gates = vec![kill_switch(facts), journals(facts), policy_lock(facts)];
     if let Some(wanted) = &facts.wanted {
         gates.extend([decision(facts), level(facts, wanted)]);
     }
@@ -256,6 +259,16 @@ fn journals(facts: &Facts) -> Gate {
     match &facts.journals {
         Ok(looked_at) => Gate::open("journals", looked_at),
         Err(why) => Gate::closed("journals", "journal_broken", why),
+    }
+}
+
+/// The gate that tampering with a protected file closes.
+pub const POLICY_LOCK: &str = "policy_lock";
+
+fn policy_lock(facts: &Facts) -> Gate {
+    match &facts.policy_lock {
+        Ok(looked_at) => Gate::open(POLICY_LOCK, looked_at),
+        Err(why) => Gate::closed(POLICY_LOCK, "policy_tampered", why),
     }
 }
 

@@ -1,67 +1,52 @@
 //! Patterns: which files an action may change.
 //!
 //! A path relative to the workspace, with at most one `*` in the name of the file, which stands for
-//! any characters. So what an action may touch can be listed without walking a tree. Pure; the files
-//! that fit are looked up in [`super::touched`].
+//! any characters. So what an action may touch can be listed without walking a tree. Pure; paths are
+//! matched by [`crate::fs::glob`], and the files that fit are looked up in [`super::touched`].
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::fs::glob::{Glob, NamePattern};
+use crate::protection::rules::{OWN_DIRECTORIES, OWN_FILES, PROTECT};
+
+/// What runs this program.
+const WORKFLOWS: &str = ".github/workflows/";
+
 /// A pattern that names files inside the workspace, and none of the record's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     directory: String,
-    before: String,
-    after: Option<String>,
+    name: NamePattern,
 }
-
-/// Directories whose files no action may name: the record, the repository, and what decides.
-const RESERVED: [&str; 3] = ["state", ".git", "policy"];
-
-/// Files that no action may name: safeguards, which only their own commands open, and what the
-/// product writes itself.
-const PROTECTED: [&str; 8] = [
-    "trust_lock_state.json",
-    "forensics/safety_brake_state.json",
-    "audit_summary.md",
-    "reports/policy_response_blocked.json",
-    "reports/policy_response_failure.json",
-    "reports/policy_orchestrator_failure.json",
-    "reports/policy_orchestration_alerts.json",
-    "logs/policy_orchestration_alerts.jsonl",
-];
 
 impl Pattern {
     /// Reads a pattern; the error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() || text.len() > 1000 || text.chars().any(char::is_control) {
-            return Err("a path of 1 to 1000 printable characters".to_owned());
-        }
+        Glob::parse(text)?;
         let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
         let parts = || text.split('/');
-        if parts().any(|part| matches!(part, "" | "." | "..")) {
-            return Err("a path inside the workspace, without `.`, `..` or empty parts".to_owned());
-        }
-        if parts()
-            .next()
-            .is_some_and(|first| RESERVED.contains(&first))
-        {
-            return Err("a file outside of `state/`, `policy/` and `.git/`".to_owned());
+        let is_reserved = |first| OWN_DIRECTORIES.contains(&first) || first == ".scalpel";
+        if parts().next().is_some_and(is_reserved) || text.starts_with(WORKFLOWS) {
+            return Err(
+                "a file outside of `state/`, `policy/`, `.scalpel/`, `.github/workflows/` and `.git/`"
+                    .to_owned(),
+            );
         }
         if directory.contains('*') || name.matches('*').count() > 1 {
             return Err("at most one `*`, in the name of the file".to_owned());
         }
-        let (before, after) = match name.split_once('*') {
-            Some((before, after)) => (before, Some(after.to_owned())),
-            None => (name, None),
-        };
         let pattern = Self {
             directory: directory.to_owned(),
-            before: before.to_owned(),
-            after,
+            name: NamePattern::new(name),
         };
-        match PROTECTED.into_iter().find(|file| pattern.covers(file)) {
+        let protected = PROTECT.into_iter().filter(|glob| !glob.contains('*'));
+        match OWN_FILES
+            .into_iter()
+            .chain(protected)
+            .find(|file| pattern.covers(file))
+        {
             Some(file) => Err(format!(
                 "files other than `{file}`, which is not an action's to change"
             )),
@@ -77,7 +62,7 @@ impl Pattern {
 
     /// The one file that it names; `None` where it has a `*`.
     pub fn literal(&self) -> Option<String> {
-        self.after.is_none().then(|| self.path_of(&self.before))
+        self.name.literal().map(|name| self.path_of(name))
     }
 
     /// The path of a file in its directory.
@@ -92,14 +77,7 @@ impl Pattern {
     /// True where a file of that name in its directory fits. A name that begins with a dot fits only
     /// a pattern that does: temporary files are nobody's result.
     pub fn fits(&self, name: &str) -> bool {
-        let Some(after) = &self.after else {
-            return name == self.before;
-        };
-        let hidden = name.starts_with('.') && !self.before.starts_with('.');
-        let inner = name
-            .strip_prefix(self.before.as_str())
-            .and_then(|rest| rest.strip_suffix(after.as_str()));
-        inner.is_some() && !hidden
+        self.name.fits_visible(name)
     }
 
     /// True where it covers the file `path`.
@@ -111,9 +89,7 @@ impl Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = self.after.as_ref().map(|after| format!("*{after}"));
-        let name = format!("{}{}", self.before, star.unwrap_or_default());
-        f.write_str(&self.path_of(&name))
+        f.write_str(&self.path_of(&self.name.to_string()))
     }
 }
 

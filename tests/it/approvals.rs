@@ -32,12 +32,14 @@ fn keys(workspace: &Workspace, name: &str, kind: &str) {
     let file = format!("{name}.key");
     let arguments = ["keys", "generate", "--type", kind, "--out", &file];
     workspace.program(&arguments).exits(0);
+    let public = workspace.read(&format!("{name}.pub"));
+    workspace.write(&format!("policy/{name}.pub"), public);
 }
 
 /// Lists these people with their keys, for these operations.
 fn list(workspace: &Workspace, people: &[(&str, &str)]) {
     let entry = |(name, may): &(&str, &str)| {
-        format!("  - name: {name}\n    key_file: {name}.pub\n    may: [{may}]\n")
+        format!("  - name: {name}\n    key_file: policy/{name}.pub\n    may: [{may}]\n")
     };
     let entries: String = people.iter().map(entry).collect();
     workspace.write(LIST, format!("schema: 1\napprovers:\n{entries}"));
@@ -204,7 +206,7 @@ fn only_another_person_with_a_listed_key_of_their_own_may_grant() {
     let refused = steps(&workspace);
     assert_eq!(refused[1..], ["REFUSED"; 6]);
     // The same key by another name is no list.
-    workspace.write("twin.pub", workspace.read("ada.pub"));
+    workspace.write("policy/twin.pub", workspace.read("ada.pub"));
     list(&workspace, &[("ada", "'*'"), ("twin", "'*'")]);
     let ran = grant_with(&workspace, &id, "twin", "ada").exits(1);
     assert!(ran.stderr.contains("NAME_DUPLICATE"), "{}", ran.stderr);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use policy_orchestrator::decision::backtest::{Backtest, Outcome, Past, Said};
-use policy_orchestrator::decision::{Before, Decision, JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{
+    Before, Decision, JournalHealth, LockHealth, Situation, evaluate,
+};
 use policy_orchestrator::history::Selection;
 use policy_orchestrator::history::backtest::of_journal;
 use policy_orchestrator::history::walk::Source;
@@ -141,6 +143,7 @@ fn again<'l>(lines: &'l [RecordedLine], policy: &Policy) -> Vec<(&'l RecordedLin
             history: &history,
             at: line.at,
             journal: JournalHealth::Whole,
+            lock: LockHealth::Whole,
         });
         decided.push((line, decision));
     }
@@ -568,6 +571,15 @@ fn the_document_in_force_flips_what_it_decided_itself_nowhere() {
 fn flips_fail_where_that_is_asked_for() {
     let workspace = fixture();
     backtest(&workspace, &["--fail-on-flips"]).exits(10);
+    backtest(&workspace, &[]).exits(0);
+    // A gate that could not look at a decision does not let pass.
+    let journal = workspace.read("state/policy_state_log.jsonl");
+    let (first, rest) = journal.split_once('\n').unwrap();
+    workspace.write(
+        "state/policy_state_log.jsonl",
+        format!("{}\n{rest}", &first[..first.len() / 2]),
+    );
+    backtest(&workspace, &["--fail-on-flips"]).exits(1);
     backtest(&workspace, &[]).exits(0);
 }
 

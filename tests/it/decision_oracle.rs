@@ -1,7 +1,7 @@
 //! The decision against an independent, naive oracle: on a truth table of all boundary values, and
 //! on random workspaces that are written to disk and read back.
 
-use policy_orchestrator::decision::{Change, Decision, JournalHealth, Situation, evaluate};
+use policy_orchestrator::decision::{Decision, JournalHealth, LockHealth, Situation, evaluate};
 use policy_orchestrator::ids::SignalName;
 use policy_orchestrator::policy::{Level, Policy, document};
 use policy_orchestrator::signals::{Outcome, Percent, Reading, Readings, Risk, Value};
@@ -123,6 +123,7 @@ fn decide_under(policy: &Policy, readings: &Readings) -> Decision {
         history: &[],
         at,
         journal: JournalHealth::Whole,
+        lock: LockHealth::Whole,
     })
 }
 
@@ -466,197 +467,203 @@ proptest! {
     }
 }
 
-/// A part of an expression over the six signals.
-fn any_part() -> impl Strategy<Value = String> {
-    let number = prop_oneof![Just(75_u32), Just(80), Just(90), Just(95), 0..=100_u32];
-    let sides = vec!["<", "<=", ">", ">=", "==", "!="];
-    let side = prop::sample::select(sides);
-    let percent = prop::sample::select(vec!["integrity", "consensus", "reputation"]);
-    let risk = prop::sample::select(vec!["low", "medium", "high"]);
-    prop_oneof![
-        4 => (percent, side.clone(), number)
-            .prop_map(|(name, side, number)| format!("{name} {side} {number}.0")),
-        2 => (side, 0..10_u32).prop_map(|(side, number)| format!("responses {side} {number}.0")),
-        1 => Just("trust".to_owned()),
-        1 => risk.prop_map(|risk| format!("forecast == '{risk}'")),
-        1 => (120..200_u32).prop_map(|sum| format!("integrity + consensus < {sum}.0")),
-    ]
-}
+/// What would help where expressions look at the values.
+#[cfg(feature = "cel")]
+mod beside_expressions {
+    use policy_orchestrator::decision::Change;
 
-fn any_expression() -> impl Strategy<Value = String> {
-    any_part().prop_recursive(2, 6, 2, |inner| {
+    use super::*;
+
+    /// A part of an expression over the six signals.
+    fn any_part() -> impl Strategy<Value = String> {
+        let number = prop_oneof![Just(75_u32), Just(80), Just(90), Just(95), 0..=100_u32];
+        let sides = vec!["<", "<=", ">", ">=", "==", "!="];
+        let side = prop::sample::select(sides);
+        let percent = prop::sample::select(vec!["integrity", "consensus", "reputation"]);
+        let risk = prop::sample::select(vec!["low", "medium", "high"]);
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(one, other)| format!("({one} && {other})")),
-            (inner.clone(), inner.clone()).prop_map(|(one, other)| format!("({one} || {other})")),
-            inner.prop_map(|one| format!("!({one})")),
+            4 => (percent, side.clone(), number)
+                .prop_map(|(name, side, number)| format!("{name} {side} {number}.0")),
+            2 => (side, 0..10_u32).prop_map(|(side, number)| format!("responses {side} {number}.0")),
+            1 => Just("trust".to_owned()),
+            1 => risk.prop_map(|risk| format!("forecast == '{risk}'")),
+            1 => (120..200_u32).prop_map(|sum| format!("integrity + consensus < {sum}.0")),
         ]
-    })
-}
+    }
 
-/// The reference policy, with some expressions beside its triggers.
-fn with_expressions(expressions: &[(String, bool)]) -> Policy {
-    let mut text = document::TEMPLATE.to_owned();
-    let more: String = (0..)
-        .zip(expressions)
-        .map(|(index, (expression, is_red)): (usize, _)| {
-            let level = if *is_red { "RED" } else { "YELLOW" };
-            format!("    - {{code: E{index}, level: {level}, when: \"{expression}\"}}\n")
+    fn any_expression() -> impl Strategy<Value = String> {
+        any_part().prop_recursive(2, 6, 2, |inner| {
+            prop_oneof![
+                (inner.clone(), inner.clone())
+                    .prop_map(|(one, other)| format!("({one} && {other})")),
+                (inner.clone(), inner.clone())
+                    .prop_map(|(one, other)| format!("({one} || {other})")),
+                inner.prop_map(|one| format!("!({one})")),
+            ]
         })
-        .collect();
-    let at = text.find("    # Conditions over several").unwrap();
-    text.insert_str(at, &more);
-    document::parse("policy/policy.yaml", text.as_bytes()).unwrap()
-}
-
-/// A value that the words of a change allow, as far from the least as `share` of the way.
-fn allowed(change: &Change, share: f64) -> Value {
-    let number = |word: &str| {
-        let rest = change.to.split_once(word)?.1.trim_start();
-        rest.split(' ').next().unwrap().parse::<f64>().ok()
-    };
-    let (least, most) = (number("at least"), number("at most"));
-    let (more, less) = (number("more than"), number("less than"));
-    let is_range = least.or(most).or(more).or(less).is_some();
-    match change.value.unwrap() {
-        Value::Percent(_) if is_range => {
-            let low = least.or(more).unwrap_or(0.0);
-            let high = most.or(less).unwrap_or(100.0);
-            percent(low + (high - low) * share.clamp(0.001, 0.999))
-        }
-        Value::Count(_) if is_range => {
-            let low = least.unwrap_or(0.0);
-            let high = most.unwrap_or(low + 20.0);
-            Value::Count((low + ((high - low) * share).round()) as u64)
-        }
-        other => other,
     }
-}
 
-/// The readings with some values moved.
-fn moved(readings: &Readings, values: &[(&str, Value)]) -> Readings {
-    let of = |reading: &Reading| {
-        let mut values = values.iter();
-        let value = values.find(|(signal, _)| *signal == reading.signal.as_str());
-        value.map_or_else(
-            || reading.clone(),
-            |(_, value)| Reading::bare(reading.signal.clone(), Outcome::Valid(*value)),
-        )
-    };
-    Readings::new(readings.iter().map(of).collect())
-}
-
-#[cfg(feature = "cel")]
-#[test]
-fn what_relieves_an_expression_is_told_in_numbers() {
-    let told = |expression: &str, tuple: Tuple| {
-        let policy = with_expressions(&[(expression.to_owned(), true)]);
-        let decision = decide_under(&policy, &readings(&tuple));
-        let needs = decision.needs.last().unwrap();
-        assert_eq!(needs.level, Level::YELLOW);
-        let changes = needs.changes.iter();
-        let changes =
-            changes.map(|change| format!("{} {} -> {}", change.what, change.from, change.to));
-        changes.collect::<Vec<_>>().join("; ")
-    };
-    let tuple = Tuple {
-        locked: Some(false),
-        integrity: Some(96.0),
-        consensus: Some(92.0),
-        reputation: Some(70.0),
-        forecast: Some("low"),
-        responses: Some(5),
-    };
-    let low = Tuple {
-        integrity: Some(70.0),
-        ..tuple
-    };
-    let table = [
-        (
-            "reputation < 75.0",
-            tuple,
-            "reputation 70.0 -> at least 75.0",
-        ),
-        (
-            "reputation <= 75.0",
-            tuple,
-            "reputation 70.0 -> more than 75.0",
-        ),
-        (
-            "responses > 2.0 && responses < 90.0",
-            tuple,
-            "responses 5 -> at most 2",
-        ),
-        ("forecast != 'medium'", tuple, "forecast low -> medium"),
-        // Raised over its line it would fire the expression: the next value that does not.
-        (
-            "integrity >= 90.0 && integrity < 93.0",
-            low,
-            "integrity 70.0 -> at least 93.0",
-        ),
-        // No value of its own does, so that of another signal has to move as well.
-        (
-            "integrity >= 90.0 && consensus < 95.0",
-            low,
-            "integrity 70.0 -> at least 90.0; consensus 92.0 -> at least 95.0",
-        ),
-        // Not every value beyond the one that does, does.
-        (
-            "reputation < 75.0 || reputation > 90.0",
-            tuple,
-            "reputation 70.0 -> a value such as 75.0",
-        ),
-        (
-            "integrity >= 90.0",
-            low,
-            "integrity 70.0 -> at least 90.0; E0 it does not hold -> the same, but the other changes would make it hold",
-        ),
-        (
-            "integrity + consensus >= 0.0",
-            tuple,
-            "E0 it holds -> not `integrity + consensus >= 0.0`, an expression: a value that is moved may make it hold or not",
-        ),
-    ];
-    for (expression, tuple, expected) in table {
-        assert_eq!(told(expression, tuple), expected, "{expression}");
+    /// The reference policy, with some expressions beside its triggers.
+    fn with_expressions(expressions: &[(String, bool)]) -> Policy {
+        let mut text = document::TEMPLATE.to_owned();
+        let mut more = String::new();
+        for (index, (expression, is_red)) in expressions.iter().enumerate() {
+            let level = if *is_red { "RED" } else { "YELLOW" };
+            more += &format!("    - {{code: E{index}, level: {level}, when: \"{expression}\"}}\n");
+        }
+        let at = text.find("    # Conditions over several").unwrap();
+        text.insert_str(at, &more);
+        document::parse("policy/policy.yaml", text.as_bytes()).unwrap()
     }
-}
 
-#[cfg(feature = "cel")]
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    /// What is asked for with a value reaches its level, anywhere in the range that is named; and
-    /// where a part of it is left out, the level is not reached.
-    #[test]
-    fn every_change_that_is_asked_for_reaches_what_it_promises(
-        tuple in any_tuple(),
-        expressions in prop::collection::vec((any_expression(), any::<bool>()), 1..4),
-        shares in prop::collection::vec(0.0..=1.0, 6),
-    ) {
-        let policy = with_expressions(&expressions);
-        let before = readings(&tuple);
-        let decision = decide_under(&policy, &before);
-        for needs in &decision.needs {
-            prop_assert!(!needs.changes.is_empty(), "{:?}", decision);
-            if needs.changes.iter().any(|change| change.value.is_none()) {
-                continue;
+    /// A value that the words of a change allow, as far from the least as `share` of the way.
+    fn allowed(change: &Change, share: f64) -> Value {
+        let number = |word: &str| {
+            let rest = change.to.split_once(word)?.1.trim_start();
+            rest.split(' ').next().unwrap().parse::<f64>().ok()
+        };
+        let (least, most) = (number("at least"), number("at most"));
+        let (more, less) = (number("more than"), number("less than"));
+        let is_range = least.or(most).or(more).or(less).is_some();
+        match change.value.unwrap() {
+            Value::Percent(_) if is_range => {
+                let low = least.or(more).unwrap_or(0.0);
+                let high = most.or(less).unwrap_or(100.0);
+                percent(low + (high - low) * share.clamp(0.001, 0.999))
             }
+            Value::Count(_) if is_range => {
+                let low = least.unwrap_or(0.0);
+                let high = most.unwrap_or(low + 20.0);
+                Value::Count((low + ((high - low) * share).round()) as u64)
+            }
+            other => other,
+        }
+    }
+
+    /// The readings with some values moved.
+    fn moved(readings: &Readings, values: &[(&str, Value)]) -> Readings {
+        let of = |reading: &Reading| {
+            let mut values = values.iter();
+            let value = values.find(|(signal, _)| *signal == reading.signal.as_str());
+            value.map_or_else(
+                || reading.clone(),
+                |(_, value)| Reading::bare(reading.signal.clone(), Outcome::Valid(*value)),
+            )
+        };
+        Readings::new(readings.iter().map(of).collect())
+    }
+
+    #[test]
+    fn what_relieves_an_expression_is_told_in_numbers() {
+        let told = |expression: &str, tuple: Tuple| {
+            let policy = with_expressions(&[(expression.to_owned(), true)]);
+            let decision = decide_under(&policy, &readings(&tuple));
+            let needs = decision.needs.last().unwrap();
+            assert_eq!(needs.level, Level::YELLOW);
             let changes = needs.changes.iter();
-            let level = |values: &[(&str, Value)]| decide_under(&policy, &moved(&before, values)).level;
-            let nearest: Vec<(&str, Value)> = changes
-                .clone()
-                .map(|change| (change.what.as_str(), change.value.unwrap()))
-                .collect();
-            prop_assert!(level(&nearest) <= needs.level, "{:?}", needs);
-            let further: Vec<(&str, Value)> = changes
-                .zip(&shares)
-                .map(|(change, share)| (change.what.as_str(), allowed(change, *share)))
-                .collect();
-            prop_assert!(level(&further) <= needs.level, "{:?} with {:?}", needs, further);
-            for left_out in 0..nearest.len() {
-                let mut almost = nearest.clone();
-                let (what, _) = almost.remove(left_out);
-                prop_assert!(level(&almost) > needs.level, "{} is not needed: {:?}", what, needs);
+            let changes =
+                changes.map(|change| format!("{} {} -> {}", change.what, change.from, change.to));
+            changes.collect::<Vec<_>>().join("; ")
+        };
+        let tuple = Tuple {
+            locked: Some(false),
+            integrity: Some(96.0),
+            consensus: Some(92.0),
+            reputation: Some(70.0),
+            forecast: Some("low"),
+            responses: Some(5),
+        };
+        let low = Tuple {
+            integrity: Some(70.0),
+            ..tuple
+        };
+        let table = [
+            (
+                "reputation < 75.0",
+                tuple,
+                "reputation 70.0 -> at least 75.0",
+            ),
+            (
+                "reputation <= 75.0",
+                tuple,
+                "reputation 70.0 -> more than 75.0",
+            ),
+            (
+                "responses > 2.0 && responses < 90.0",
+                tuple,
+                "responses 5 -> at most 2",
+            ),
+            ("forecast != 'medium'", tuple, "forecast low -> medium"),
+            // Raised over its line it would fire the expression: the next value that does not.
+            (
+                "integrity >= 90.0 && integrity < 93.0",
+                low,
+                "integrity 70.0 -> at least 93.0",
+            ),
+            // No value of its own does, so that of another signal has to move as well.
+            (
+                "integrity >= 90.0 && consensus < 95.0",
+                low,
+                "integrity 70.0 -> at least 90.0; consensus 92.0 -> at least 95.0",
+            ),
+            // Not every value beyond the one that does, does.
+            (
+                "reputation < 75.0 || reputation > 90.0",
+                tuple,
+                "reputation 70.0 -> a value such as 75.0",
+            ),
+            (
+                "integrity >= 90.0",
+                low,
+                "integrity 70.0 -> at least 90.0; E0 it does not hold -> the same, but the other changes would make it hold",
+            ),
+            (
+                "integrity + consensus >= 0.0",
+                tuple,
+                "E0 it holds -> not `integrity + consensus >= 0.0`, an expression: a value that is moved may make it hold or not",
+            ),
+        ];
+        for (expression, tuple, expected) in table {
+            assert_eq!(told(expression, tuple), expected, "{expression}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// What is asked for with a value reaches its level, anywhere in the range that is named; and
+        /// where a part of it is left out, the level is not reached.
+        #[test]
+        fn every_change_that_is_asked_for_reaches_what_it_promises(
+            tuple in any_tuple(),
+            expressions in prop::collection::vec((any_expression(), any::<bool>()), 1..4),
+            shares in prop::collection::vec(0.0..=1.0, 6),
+        ) {
+            let policy = with_expressions(&expressions);
+            let before = readings(&tuple);
+            let decision = decide_under(&policy, &before);
+            for needs in &decision.needs {
+                prop_assert!(!needs.changes.is_empty(), "{:?}", decision);
+                if needs.changes.iter().any(|change| change.value.is_none()) {
+                    continue;
+                }
+                let changes = needs.changes.iter();
+                let level = |values: &[(&str, Value)]| decide_under(&policy, &moved(&before, values)).level;
+                let nearest: Vec<(&str, Value)> = changes
+                    .clone()
+                    .map(|change| (change.what.as_str(), change.value.unwrap()))
+                    .collect();
+                prop_assert!(level(&nearest) <= needs.level, "{:?}", needs);
+                let further: Vec<(&str, Value)> = changes
+                    .zip(&shares)
+                    .map(|(change, share)| (change.what.as_str(), allowed(change, *share)))
+                    .collect();
+                prop_assert!(level(&further) <= needs.level, "{:?} with {:?}", needs, further);
+                for left_out in 0..nearest.len() {
+                    let mut almost = nearest.clone();
+                    let (what, _) = almost.remove(left_out);
+                    prop_assert!(level(&almost) > needs.level, "{} is not needed: {:?}", what, needs);
+                }
             }
         }
     }

@@ -636,3 +636,193 @@ fn a_recorded_level_that_its_values_do_not_give_is_found() {
     let ran = workspace.program(&["explain"]).exits(5);
     assert!(ran.stderr.contains("DECISION_DIFFERS"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_state_file_that_is_too_large_is_one_that_can_not_be_read() {
+    let workspace = recorded();
+    let padded = format!(
+        "{}{}",
+        workspace.read("state/policy_state.json"),
+        " ".repeat(20 << 20)
+    );
+    workspace.write("state/policy_state.json", padded);
+    for (arguments, code) in [
+        (&["explain"][..], 1),
+        (&["status", "--at", "2026-01-15T12:05:00Z"], 1),
+        (&["audit", "verify"], 5),
+        (
+            &[
+                "run",
+                "--dry-run",
+                "--at",
+                "2026-01-15T12:05:00Z",
+                "--retry-delays",
+                "0",
+            ],
+            5,
+        ),
+    ] {
+        let ran = workspace.program(arguments);
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("STATE_UNREADABLE")
+                && ran.stderr.contains("found: 20973")
+                && ran.stderr.contains("audit reseal --reason"),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+    let reseal = [
+        "audit",
+        "reseal",
+        "--reason",
+        "padded",
+        "--at",
+        "2026-01-15T12:06:00Z",
+    ];
+    workspace.program(&reseal).exits(0);
+    let ran = workspace.run_at("2026-01-15T12:07:00Z").exits(0);
+    assert_eq!(ran.json()["policy"], "GREEN");
+    verify(&workspace).exits(0);
+}
+
+#[test]
+fn a_run_with_many_problems_records_a_hundred_and_the_number_of_the_others() {
+    let workspace = Workspace::healthy();
+    let trigger = |number: u32| {
+        format!("    - {{code: C{number}, signal: nowhere, level: RED, below: 60}}\n")
+    };
+    let triggers: Vec<String> = (0..200).map(trigger).collect();
+    let triggers = triggers.concat();
+    let head = "apiVersion: policy.orchestra.v1\nkind: OrchestrationPolicy\nmetadata: {name: x, version: '1'}\nspec:\n  signals:\n    - name: integrity\n  triggers:\n";
+    workspace.write("policy/policy.yaml", format!("{head}{triggers}"));
+    let ran = workspace.run().exits(1);
+    let all = ran.stderr.matches("error[").count();
+    assert!(all > 150, "{all}");
+    let report: Value =
+        serde_json::from_str(&workspace.read("reports/policy_orchestrator_failure.json")).unwrap();
+    for errors in [&workspace.state()["errors"], &report["errors"]] {
+        let errors = errors.as_array().unwrap();
+        assert_eq!(errors.len(), 101);
+        assert_eq!(
+            (&errors[100]["code"], &errors[100]["message"]),
+            (
+                &json!("FINDINGS_CUT"),
+                &json!(format!("{} more", all - 100))
+            )
+        );
+    }
+    // The failure is the same one in the next run.
+    workspace.run_at("2026-01-15T12:01:00Z").exits(1);
+    verify(&workspace).exits(0);
+}
+
+/// Five decisions, one of them cut by hand, a reseal, and one decision more.
+fn resealed() -> Workspace {
+    let workspace = recorded();
+    write_lines(&workspace, &workspace.journal()[..4]);
+    let reseal = ["audit", "reseal", "--reason", "cut by a bad merge"];
+    let at = ["--at", "2026-01-15T12:06:00Z"];
+    workspace
+        .program(&[reseal.as_slice(), &at].concat())
+        .exits(0);
+    workspace
+}
+
+#[test]
+fn explain_finds_decisions_in_a_sealed_segment() {
+    let workspace = resealed();
+    let segment = "state/segments/policy_state_log.20260115120600.broken.jsonl";
+    // Before the next run the last decision is there, too.
+    let last = workspace.program(&["explain"]).exits(0).json();
+    assert_eq!(
+        (&last["number"], &last["segment"]),
+        (&json!(4), &json!(segment))
+    );
+    workspace.run_at("2026-01-15T12:07:00Z").exits(0);
+    let third = workspace.program(&["explain", "--number", "2"]).exits(0);
+    assert_eq!(third.json()["policy"], "YELLOW");
+    assert_eq!(third.json()["segment"], segment);
+    assert!(
+        third.stderr.contains("sealed because it was broken"),
+        "{}",
+        third.stderr
+    );
+    let last = workspace
+        .program(&["explain", "--number", "7"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&last["number"], &last["segment"]),
+        (&json!(7), &Value::Null)
+    );
+    workspace.write(segment, workspace.read(segment) + "\n");
+    workspace.program(&["explain", "--number", "2"]).exits(5);
+}
+
+#[test]
+fn explain_says_what_a_number_is_that_is_no_decision() {
+    let workspace = resealed();
+    workspace.run_at("2026-01-15T12:07:00Z").exits(0);
+    let reseal = workspace.program(&["explain", "--number", "6"]).exits(1);
+    let absent = workspace.program(&["explain", "--number", "99"]).exits(1);
+    let empty = Workspace::healthy()
+        .program(&["explain", "--number", "1"])
+        .exits(1);
+    insta::assert_snapshot!(
+        "explain_no_decision",
+        [reseal.stderr, absent.stderr, empty.stderr].join("\n")
+    );
+}
+
+/// A fall of integrity within a day is RED.
+const FALLS: &str = "\
+apiVersion: policy.orchestra.v1
+kind: OrchestrationPolicy
+metadata: {name: falls, version: '1'}
+spec:
+  signals:
+    - {name: integrity, on_missing: assume_healthy}
+  triggers:
+    - {code: FELL, signal: integrity, level: RED, changed: {way: fall, by_more_than: 2, within: 24h}}
+";
+
+#[test]
+fn a_look_into_a_sealed_segment_reads_its_end_only() {
+    let workspace = Workspace::healthy();
+    workspace.write("policy/policy.yaml", FALLS);
+    workspace.run().exits(0);
+    // Lines that no look reaches: a plain log before the chain would be as long.
+    let filler = "{\"plain\":1}\n".repeat(4_000);
+    workspace.write(JOURNAL, format!("{filler}{}", workspace.read(JOURNAL)));
+    let reseal = [
+        "audit",
+        "reseal",
+        "--reason",
+        "x",
+        "--at",
+        "2026-01-15T12:06:00Z",
+    ];
+    let resealed = workspace.program(&reseal).exits(0).json();
+    let segment = resealed["segment"]["file"].as_str().unwrap();
+    let end = &resealed["segment"]["end"];
+    let bytes = workspace.bytes(segment);
+    let from = usize::try_from(end["from"].as_u64().unwrap()).unwrap();
+    assert!(0 < from && bytes[from - 1] == b'\n', "{from}");
+    assert_eq!(end["sha256"], Digest::of(&bytes[from..]).to_string());
+    // What lies before the end is not looked at by a run, and found by verification.
+    let mut changed = bytes.clone();
+    changed[3] ^= 1;
+    workspace.write(segment, &changed);
+    workspace.integrity("90");
+    let ran = workspace.run_at("2026-01-15T12:07:00Z").exits(0);
+    assert_eq!(ran.json()["policy"], "RED");
+    assert!(!ran.stderr.contains("LOOK_CUT"), "{}", ran.stderr);
+    verify(&workspace).exits(5);
+    // What lies in it is.
+    let mut changed = bytes.clone();
+    changed[from + 3] ^= 1;
+    workspace.write(segment, &changed);
+    let ran = workspace.run_at("2026-01-15T12:08:00Z").exits(0);
+    assert!(ran.stderr.contains("LOOK_CUT"), "{}", ran.stderr);
+}

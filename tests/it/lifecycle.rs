@@ -324,8 +324,10 @@ fn a_rate_above_the_line_keeps_a_version_out_and_one_at_the_line_does_not() {
     );
     workspace.integrity("95.5");
     workspace.run_at("2026-01-03T00:00:00Z").exits(0);
-    let above = measured(&status(&workspace, COMPLETE, 0));
-    assert_eq!(above["violated"], true);
+    let above = status(&workspace, COMPLETE, 0);
+    assert_eq!(measured(&above)["violated"], true);
+    let next = above["versions"][0]["next"].as_str().unwrap();
+    assert!(next.contains("policy rollback reference-2-"), "{next}");
     let refused = ana.at(COMPLETE, &promote).exits(4);
     assert!(
         refused.stderr.contains("CRITERION_VIOLATED"),
@@ -469,8 +471,10 @@ fn changed_bytes_of_a_version_are_refused_by_every_step() {
         ana.step(&["promote", "2", "--to", "staging"]).exits(0);
         refuse(&["promote", "2", "--to", "production"]);
         workspace.write(&file, &changed);
-        let problems = status(&workspace, STAGED, 5)["problems"].clone();
-        assert_eq!(problems[0]["code"], "VERSION_CHANGED");
+        let shown = status(&workspace, STAGED, 5);
+        assert_eq!(shown["problems"][0]["code"], "VERSION_CHANGED");
+        let next = shown["versions"][0]["next"].as_str().unwrap();
+        assert!(next.contains("restore it"), "{next}");
     }
 }
 
@@ -707,6 +711,42 @@ fn the_small_form_and_the_built_in_policy_are_replaced_and_put_back() {
     }
 }
 
+#[test]
+fn a_switch_is_taken_into_the_lock_of_the_policies() {
+    for small in [false, true] {
+        let workspace = if small {
+            Workspace::healthy()
+        } else {
+            own_policy()
+        };
+        if small {
+            workspace.write(PLACES[3], r#"{"yellow_integrity": 95.5}"#);
+            workspace.run_at("2026-01-01T00:00:00Z").exits(0);
+        }
+        let before = documents(&workspace);
+        let lock = ["policy", "lock", "--reason", "reviewed"];
+        workspace.program(&lock).exits(0);
+        let verify = |code| workspace.program(&["policy", "verify"]).exits(code);
+        watched(&workspace, &stricter());
+        let (ana, _) = people(&workspace);
+        ana.at(COMPLETE, &["promote", "2", "--to", "production"])
+            .exits(0);
+        assert_eq!(documents(&workspace), [(POLICY, stricter())]);
+        verify(0);
+        workspace.run_at("2026-01-08T07:00:00Z").exits(0);
+        ana.at("2026-01-09T00:00:00Z", &["rollback"]).exits(0);
+        assert_eq!(documents(&workspace), before);
+        verify(0);
+        workspace.run_at("2026-01-09T07:00:00Z").exits(0);
+        workspace.program(&["audit", "verify"]).exits(0);
+        // What was promoted once is no way around an accept.
+        let file = before[0].0;
+        std::fs::remove_file(workspace.file(file)).unwrap();
+        workspace.write(POLICY, stricter());
+        verify(5);
+    }
+}
+
 /// A switch from the small form to version 2, cut off behind its record.
 fn cut_off() -> Workspace {
     let workspace = Workspace::healthy();
@@ -917,9 +957,10 @@ fn in_production_a_second_person_has_to_have_signed() {
     );
     assert_eq!(workspace.read(POLICY), REFERENCE);
     ran(&ana, &["keys", "generate", "--out", "ben.key"]).exits(0);
+    workspace.write("policy/ben.pub", workspace.read("ben.pub"));
     workspace.write(
         "policy/approvers.yaml",
-        "schema: 1\napprovers:\n  - name: ben\n    key_file: ben.pub\n    may: [promote]\n",
+        "schema: 1\napprovers:\n  - name: ben\n    key_file: policy/ben.pub\n    may: [promote]\n",
     );
     let ask = [
         "approve",

@@ -552,9 +552,10 @@ fn a_list_of_approvers_says_who_gives_overrides() {
     workspace
         .program(&["keys", "generate", "--out", bob.to_str().unwrap()])
         .exits(0);
+    workspace.write("policy/bob.pub", workspace.read("bob.pub"));
     let list = |may: &str| {
         let list = format!(
-            "schema: 1\napprovers:\n  - name: bob\n    key_file: bob.pub\n    may: [{may}]\n"
+            "schema: 1\napprovers:\n  - name: bob\n    key_file: policy/bob.pub\n    may: [{may}]\n"
         );
         workspace.write("policy/approvers.yaml", list);
     };

@@ -245,6 +245,7 @@ fn a_person_sees_the_line_and_a_mark_under_the_place() {
     );
 }
 
+#[cfg(feature = "cel")]
 /// The template with every example taken into the document: the lines of comment behind one that
 /// ends in a colon.
 fn with_examples() -> String {
@@ -271,6 +272,7 @@ fn with_examples() -> String {
     text
 }
 
+#[cfg(feature = "cel")]
 #[test]
 fn the_examples_of_the_template_can_be_used_as_they_stand() {
     let workspace = Workspace::empty();

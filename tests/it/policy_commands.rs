@@ -27,7 +27,7 @@ fn init_writes_a_document_that_decides_as_before_and_answers_its_cases() {
         .json();
     assert_eq!(
         (&tested["passed"], &tested["failed"]),
-        (&5.into(), &0.into())
+        (&6.into(), &0.into())
     );
     // Nothing is overwritten.
     workspace.write(
@@ -181,16 +181,38 @@ fn a_case_that_fails_says_what_came_instead() {
         ran.stdout
     );
     assert!(
-        ran.stdout.ends_with("4 passed, 1 failed\n"),
+        ran.stdout.ends_with("5 passed, 1 failed\n"),
         "{}",
         ran.stdout
     );
     let junit = workspace.read("junit.xml");
     assert!(
-        junit.contains("tests=\"5\" failures=\"1\"")
+        junit.contains("tests=\"6\" failures=\"1\"")
             && junit.contains("level: expected GREEN, found YELLOW"),
         "{junit}"
     );
+}
+
+/// Row S2-088: whoever moves a line has to change the cases, too.
+#[test]
+fn no_line_moves_without_a_case_that_says_so() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["policy", "init"]).exits(0);
+    let document = workspace.read(POLICY);
+    let is_line = |line: &&str| line.starts_with("      below: ") || line.contains(" at_least: ");
+    let places: Vec<&str> = document.lines().filter(is_line).collect();
+    assert_eq!(places.len(), 7);
+    for line in places {
+        let (key, number) = line.split_once(": ").unwrap();
+        let number: i64 = number.parse().unwrap();
+        for moved in [number - 1, number + 1] {
+            let changed = document.replacen(line, &format!("{key}: {moved}"), 1);
+            workspace.write(POLICY, &changed);
+            workspace.program(&["policy", "check"]).exits(0);
+            let ran = workspace.program(&["policy", "test"]).exits(1);
+            assert!(ran.json()["failed"].as_u64() > Some(0), "{line} -> {moved}");
+        }
+    }
 }
 
 #[test]

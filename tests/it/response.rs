@@ -36,7 +36,7 @@ fn respond(workspace: &Workspace, further: &[&str]) -> Ran {
 fn closed(workspace: &Workspace, further: &[&str]) -> Vec<String> {
     let preview = respond(workspace, further).exits(0).json();
     let gates = preview["gates"].as_array().unwrap();
-    assert_eq!(gates.len(), 13);
+    assert_eq!(gates.len(), 14);
     let closed: Vec<&Value> = gates.iter().filter(|gate| gate["open"] == false).collect();
     assert_eq!(preview["safety_gates_passed"], closed.is_empty());
     assert_eq!(preview["would_be_blocked"], !closed.is_empty());

@@ -135,6 +135,9 @@ impl Workspace {
         for name in [
             "POLICY_AUDIT_SECRET",
             "POLICY_AUDIT_SECRET_FILE",
+            "POLICY_AUDIT_OLD_SECRET",
+            "POLICY_AUDIT_OLD_SECRET_FILE",
+            "SCALPEL_AUDIT_SECRET",
             "POLICY_WORKSPACE",
             "POLICY_SIGNING_KEY_FILE",
             "POLICY_KEY_PASSWORD",
@@ -231,7 +234,9 @@ impl Workspace {
                     if entry.file_name() != ".git" {
                         directories.push(path);
                     }
-                } else if let Ok(bytes) = std::fs::read(&path) {
+                } else if std::fs::metadata(&path).is_ok_and(|status| status.is_file())
+                    && let Ok(bytes) = std::fs::read(&path)
+                {
                     files.insert(path.strip_prefix(self.path()).unwrap().to_owned(), bytes);
                 }
             }

@@ -37,7 +37,7 @@ a file doesn't say what was decided (`policy`), the policy in force decides.
 
 Exit codes:
   0   done, whatever differs
-  1   the document or the history can't be used
+  1   the document or the history can't be used; with --fail-on-flips also: a part of the history
   10  with --fail-on-flips: a decision would come out otherwise";
 
 #[derive(Debug, Args)]
@@ -116,9 +116,11 @@ pub(in crate::cli) fn backtest(
     Ok(exit(arguments, &backtested))
 }
 
-/// A history of which nothing could be read is none.
+/// A history of which nothing could be read is none. Whoever asks for a gate wants every decision
+/// looked at: what could not be read may be the one that differs.
 fn exit(arguments: &BacktestArgs, backtested: &Backtested) -> Exit {
-    if backtested.outcome.decisions == 0 && backtested.findings.count > 0 {
+    let unread = backtested.findings.count > 0;
+    if unread && (backtested.outcome.decisions == 0 || arguments.fail_on_flips) {
         Exit::Failed
     } else if arguments.fail_on_flips && backtested.outcome.differing() > 0 {
         Exit::Flips

@@ -8,9 +8,11 @@ use serde::Serialize;
 use super::convert::converted;
 use super::schema;
 use crate::cli::run::{lock_timeout, parse_timeout};
+use crate::cli::tamper::own_change;
 use crate::cli::{Context, Exit, Format};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
+use crate::ids::Digest;
 use crate::policy::Policy;
 use crate::policy::document::{self, FILES, Loaded, SMALL_FORM, TEMPLATE};
 
@@ -81,10 +83,13 @@ impl Done {
 pub(in crate::cli) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let timeout = lock_timeout(arguments.lock_timeout);
-    let _lock =
-        WorkspaceLock::acquire(&workspace, "policy init", timeout, &RetryDelays::default())?;
+    let lock = WorkspaceLock::acquire(&workspace, "policy init", timeout, &RetryDelays::default())?;
     let resumed = if arguments.convert {
-        resume(&workspace)?
+        // Taking the small form away is all that is left to do.
+        let steps = [(SMALL_FORM.to_owned(), None)];
+        own_change(&workspace, &lock, "policy init --convert", &steps, || {
+            resume(&workspace)
+        })?
     } else {
         None
     };
@@ -96,7 +101,10 @@ pub(in crate::cli) fn init(context: &Context, arguments: &InitArgs) -> anyhow::R
             context.output.findings(&loaded.problems);
             return Ok(Exit::Failed);
         }
-        begin(&workspace, &loaded, arguments.convert)?
+        let steps = steps(&workspace, &loaded, arguments.convert);
+        own_change(&workspace, &lock, "policy init", &steps, || {
+            begin(&workspace, &loaded, arguments.convert)
+        })?
     };
     match context.format() {
         Format::Json => context.output.json(&Shape {
@@ -108,6 +116,27 @@ pub(in crate::cli) fn init(context: &Context, arguments: &InitArgs) -> anyhow::R
         Format::Human => context.output.result(&human(&done))?,
     }
     Ok(Exit::Done)
+}
+
+/// What `begin` may write, where nothing stands yet, and what it may take away.
+fn steps(workspace: &Workspace, loaded: &Loaded, convert: bool) -> Vec<(String, Option<Digest>)> {
+    let template = converted(&loaded.policy).unwrap_or_default();
+    let document = if convert { template.as_str() } else { TEMPLATE };
+    let written = [
+        (SCHEMA_FILE, schema::text()),
+        (CASES_FILE, CASES),
+        (FILES[0], document),
+    ];
+    let absent = |file: &str| std::fs::symlink_metadata(workspace.path(file)).is_err();
+    let mut steps: Vec<_> = written
+        .into_iter()
+        .filter(|(file, _)| absent(file))
+        .map(|(file, text)| (file.to_owned(), Some(Digest::of(text.as_bytes()))))
+        .collect();
+    if convert {
+        steps.push((SMALL_FORM.to_owned(), None));
+    }
+    steps
 }
 
 fn begin(workspace: &Workspace, loaded: &Loaded, convert: bool) -> Checked<Done> {

@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 
 use super::step;
-use crate::cli::output::is_production;
 use crate::cli::recording::Recording;
 use crate::cli::{Context, Exit};
 use crate::lifecycle;
@@ -64,7 +63,7 @@ pub(super) fn promote(context: &Context, arguments: &PromoteArgs) -> anyhow::Res
     } = arguments;
     let taken = step::take(context, recording, "policy promote", |request| match to {
         To::Staging => lifecycle::stage(request, version, reason),
-        To::Production => lifecycle::produce(request, version, reason, is_production()),
+        To::Production => lifecycle::produce(request, version, reason, crate::cli::production()),
     })?;
     Ok(taken.map_or_else(|exit| exit, |_| Exit::Done))
 }

@@ -4,13 +4,13 @@ use serde::Deserialize;
 
 use super::{Case, Expected, Ground};
 use crate::decision::{Before, Earlier, Held};
-use crate::diagnostic::{Code, Diagnostic, Place, suggestion};
+use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::source::collect::{self, Entries, Field, Scalar};
 use crate::policy::source::problems::Problems;
 use crate::policy::source::{self, Spot};
 use crate::policy::{Level, Policy, SignalRule};
-use crate::signals::{Outcome, Reading, Readings, number, stand_in};
+use crate::signals::{Outcome, Reading, Readings, stand_in};
 use crate::time::Timestamp;
 
 type List<T> = Field<Vec<Field<T>>>;
@@ -72,6 +72,9 @@ struct RawExpected {
     shadow: Field<String>,
     errors: Field<f64>,
 }
+
+/// The highest count that a case may name.
+const MOST: u32 = 1_000_000;
 
 /// The words that stand for a signal without a value.
 const STATUSES: [&str; 3] = ["missing", "stale VALUE", "invalid"];
@@ -251,19 +254,12 @@ impl Reader<'_> {
                 .map(|rule| rule.name.as_str())
                 .collect();
             if !known.contains(&name.as_str()) {
-                self.problems.refuse(
+                self.problems.unknown(
                     field,
                     Code::KeyUnknown,
                     "the policy lists no such signal",
-                    |finding| {
-                        finding
-                            .found(format!("`{name}`"))
-                            .expected(format!("one of {}", known.join(", ")))
-                            .help(
-                                suggestion(name, known.iter().copied())
-                                    .unwrap_or_else(|| "remove it".to_owned()),
-                            )
-                    },
+                    (name, &known),
+                    "remove it",
                 );
             }
         }
@@ -339,7 +335,7 @@ impl Reader<'_> {
         let since = self.time(&raw.since)?;
         let peak = self.level(&raw.peak)?;
         let times = *self.problems.required(&raw.times, "times", field.spot)?;
-        let times = self.whole(&raw.times, times)?;
+        let times = self.problems.whole(&raw.times, times, 0, MOST)?;
         Some(Held {
             since,
             times: u32::try_from(times).ok()?,
@@ -371,7 +367,7 @@ impl Reader<'_> {
         let waived = raw.waived.is_there().then(|| self.codes(&raw.waived));
         let shadow = raw.shadow.is_there().then(|| self.level(&raw.shadow));
         let errors = match raw.errors.get() {
-            Some(number) => self.whole(&raw.errors, *number)?,
+            Some(number) => self.problems.whole(&raw.errors, *number, 0, MOST)?,
             None => 0,
         };
         Some(Expected {
@@ -401,19 +397,12 @@ impl Reader<'_> {
             let known: Vec<&str> = of_policy.chain(given).collect();
             let code = ReasonCode::parse(text).filter(|_| known.contains(&text.as_str()));
             if code.is_none() {
-                self.problems.refuse(
+                self.problems.unknown(
                     field,
                     Code::ValueUnknown,
                     "the policy gives no such code",
-                    |finding| {
-                        finding
-                            .found(format!("`{text}`"))
-                            .expected(format!("one of {}", known.join(", ")))
-                            .help(
-                                suggestion(text, known.iter().copied())
-                                    .unwrap_or_else(|| "write one of these".to_owned()),
-                            )
-                    },
+                    (text, &known),
+                    "write one of these",
                 );
             }
             codes.extend(code);
@@ -427,19 +416,12 @@ impl Reader<'_> {
         let known: Vec<&str> = levels.iter().map(Level::name).collect();
         let level = levels.iter().find(|level| level.name() == name);
         if level.is_none() {
-            self.problems.refuse(
+            self.problems.unknown(
                 field,
                 Code::ValueUnknown,
                 "the policy has no such level",
-                |finding| {
-                    finding
-                        .found(format!("`{name}`"))
-                        .expected(format!("one of {}", known.join(", ")))
-                        .help(
-                            suggestion(name, known.iter().copied())
-                                .unwrap_or_else(|| "write one of these".to_owned()),
-                        )
-                },
+                (name, &known),
+                "write one of these",
             );
         }
         level.cloned()
@@ -458,24 +440,6 @@ impl Reader<'_> {
                 });
         }
         read.map(|read| read.time)
-    }
-
-    fn whole(&mut self, field: &Field<f64>, number: f64) -> Option<usize> {
-        let whole = number::whole(number).filter(|_| number <= 1e6);
-        if whole.is_none() {
-            self.problems.refuse(
-                field,
-                Code::ValueRange,
-                "this number can't be used",
-                |finding| {
-                    finding
-                        .found(format!("{number}"))
-                        .expected(number::A_COUNT)
-                        .help("write such a number")
-                },
-            );
-        }
-        usize::try_from(whole?).ok()
     }
 }
 

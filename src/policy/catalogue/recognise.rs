@@ -85,12 +85,16 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
         Some(Kind::EditingPolicy) => {
             return Ok(found(Kind::EditingPolicy, Some(read(file, text)?)));
         }
-        // Which of its two forms the document has, its bytes say to whoever decides by it.
-        Some(Kind::Thresholds | Kind::OrchestrationPolicy) => {
+        // Which of its two forms the document has, its bytes say to whoever decides by it; the path
+        // says it of what is neither.
+        Some(kind @ (Kind::Thresholds | Kind::OrchestrationPolicy)) => {
+            let is_large = text.contains("apiVersion");
             let kind = if document::is_small_form(bytes) {
                 Kind::Thresholds
-            } else {
+            } else if is_large {
                 Kind::OrchestrationPolicy
+            } else {
+                kind
             };
             return Ok(found(kind, None));
         }

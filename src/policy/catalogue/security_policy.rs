@@ -181,7 +181,44 @@ fn rules(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<Rule> {
         });
     }
     reader.names_once(items);
-    items.iter().filter_map(|item| rule(reader, item)).collect()
+    let mut rules: Vec<Rule> = Vec::new();
+    for item in items {
+        let Some(rule) = rule(reader, item) else {
+            continue;
+        };
+        if let Some(other) = rules.iter().find(|other| other.contradicts(&rule)) {
+            conflict(reader, item, other, &rule);
+        }
+        rules.push(rule);
+    }
+    rules
+}
+
+impl Rule {
+    /// True where both speak on the same condition, blanks aside, and only one allows (row S1-026).
+    fn contradicts(&self, other: &Self) -> bool {
+        self.effect.is_some()
+            && other.effect.is_some()
+            && self.effect != other.effect
+            && !self.condition.is_empty()
+            && self
+                .condition
+                .split_whitespace()
+                .eq(other.condition.split_whitespace())
+    }
+}
+
+fn conflict(reader: &mut Reader<'_>, node: &Node, first: &Rule, second: &Rule) {
+    let message = format!(
+        "`{}` and `{}` stand on the same condition, and one allows what the other denies",
+        first.name, second.name
+    );
+    reader.find(node, |place| {
+        Diagnostic::new(Code::RulesConflict, place, message)
+            .found(format!("`{}` twice", second.condition.trim()))
+            .expected("one effect for one condition")
+            .help("remove one of the two; whoever evaluates them lets the `deny` win")
+    });
 }
 
 fn rule(reader: &mut Reader<'_>, node: &Node) -> Option<Rule> {

@@ -265,7 +265,7 @@ impl Draft<'_> {
         let found = field.get()?;
         match (found.evaluations.get(), found.time.get()) {
             (Some(number), None) => {
-                let count = self.whole(&found.evaluations, *number, 2, 1_000)?;
+                let count = self.problems.whole(&found.evaluations, *number, 2, 1_000)?;
                 u32::try_from(count).ok().map(Hysteresis::Evaluations)
             }
             (None, Some(_)) => self.duration(&found.time).map(Hysteresis::Time),

@@ -99,7 +99,7 @@ impl Draft<'_> {
         let last = self
             .required(&median.of_last, "of_last", field.spot)
             .copied()?;
-        let last = self.whole(&median.of_last, last, 3, 1_000)?;
+        let last = self.problems.whole(&median.of_last, last, 3, 1_000)?;
         let (side, ratio_field) = match (median.below_ratio.get(), median.above_ratio.get()) {
             (Some(_), None) => (Side::Below, &median.below_ratio),
             (None, Some(_)) => (Side::Above, &median.above_ratio),

@@ -1,29 +1,29 @@
-//! The triggers of a policy document: each with one condition that fits its signal.
+//! The triggers of a policy document: each with a code, a level and one condition, and none that
+//! contradicts another. What its condition may be is in [`super::conditions`].
 
-use super::shape::{self, Direction};
-use super::signals::{Known, Sort};
-use super::values::kind_in_expressions;
-use super::{Draft, Ladder, items, one_of};
+use super::conditions::is_listed;
+use super::shape;
+use super::signals::Known;
+use super::{Draft, Ladder, one_of};
 use crate::diagnostic::{Code, suggestion};
 use crate::ids::{ReasonCode, SignalName};
-use crate::policy::expression::{self, Expression};
 use crate::policy::outline::Part;
 use crate::policy::source::Spot;
 use crate::policy::source::collect::{Field, Scalar};
 use crate::policy::{Condition, Level, Trigger};
-use crate::signals::declared::Kind;
-use crate::signals::{Value, number};
+use crate::signals::Value;
 
 /// How many triggers a document may have.
 const MOST: usize = 200;
 
 /// The reason codes that the product itself gives; a trigger can't have them.
-const RESERVED: [ReasonCode; 6] = [
+const RESERVED: [ReasonCode; 7] = [
     ReasonCode::INPUT_MISSING,
     ReasonCode::INPUT_STALE,
     ReasonCode::INPUT_INVALID,
     ReasonCode::POLICY_INVALID,
     ReasonCode::JOURNAL_BROKEN,
+    ReasonCode::POLICY_TAMPERED,
     ReasonCode::LEVEL_HELD,
 ];
 
@@ -238,260 +238,6 @@ impl Draft<'_> {
         known
     }
 
-    fn comparison(&mut self, trigger: &shape::Trigger, known: &Known) -> Option<Condition> {
-        type Make = fn(Value) -> Condition;
-        let ordered: [(&Field<Scalar>, Make, Direction); 4] = [
-            (&trigger.below, Condition::Below, Direction::HigherIsBetter),
-            (
-                &trigger.at_most,
-                Condition::AtMost,
-                Direction::HigherIsBetter,
-            ),
-            (&trigger.above, Condition::Above, Direction::LowerIsBetter),
-            (
-                &trigger.at_least,
-                Condition::AtLeast,
-                Direction::LowerIsBetter,
-            ),
-        ];
-        for (field, make, side) in ordered {
-            if field.is_absent() {
-                continue;
-            }
-            let line = self.ordered_line(field, known)?;
-            self.check_side(field, known, side)?;
-            let condition = make(line);
-            self.check_reach(field, known, &condition)?;
-            return Some(condition);
-        }
-        if trigger.equals.is_there() {
-            return Some(Condition::Is(self.value(&trigger.equals, &known.sort)?));
-        }
-        if trigger.one_of.is_there() {
-            return self.one_of(&trigger.one_of, &known.sort);
-        }
-        if trigger.changed.is_there() {
-            return self.changed(&trigger.changed, known);
-        }
-        self.median(&trigger.median, known)
-    }
-
-    fn ordered_line(&mut self, field: &Field<Scalar>, known: &Known) -> Option<Value> {
-        self.has_order(field, known)?;
-        self.value(field, &known.sort)
-    }
-
-    pub(super) fn has_order<T>(&mut self, field: &Field<T>, known: &Known) -> Option<()> {
-        if !matches!(
-            known.sort,
-            Sort::Flag | Sort::Risk | Sort::Of(Kind::Boolean | Kind::Choice(_))
-        ) {
-            return Some(());
-        }
-        self.refuse(
-            field,
-            Code::ValueType,
-            "this signal has no order",
-            |finding| {
-                finding
-                    .found(format!(
-                        "`{}` is {}",
-                        known.rule.name,
-                        known.sort.in_words()
-                    ))
-                    .expected("`equals` or `one_of`")
-                    .help("name the values that fire")
-            },
-        );
-        None
-    }
-
-    /// A line on the wrong side would call the best values unhealthy.
-    fn check_side(&mut self, field: &Field<Scalar>, known: &Known, side: Direction) -> Option<()> {
-        if known.direction.is_none_or(|direction| direction == side) {
-            return Some(());
-        }
-        let (better, use_this) = match side {
-            Direction::HigherIsBetter => ("lower", "`above` or `at_least`"),
-            Direction::LowerIsBetter => ("higher", "`below` or `at_most`"),
-        };
-        self.refuse(
-            field,
-            Code::PolicyContradiction,
-            "this line lies on the better side",
-            |finding| {
-                finding
-                    .found(format!("of `{}`, {better} is better", known.rule.name))
-                    .expected(use_this)
-                    .help("turn the comparison around, or correct the signal's `direction`")
-            },
-        );
-        None
-    }
-
-    /// A line that every value lies beyond makes every run unhealthy; one that none does, none.
-    fn check_reach(
-        &mut self,
-        field: &Field<Scalar>,
-        known: &Known,
-        condition: &Condition,
-    ) -> Option<()> {
-        let (least, most) = known.sort.range();
-        let line = condition.threshold()?.as_number()?;
-        let always = match condition {
-            Condition::Below(_) => most.is_some_and(|most| line > most),
-            Condition::AtMost(_) => most.is_some_and(|most| line >= most),
-            Condition::Above(_) => least.is_some_and(|least| line < least),
-            _ => least.is_some_and(|least| line <= least),
-        };
-        let never = match condition {
-            Condition::Below(_) => least.is_some_and(|least| line <= least),
-            Condition::AtMost(_) => least.is_some_and(|least| line < least),
-            Condition::Above(_) => most.is_some_and(|most| line >= most),
-            _ => most.is_some_and(|most| line > most),
-        };
-        if !always && !never {
-            return Some(());
-        }
-        let message = if always {
-            "this fires whatever the value is: nothing could ever be healthy"
-        } else {
-            "this can never fire"
-        };
-        self.refuse(field, Code::ValueRange, message, |finding| {
-            let bound = |number: Option<f64>| {
-                number.map_or("no limit".to_owned(), |number| number.to_string())
-            };
-            finding
-                .found(format!("the line {line}"))
-                .expected(format!(
-                    "a line within what `{}` can be: {} to {}",
-                    known.rule.name,
-                    bound(least),
-                    bound(most)
-                ))
-                .help("move the line, or remove the trigger")
-        });
-        None
-    }
-
-    fn one_of(&mut self, list: &shape::List<Scalar>, sort: &Sort) -> Option<Condition> {
-        let fields = list.get()?;
-        let values: Vec<Option<Value>> =
-            fields.iter().map(|field| self.value(field, sort)).collect();
-        if fields.is_empty() {
-            self.refuse(list, Code::ValueRange, "this can never fire", |finding| {
-                finding
-                    .found("an empty list")
-                    .expected("at least one value")
-                    .help("name the values that fire, or remove the trigger")
-            });
-            return None;
-        }
-        values
-            .into_iter()
-            .collect::<Option<Vec<Value>>>()
-            .map(Condition::OneOf)
-    }
-
-    /// A whole number within limits.
-    pub(super) fn whole(
-        &mut self,
-        field: &Field<f64>,
-        number: f64,
-        least: u32,
-        most: u32,
-    ) -> Option<usize> {
-        let fits = f64::from(least) <= number && number <= f64::from(most);
-        let whole = number::whole(number).filter(|_| fits);
-        if whole.is_none() {
-            self.refuse(
-                field,
-                Code::ValueRange,
-                "this number can't be used",
-                |finding| {
-                    finding
-                        .found(format!("{number}"))
-                        .expected(format!("a whole number from {least} to {most}"))
-                        .help("choose one in that range")
-                },
-            );
-        }
-        usize::try_from(whole?).ok()
-    }
-
-    fn expression(
-        &mut self,
-        trigger: &shape::Trigger,
-        spec: &shape::Spec,
-        signals: &[Known],
-    ) -> Option<(Option<SignalName>, Condition)> {
-        if trigger.signal.is_there() {
-            self.refuse(
-                &trigger.signal,
-                Code::KeyUnknown,
-                "the key `signal` means nothing here",
-                |finding| {
-                    finding
-                        .found("`signal` beside `when`")
-                        .expected("`when` alone: it names its signals itself")
-                        .help("remove the key")
-                },
-            );
-        }
-        let source = trigger.when.get()?;
-        let names: Vec<(String, expression::Kind)> = signals
-            .iter()
-            .map(|known| {
-                (
-                    known.rule.name.to_string(),
-                    kind_in_expressions(&known.sort),
-                )
-            })
-            .collect();
-        match Expression::parse(source, &names) {
-            Ok(expression) => Some((None, Condition::Expression(expression))),
-            Err(problems) => {
-                for problem in problems {
-                    let name = problem.found.trim_matches('`');
-                    let is_known = names.iter().any(|(known, _)| known == name);
-                    // A signal that is wrong itself was told of already.
-                    if is_known || !is_listed(spec, name) {
-                        self.refuse_expression(&trigger.when, source, problem);
-                    }
-                }
-                None
-            }
-        }
-    }
-
-    fn refuse_expression(
-        &mut self,
-        when: &Field<String>,
-        source: &str,
-        problem: expression::Problem,
-    ) {
-        let within = when.spot.within(&self.lines, source, problem.offset);
-        let message = if within.is_some() {
-            problem.message
-        } else {
-            let before = source.get(..problem.offset).unwrap_or(source);
-            let character = before.chars().count() + 1;
-            format!(
-                "{}, at character {character} of the condition",
-                problem.message
-            )
-        };
-        let (spot, code) = (within.unwrap_or(when.spot), Code::ConditionInvalid);
-        self.problems
-            .add(spot, &when.path, code, message, |finding| {
-                finding
-                    .found(problem.found)
-                    .expected(problem.expected)
-                    .help(problem.help)
-            });
-    }
-
     fn mark_condition(&mut self, code: &ReasonCode, trigger: &shape::Trigger) {
         let part = || Part::Condition(code.clone());
         let lines = [
@@ -551,13 +297,6 @@ impl Draft<'_> {
             });
         }
     }
-}
-
-/// True for a name that the list of signals has, whatever else is wrong there.
-fn is_listed(spec: &shape::Spec, name: &str) -> bool {
-    items(&spec.signals)
-        .filter_map(|signal| signal.name.get())
-        .any(|listed| listed == name)
 }
 
 fn line_field(trigger: &shape::Trigger) -> &Field<Scalar> {

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// A length of time from 1 second on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    count: u32,
+    count: u64,
     unit: Unit,
 }
 
@@ -54,7 +54,7 @@ impl Span {
         let (unit, _) = UNITS.iter().find(|(_, names)| names.contains(&unit))?;
         let count = count.parse().ok().filter(|count| *count > 0)?;
         let span = Self { count, unit: *unit };
-        (span.most_seconds() <= LONGEST * 366 * 86_400).then_some(span)
+        (!span.is_too_long()).then_some(span)
     }
 
     /// How long it lasts, where that is always the same.
@@ -67,10 +67,10 @@ impl Span {
             Unit::Weeks => 604_800,
             Unit::Months | Unit::Years => return None,
         };
-        Some(u64::from(self.count) * unit)
+        self.count.checked_mul(unit)
     }
 
-    fn months(self) -> u32 {
+    fn months(self) -> u64 {
         match self.unit {
             Unit::Years => self.count.saturating_mul(12),
             Unit::Months => self.count,
@@ -78,9 +78,13 @@ impl Span {
         }
     }
 
-    fn most_seconds(self) -> u64 {
-        let by_calendar = || (u64::from(self.months()) * 366 * 86_400) / 12;
-        self.seconds().unwrap_or_else(by_calendar)
+    fn is_too_long(self) -> bool {
+        match self.unit {
+            Unit::Months | Unit::Years => self.months() > LONGEST * 12,
+            _ => self
+                .seconds()
+                .is_none_or(|seconds| seconds > LONGEST * 366 * 86_400),
+        }
     }
 
     /// The moment at which it is over, when it begins at `start`. The 31st of a month that has none
@@ -91,7 +95,7 @@ impl Span {
                 let end = start.plus_seconds(i64::try_from(seconds).ok()?);
                 (end > start).then_some(end)
             }
-            None => start.plus_months(self.months()),
+            None => start.plus_months(u32::try_from(self.months()).ok()?),
         }
     }
 
@@ -173,6 +177,9 @@ mod tests {
             "7_fortnights",
             "7_days ",
             "99999999999_days",
+            "18446744073709551615w",
+            "18446744073709551615_years",
+            "12001_months",
             "1001_years",
             "seven_days",
         ] {

@@ -33,7 +33,7 @@ impl Fault {
             .as_deref()
             .is_some_and(|found| found.starts_with("the number"));
         if is_number && DURATIONS.iter().any(|end| path.ends_with(end)) {
-            self.help = "a duration is a number with its unit: `26h`, `7d`".to_owned();
+            "a duration is a number with its unit: `26h`, `7d`".clone_into(&mut self.help);
         }
         self
     }

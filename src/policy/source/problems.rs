@@ -3,7 +3,8 @@
 
 use super::Spot;
 use super::collect::Field;
-use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::diagnostic::{Code, Diagnostic, Place, suggestion};
+use crate::signals::number;
 
 /// A key that stands in its object twice.
 pub fn key_twice(place: Place, key: &str) -> Diagnostic {
@@ -76,6 +77,47 @@ impl<'a> Problems<'a> {
             });
         }
         field.get()
+    }
+
+    /// Adds that a word is none of those that are known. `otherwise` says what to do where it
+    /// resembles none.
+    pub fn unknown<T>(
+        &mut self,
+        field: &Field<T>,
+        code: Code,
+        message: &str,
+        (word, known): (&str, &[&str]),
+        otherwise: &str,
+    ) {
+        self.refuse(field, code, message, |finding| {
+            let near = suggestion(word, known.iter().copied());
+            finding
+                .found(format!("`{word}`"))
+                .expected(format!("one of {}", known.join(", ")))
+                .help(near.unwrap_or_else(|| otherwise.to_owned()))
+        });
+    }
+
+    /// A whole number within limits.
+    pub fn whole(
+        &mut self,
+        field: &Field<f64>,
+        number: f64,
+        least: u32,
+        most: u32,
+    ) -> Option<usize> {
+        let fits = f64::from(least) <= number && number <= f64::from(most);
+        let whole = number::whole(number).filter(|_| fits);
+        if whole.is_none() {
+            let message = "this number can't be used";
+            self.refuse(field, Code::ValueRange, message, |finding| {
+                finding
+                    .found(format!("{number}"))
+                    .expected(format!("a whole number from {least} to {most}"))
+                    .help("choose one in that range")
+            });
+        }
+        usize::try_from(whole?).ok()
     }
 
     /// All of them, in the order of their places.

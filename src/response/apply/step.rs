@@ -27,7 +27,13 @@ use crate::time::{Clock, Timestamp};
 const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 /// Variables that native actions get beside: they check signatures.
-const NATIVE_ENVIRONMENT: [&str; 2] = ["POLICY_AUDIT_SECRET", "POLICY_AUDIT_SECRET_FILE"];
+const NATIVE_ENVIRONMENT: [&str; 5] = [
+    "POLICY_AUDIT_SECRET",
+    "POLICY_AUDIT_SECRET_FILE",
+    "SCALPEL_AUDIT_SECRET",
+    "POLICY_AUDIT_OLD_SECRET",
+    "POLICY_AUDIT_OLD_SECRET_FILE",
+];
 
 pub(super) struct Step<'a> {
     pub(super) operator: Operator<'a>,

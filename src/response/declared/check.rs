@@ -240,7 +240,12 @@ fn is_name(name: &str) -> bool {
 }
 
 fn variable(name: &str) -> Result<String, Wrong> {
-    if name.starts_with("POLICY_AUDIT_SECRET") {
+    let keys = [
+        "POLICY_AUDIT_SECRET",
+        "POLICY_AUDIT_OLD_SECRET",
+        "SCALPEL_AUDIT_SECRET",
+    ];
+    if keys.iter().any(|key| name.starts_with(key)) {
         return Err(wrong(
             "no action may have the key of the record",
             "another variable",

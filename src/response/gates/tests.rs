@@ -36,6 +36,7 @@ fn open() -> Facts {
         other_apply: Ok(None),
         unsettled: Ok(Vec::new()),
         applied: Ok(None),
+        policy_lock: Ok("20 files".to_owned()),
         unattended: None,
         production: false,
         approver: Ok(ApproverFact::Missing("nobody was asked".to_owned())),
@@ -71,12 +72,15 @@ fn closed(facts: &Facts) -> Vec<(&'static str, String)> {
 type Change = fn(&mut Facts);
 
 /// One way to close each gate of an apply by hand and no other.
-const BY_HAND: [(&str, Change); 13] = [
+const BY_HAND: [(&str, Change); 14] = [
     ("kill_switch", |facts| {
         facts.kill_switch = Some("drill".to_owned());
     }),
     ("journals", |facts| {
         facts.journals = Err("changed".to_owned());
+    }),
+    ("policy_lock", |facts| {
+        facts.policy_lock = Err("policy/policy.yaml: changed".to_owned());
     }),
     ("decision_fresh", |facts| {
         facts.decision = Ok(Some(DecisionFact {

@@ -1,0 +1,87 @@
+//! `audit rotate-key`.
+
+use clap::Args;
+
+use crate::cli::actor::actor;
+use crate::cli::run::{lock_timeout, parse_timeout};
+use crate::cli::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
+use crate::fs::{RetryDelays, WorkspaceLock};
+use crate::record::Records;
+use crate::record::rotation::{self, Request, Rotation};
+use crate::time::Timestamp;
+use std::time::Duration;
+
+const HELP: &str = "\
+The new secret is in POLICY_AUDIT_SECRET (or the file POLICY_AUDIT_SECRET_FILE), the one that signed
+so far in POLICY_AUDIT_OLD_SECRET (or POLICY_AUDIT_OLD_SECRET_FILE; one on each line where there are
+several). Keep the old ones: with them, `audit verify` checks what they signed too.
+
+Every journal is verified first. A rotation that was cut off is finished by the next one.
+
+Example:
+  policy-orchestrator audit rotate-key --reason 'yearly rotation, ticket 4711'
+
+Exit codes: 0 done, or nothing to do, 1 a secret or a write, 5 a journal is not whole";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(in crate::cli) struct RotateKeyArgs {
+    /// Why; it is recorded in every journal
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    reason: String,
+
+    /// Date the new lines with this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+
+    /// How long to wait for another command, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+}
+
+pub(super) fn rotate_key(context: &Context, arguments: &RotateKeyArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let key = secrets::signing_key()?;
+    let retry = RetryDelays::default();
+    let timeout = lock_timeout(arguments.lock_timeout);
+    let lock = WorkspaceLock::acquire(&workspace, "audit rotate-key", timeout, &retry)?;
+    let records = Records {
+        workspace: &workspace,
+        lock: &lock,
+        key: key.as_ref(),
+        retry: &retry,
+    };
+    let user = actor();
+    let request = Request {
+        at: clock(arguments.at).read(),
+        given_clock: arguments.at.is_some(),
+        user: &user,
+        reason: &arguments.reason,
+    };
+    let rotation = rotation::rotate_key(records, request)?;
+    match context.format() {
+        Format::Json => context.output.json(&rotation)?,
+        Format::Human => context.output.result(&human(&rotation))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn human(rotation: &Rotation) -> String {
+    let mut text = format!("key          {} signs from now on\n", rotation.key);
+    for journal in &rotation.handed_over {
+        text.push_str(&format!(
+            "handed over  {} with number {}, from the key {}\n",
+            journal.file, journal.head.seq, journal.from
+        ));
+    }
+    for file in &rotation.already {
+        text.push_str(&format!("already      {file}\n"));
+    }
+    for file in &rotation.unsigned {
+        text.push_str(&format!("unsigned     {file}: its next line is signed\n"));
+    }
+    if rotation.handed_over.is_empty() {
+        text.push_str("nothing was left to hand over\n");
+    }
+    text
+}
