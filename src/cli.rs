@@ -7,6 +7,7 @@
 mod action;
 mod actor;
 mod alerts;
+mod approve;
 mod attest;
 mod audit;
 mod brake;
@@ -22,6 +23,7 @@ mod keys;
 mod kill;
 mod launch;
 mod output;
+mod overrides;
 mod perform;
 mod policy;
 mod recording;
@@ -64,6 +66,7 @@ Examples:
   policy-orchestrator undo list               what can be taken back?
   policy-orchestrator trust enforce           lock where integrity, consensus or reputation is too low
   policy-orchestrator kill on --reason TEXT   stop everything that changes files
+  policy-orchestrator approve list            what waits for a second person?
   policy-orchestrator alerts                  what should somebody look at?
   policy-orchestrator audit verify            was anything changed?
   policy-orchestrator replay                  do the recorded decisions still come out the same?
@@ -196,6 +199,12 @@ enum Command {
     /// The kill switch: nothing is changed while it is on
     #[command(subcommand)]
     Kill(kill::KillCommand),
+    /// Approvals: asked for by one person, signed by another, used once
+    #[command(subcommand)]
+    Approve(approve::ApproveCommand),
+    /// Overrides: a one-time code opens one thing, once, for minutes
+    #[command(subcommand)]
+    Override(overrides::OverrideCommand),
     /// A recorded decision as a signed in-toto statement, for those who have no workspace
     Attest(attest::AttestArgs),
     /// Keys that sign attestations, approvals and checkpoints
@@ -367,6 +376,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
         Command::Kill(command) => kill::kill(context, &command),
+        Command::Approve(command) => approve::approve(context, &command),
+        Command::Override(command) => overrides::overrides(context, &command),
         Command::Attest(arguments) => attest::attest(context, &arguments),
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
@@ -495,6 +506,10 @@ fn is_denied(finding: &Diagnostic) -> bool {
         finding.code,
         Code::StepDenied
             | Code::ApprovalMissing
+            | Code::ApprovalRefused
+            | Code::ApprovalUnknown
+            | Code::OverrideRefused
+            | Code::OverrideLocked
             | Code::CheckMissing
             | Code::MonitoringIncomplete
             | Code::CriterionViolated

@@ -205,6 +205,16 @@ impl EventType {
     pub const KEY_ROTATED: Self = Self::builtin("KEY_ROTATED");
     /// A document of the guard asks for less than it does outside of production.
     pub const GUARD_WEAKENED: Self = Self::builtin("GUARD_WEAKENED");
+    /// Somebody asked for an override.
+    pub const OVERRIDE_REQUESTED: Self = Self::builtin("OVERRIDE_REQUESTED");
+    /// An override was given.
+    pub const OVERRIDE_APPROVED: Self = Self::builtin("OVERRIDE_APPROVED");
+    /// An override was not given, or one was not accepted where it was shown.
+    pub const OVERRIDE_REFUSED: Self = Self::builtin("OVERRIDE_REFUSED");
+    /// So many wrong codes were given that none is looked at for a while.
+    pub const OVERRIDE_LOCKED: Self = Self::builtin("OVERRIDE_LOCKED");
+    /// An override was used up.
+    pub const OVERRIDE_USED: Self = Self::builtin("OVERRIDE_USED");
 }
 
 impl SignalName {

@@ -27,7 +27,7 @@ use base64::engine::general_purpose::{
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 
 /// Fills `bytes` with randomness of the system.
-fn fill_random(bytes: &mut [u8]) -> Checked<()> {
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Checked<()> {
     getrandom::fill(bytes).map_err(|error| {
         Box::new(
             Diagnostic::new(

@@ -6,12 +6,14 @@
 //! walks that way once, [`history`] decides again what was recorded, [`lifecycle`] brings another
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`protection`]
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
-//! should look at, [`keys`] sign what leaves the workspace, [`attestation`] says it of decisions, and
-//! [`report`] and [`cli`] show it. [`privacy`] takes personal data and secrets out of what is stored or
-//! shown, and [`scan`] looks for secrets in the files. ARCHITECTURE.md draws the picture;
+//! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
+//! [`attestation`] says it of decisions, and [`report`] and [`cli`] show it. [`privacy`] takes personal
+//! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
+//! ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
 
 pub mod alerts;
+pub mod approval;
 pub mod attestation;
 pub mod cli;
 pub mod decision;

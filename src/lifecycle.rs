@@ -23,5 +23,5 @@ pub mod version;
 
 pub use desk::{Outcome, Refused, Stepped};
 pub use files::VERSIONS_DIR;
-pub use promotion::{produce, rollback, stage};
+pub use promotion::{digest, produce, rollback, stage};
 pub use steps::{Draft, approve, draft, validate};

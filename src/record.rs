@@ -24,6 +24,7 @@ pub mod lines;
 pub mod listed;
 pub mod marker;
 pub mod numbered;
+pub mod overrides;
 pub mod past;
 pub mod policies;
 pub mod reseal;
@@ -68,8 +69,11 @@ pub const KILL_LOG: &str = "state/kill_switch_log.jsonl";
 /// The journal of what has no journal of its own, relative to the workspace.
 pub const AUDIT_LOG: &str = "state/audit.log";
 
+/// The journal of approvals, relative to the workspace.
+pub const APPROVAL_LOG: &str = "state/approval_requests.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 8] = [
+pub const JOURNALS: [&str; 9] = [
     STATE_JOURNAL,
     RESPONSE_LOG,
     RESPONSE_JOURNAL,
@@ -78,6 +82,7 @@ pub const JOURNALS: [&str; 8] = [
     SHADOW_LOG,
     KILL_LOG,
     AUDIT_LOG,
+    APPROVAL_LOG,
 ];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.

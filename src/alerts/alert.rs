@@ -107,6 +107,9 @@ names! {
     FixBranches = "fix_branches", Medium,
         "Branches with the diagnostics of failed runs are waiting.",
         "read what is on each branch, mend it, and delete the branch";
+    OverridesFrequent = "overrides_frequent", Medium,
+        "Overrides were given too often.",
+        "`policy-orchestrator override status` says by whom and for what; what is needed so often deserves an approval";
     KillSwitchOn = "kill_switch_on", Medium,
         "The kill switch is on.",
         "find out who turned it on and why; turn it off when that is settled";

@@ -38,6 +38,8 @@ pub struct Facts {
     pub response: Checked<ResponseFact>,
     /// Why nothing may be changed, while the kill switch is on.
     pub kill_switch: Option<String>,
+    /// When overrides were given in the last 24 hours, the latest first.
+    pub overrides: Checked<Vec<Timestamp>>,
 }
 
 /// A decision that counts: neither made with a given time nor dated after now.
@@ -125,6 +127,12 @@ pub fn evaluate(facts: &Facts, limits: &Limits) -> Found {
             .alerts
             .extend(safeguards::response_interrupted(response)),
         Err(problem) => found.unknown(&[Name::ResponseInterrupted], problem),
+    }
+    match &facts.overrides {
+        Ok(given) => found
+            .alerts
+            .extend(safeguards::overrides_frequent(given, limits)),
+        Err(problem) => found.unknown(&[Name::OverridesFrequent], problem),
     }
     let switch = facts.kill_switch.as_deref();
     found.alerts.extend(safeguards::kill_switch(switch));

@@ -300,6 +300,7 @@ impl<'a> Draft<'a> {
             "red_hours",
             "flaps",
             "late_hours",
+            "overrides",
         ];
         let Some(members) = self.object(raw, "$.limits", &keys) else {
             return usual;
@@ -311,6 +312,7 @@ impl<'a> Draft<'a> {
             red: self.hours(&members, "red_hours", usual.red),
             flaps: self.count(&members, "flaps", 0, usual.flaps),
             late: self.hours(&members, "late_hours", usual.late),
+            overrides: self.count(&members, "overrides", 0, usual.overrides),
         }
     }
 

@@ -7,9 +7,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::conditions::{Brake, Decided, Facts, History, ResponseFact};
+use crate::approval::overrides;
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::read::read_own;
 use crate::fs::{ApplyLock, Workspace};
+use crate::ids::EventType;
 use crate::policy::Level;
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
@@ -20,7 +22,7 @@ use crate::record::{
 };
 use crate::response::{log, settle};
 use crate::safeguard::{brake, kill_switch};
-use crate::signals::responses::OLD_ENOUGH;
+use crate::signals::responses::{OLD_ENOUGH, WINDOW};
 use crate::time::Timestamp;
 
 /// A decision may be dated so far after now before its clock counts as wrong.
@@ -69,7 +71,18 @@ pub fn survey(question: Question<'_>) -> Facts {
         response: response(workspace),
         kill_switch: kill_switch::closed(workspace)
             .map(|finding| finding.found.unwrap_or(finding.message)),
+        overrides: overrides_given(workspace, at),
     }
+}
+
+/// When overrides were given in the last 24 hours.
+fn overrides_given(workspace: &Workspace, at: Timestamp) -> Checked<Vec<Timestamp>> {
+    let events = overrides::events(workspace, at.minus(WINDOW))?.into_iter();
+    let given = events.filter(|event| event.event_type == EventType::OVERRIDE_APPROVED);
+    Ok(given
+        .map(|event| event.time)
+        .filter(|time| *time <= at)
+        .collect())
 }
 
 /// What is wrong with the state file, with the end of any journal, and with the file of heads.

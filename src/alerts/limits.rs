@@ -78,6 +78,8 @@ pub struct Limits {
     /// No successful evaluation for longer than this.
     #[serde(rename = "late_hours")]
     pub late: Hours,
+    /// More overrides given in 24 hours than this.
+    pub overrides: u64,
 }
 
 /// [`crate::record::journal::LATE_AFTER`] in hours; a test holds the two together.
@@ -93,6 +95,7 @@ impl Default for Limits {
             // Three times to RED and back are six changes, and an alert of their own.
             flaps: 6,
             late: LATE_HOURS,
+            overrides: 3,
         }
     }
 }

@@ -49,6 +49,10 @@ pub(super) struct ActionArgs {
     #[arg(long, conflicts_with = "at")]
     apply: bool,
 
+    /// An override that is to stand for the approver, in production
+    #[arg(long = "override", value_name = "ID")]
+    override_id: Option<String>,
+
     /// Run as of this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<Timestamp>,
@@ -147,6 +151,8 @@ fn apply_one(
         limit: DEFAULT_LIMIT,
         key,
         production: super::production(),
+        user: &user,
+        override_id: arguments.override_id.as_deref(),
     };
     let launch = launch::Prepared::new(&Responses::default())?;
     let applied = apply::apply(operator, &question, launch.as_launch())?;

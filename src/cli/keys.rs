@@ -21,7 +21,7 @@ pub(super) const KEY_FILES: [&str; 2] = ["POLICY_SIGNING_KEY_FILE", "COSIGN_KEY_
 const PASSWORDS: [&str; 2] = ["POLICY_KEY_PASSWORD", "COSIGN_PASSWORD"];
 
 /// The password of private keys; `None` where none is set.
-fn password() -> Option<Password> {
+pub(super) fn password() -> Option<Password> {
     let set = PASSWORDS.into_iter().find_map(variable_os);
     set.map(|password| Password::new(password.into_encoded_bytes()))
 }

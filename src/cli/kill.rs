@@ -8,12 +8,14 @@ use serde::Serialize;
 use super::recording::{self, Recording};
 use super::run::parse_timeout;
 use super::{Context, Exit, Format};
-use crate::diagnostic::shown;
+use crate::approval::{self, Operation, Subject, Wanted as Approval};
+use crate::diagnostic::{Checked, shown};
+use crate::ids::Digest;
 use crate::policy::Level;
-use crate::record::{Head, KILL_LOG};
+use crate::record::{Head, KILL_LOG, Records};
 use crate::safeguard::kill_effect::{self, Effect, Wanted};
 use crate::safeguard::kill_switch::{self, FILE, Outcome, Switch};
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KillCommand {
@@ -42,9 +44,10 @@ const OFF_HELP: &str = "\
 Example:
   policy-orchestrator kill off --reason 'mirrors were restored'
 
-Records it first, and removes the file then, also one that can't be read.
+Records it first, and removes the file then, also one that can't be read. Under ENV=production a
+second person has to have approved it: `approve request --operation kill_off`, then `approve grant`.
 
-Exit codes: 0 off; 1 can't be removed or recorded; 2 no reason; 5 the journal of responses was changed";
+Exit codes: 0 off; 1 can't be removed or recorded; 2 no reason; 4 no approval, in production; 5 the journal of responses was changed";
 
 const STATUS_HELP: &str = "\
 Examples:
@@ -123,7 +126,9 @@ pub(super) fn kill(context: &Context, command: &KillCommand) -> anyhow::Result<E
         }
         KillCommand::Off(OffArgs { reason, recording }) => {
             let off = recording::change(context, recording, "kill off", |request| {
-                kill_switch::turn_off(request, reason)
+                kill_switch::turn_off(request, reason, |records, _| {
+                    may_turn_off(records, request.user)
+                })
             })?;
             changed(context, &off)?;
             Ok(recording::exit(&off.findings))
@@ -131,6 +136,20 @@ pub(super) fn kill(context: &Context, command: &KillCommand) -> anyhow::Result<E
         KillCommand::Status(StatusArgs {}) => status(context),
         KillCommand::Watch(arguments) => watch(context, arguments),
     }
+}
+
+/// In production a second person has to have approved that this very activation ends. By the
+/// machine's clock: a time that somebody gives revives no approval.
+fn may_turn_off(records: Records<'_>, user: &str) -> Checked<()> {
+    if !super::production() {
+        return Ok(());
+    }
+    let wanted = Approval {
+        operation: Operation::KillOff,
+        subject: Subject::of(kill_switch::digest(records.workspace).unwrap_or(Digest::of(b""))),
+        user,
+    };
+    approval::second_person(records, wanted, Clock::System.read()).map(drop)
 }
 
 /// What is printed of a change (S1-151).

@@ -28,6 +28,39 @@ pub(super) struct Recording {
     retry_delays: RetryDelays,
 }
 
+/// How long to wait, for what is never done as of another time: a time that somebody gives must not
+/// revive what is over.
+#[derive(Debug, Args)]
+pub(super) struct Now {
+    /// How long to wait for another command, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
+
+    /// The waits between attempts at a write, in seconds, separated by commas
+    #[arg(long, value_name = "SECONDS", default_value = "1,3,9")]
+    retry_delays: RetryDelays,
+}
+
+impl Now {
+    fn recording(&self) -> Recording {
+        Recording {
+            at: None,
+            lock_timeout: self.lock_timeout,
+            retry_delays: self.retry_delays.clone(),
+        }
+    }
+}
+
+/// Lets `change` change something, now.
+pub(super) fn change_now<T>(
+    context: &Context,
+    now: &Now,
+    command: &'static str,
+    take: impl FnOnce(&Request<'_>) -> Checked<T>,
+) -> anyhow::Result<T> {
+    change(context, &now.recording(), command, take)
+}
+
 /// Lets `change` change something.
 pub(super) fn change<T>(
     context: &Context,

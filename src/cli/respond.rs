@@ -37,7 +37,9 @@ Examples:
 
 Without --apply nothing is started, and nothing is written but state/policy_response_preview.json.
 A plan is applied at most once; what was cut off, or is to be done once more, needs --again --reason.
-`policy-orchestrator undo run ID` takes back what an apply changed.
+`policy-orchestrator undo run ID` takes back what an apply changed. With --auto, and under
+ENV=production, somebody else has to have approved this very plan (`approve request --operation
+apply`), or to have given an override of it (`override request --operation apply`, --override ID).
 
 Exit codes:
   0  a dry run, whatever the gates; an apply whose actions all ended well; GREEN
@@ -65,6 +67,10 @@ pub(super) struct RespondArgs {
     /// Unattended: needs POLICY_AUTO_APPLY=true, a dry run of the same plan, and an approver
     #[arg(long)]
     auto: bool,
+
+    /// An override that is to stand for the approver
+    #[arg(long = "override", value_name = "ID")]
+    override_id: Option<String>,
 
     /// Apply a plan once more, or behind an action whose outcome nobody knows
     #[arg(long, requires_all = ["apply", "reason"])]
@@ -118,7 +124,8 @@ pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Res
         Ok(declared) => declared,
         Err(exit) => return Ok(exit),
     };
-    let question = question(arguments, &workspace, key.as_ref());
+    let user = actor();
+    let question = question(arguments, &workspace, key.as_ref(), &user);
     let responded = if arguments.apply {
         carry_out(context, arguments, &question, declared)
     } else {
@@ -178,6 +185,7 @@ fn question<'a>(
     arguments: &'a RespondArgs,
     workspace: &'a Workspace,
     key: Option<&'a SigningKey>,
+    user: &'a str,
 ) -> Question<'a> {
     let word = |given: bool| arguments.reason.clone().filter(|_| given);
     Question {
@@ -201,6 +209,8 @@ fn question<'a>(
         limit: DEFAULT_LIMIT,
         key,
         production: super::production(),
+        user,
+        override_id: arguments.override_id.as_deref(),
     }
 }
 
@@ -278,7 +288,6 @@ fn carry_out(
     question: &Question<'_>,
     declared: &Responses,
 ) -> anyhow::Result<Exit> {
-    let user = actor();
     let retry = RetryDelays::default();
     let operator = Operator {
         workspace: question.workspace,
@@ -286,7 +295,7 @@ fn carry_out(
         retry: &retry,
         timeout: lock_timeout(arguments.lock_timeout),
         what: "apply",
-        user: &user,
+        user: question.user,
     };
     let launch = launch::Prepared::new(declared)?;
     let redacted = |word: &Option<String>| word.as_ref().map(|text| launch.redact(text));

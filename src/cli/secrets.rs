@@ -9,6 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::output::variable_os;
+use crate::approval::totp::{self, TotpSecret};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::privacy::is_default_secret;
 use crate::record::SigningKey;
@@ -81,6 +82,44 @@ fn one_of(
     }
 }
 
+/// The variables that hold the secret of one-time codes, in their order.
+const TOTP: [&str; 2] = ["POLICY_TOTP_SECRET", "SCALPEL_TOTP_SECRET"];
+
+/// The variable that names a file that holds it.
+const TOTP_FILE: &str = "POLICY_TOTP_SECRET_FILE";
+
+/// The secret of one-time codes. Fails where none is set, more than one is, or it can't be used.
+pub(super) fn totp() -> Checked<TotpSecret> {
+    let set = TOTP.into_iter().chain([TOTP_FILE]);
+    let mut set = set.filter_map(|name| Some((name, variable_os(name)?)));
+    let found = |name: &str, found: &str| {
+        Box::new(
+            Diagnostic::new(
+                Code::SecretUnusable,
+                Place::file(name),
+                "the secret of one-time codes can't be used",
+            )
+            .found(found)
+            .expected(totp::EXPECTED)
+            .help("`policy-orchestrator override enroll` makes one"),
+        )
+    };
+    let Some((name, value)) = set.next() else {
+        let [first, second] = TOTP;
+        let expected = format!("{first} ({second}) or {TOTP_FILE}");
+        return Err(Box::new(found(first, "nothing").expected(expected)));
+    };
+    if let Some((other, _)) = set.next() {
+        return Err(found(name, &format!("{name} and {other}, both set")));
+    }
+    let secret = if name == TOTP_FILE {
+        from_file(TOTP_FILE, Path::new(&value))?
+    } else {
+        Zeroizing::new(value.into_encoded_bytes())
+    };
+    TotpSecret::parse(&secret).map_err(|why| found(name, why))
+}
+
 fn usable(
     name: &str,
     secret: Zeroizing<Vec<u8>>,
@@ -99,7 +138,7 @@ fn usable(
 
 /// What the files hold that variables name, for whoever must not show it.
 pub(super) fn in_files() -> Checked<Vec<Zeroizing<Vec<u8>>>> {
-    let named = [SECRET_FILE, OLD_SECRET_FILE].into_iter();
+    let named = [SECRET_FILE, OLD_SECRET_FILE, TOTP_FILE].into_iter();
     named
         .filter_map(|name| Some((name, variable_os(name)?)))
         .map(|(name, path)| from_file(name, Path::new(&path)))
@@ -158,7 +197,7 @@ fn unusable(name: &str, found: &str, expected: &str) -> Box<Diagnostic> {
         Diagnostic::new(
             Code::SecretUnusable,
             Place::file(name),
-            "the signing secret can't be used",
+            "the secret can't be used",
         )
         .found(found)
         .expected(expected)

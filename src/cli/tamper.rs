@@ -11,6 +11,7 @@ use super::brake::BrakeCommand;
 use super::guard::{GuardCommand, HookCommand};
 use super::keys::KeysCommand;
 use super::kill::KillCommand;
+use super::overrides::OverrideCommand;
 use super::policy::PolicyCommand;
 use super::trust::TrustCommand;
 use super::{Command, Context, Exit, secrets};
@@ -67,6 +68,13 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             GuardCommand::Hook(HookCommand::Install(_)) => Some("guard hook install"),
             // It answers with its decision, tampering included.
             GuardCommand::Check(_) | GuardCommand::Hook(HookCommand::Show(_)) => None,
+        },
+        // An approval to accept what was changed can be asked for, seen and given all the same.
+        Command::Approve(_) => None,
+        Command::Override(command) => match command {
+            OverrideCommand::Request(_) => Some("override request"),
+            OverrideCommand::Approve(_) => Some("override approve"),
+            OverrideCommand::Status(_) | OverrideCommand::Enroll(_) => None,
         },
         Command::Keys(command) => match command {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.

@@ -6,13 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::version::{Checked as CheckResult, Document, Life, Role};
-use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::{Opened, Workspace};
+use crate::diagnostic::Checked;
+use crate::fs::Workspace;
 use crate::ids::Digest;
-use crate::record::chain::Purpose;
-use crate::record::line::Chained;
-use crate::record::verify::{self, Against, Verdict};
-use crate::record::{Head, Records, SigningKey, VERSIONS_LOG, findings, heads, ledger, signing};
+use crate::record::ledger::Entry;
+use crate::record::{Head, Records, SigningKey, VERSIONS_LOG, findings, ledger};
 use crate::time::Timestamp;
 
 use super::shadow::Summary;
@@ -133,54 +131,17 @@ pub(super) fn append(records: Records<'_>, line: &Line) -> Checked<Head> {
 /// A reseal begins anew: what stands in the sealed file was changed by nobody knows whom, so every
 /// version has to be drafted again.
 pub(super) fn read(workspace: &Workspace, key: Option<&SigningKey>) -> Checked<Life> {
-    let adopted = verified(workspace, VERSIONS_LOG, key)?;
     let mut life = Life::default();
-    let mut problem: Option<Diagnostic> = None;
-    let mut number = 0;
-    let Opened::File(input) = workspace.open_input(VERSIONS_LOG)? else {
-        return Ok(life);
-    };
-    verify::each_line(&input, input.size, &mut |bytes, ended| {
-        number += 1;
-        // A plain log that the chain adopted records no step, and a torn line nothing.
-        if number <= adopted || !ended || problem.is_some() || signing::is_handover(bytes) {
-            return;
-        }
-        let reseals = Chained::parse(bytes).is_some_and(|line| line.segment.is_some());
-        if reseals {
+    ledger::each_verified(workspace, VERSIONS_LOG, key, |found| match found {
+        Entry::Reseal => {
             life = Life::default();
-            return;
+            true
         }
-        let known = serde_json::from_slice::<Line>(bytes).is_ok_and(|line| life.take(&line));
-        if !known {
-            problem = Some(findings::unreadable_line(VERSIONS_LOG, bytes));
+        Entry::Line(bytes) => {
+            serde_json::from_slice::<Line>(bytes).is_ok_and(|line| life.take(&line))
         }
     })?;
-    problem.map_or(Ok(life), |problem| Err(Box::new(problem)))
-}
-
-/// Verifies a journal of this room, and tells how many lines of a plain log it adopted.
-pub(super) fn verified(
-    workspace: &Workspace,
-    file: &str,
-    key: Option<&SigningKey>,
-) -> Checked<u64> {
-    let head = heads::load(workspace)?.get(file).copied();
-    let found = verify::verify(workspace, file, Against { head, key })?;
-    match found.verdict {
-        Verdict::Broken => {
-            let problem = found.problems.into_iter().next();
-            return Err(Box::new(
-                problem.unwrap_or_else(|| findings::unreadable_line(file, b"")),
-            ));
-        }
-        Verdict::Unchained => return Ok(u64::MAX),
-        Verdict::Whole | Verdict::Absent => {}
-    }
-    match ledger::problem(workspace, file, head, key, Purpose::Look { lines: 2 })? {
-        Some(problem) => Err(Box::new(problem)),
-        None => Ok(found.adopted),
-    }
+    Ok(life)
 }
 
 /// The version that is staged, out of the last line: for runs, which can't read the whole journal.

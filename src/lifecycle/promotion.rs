@@ -3,18 +3,21 @@
 use super::criteria::{self, Verdict};
 use super::desk::{Desk, Outcome, Refused, Stepped, at_desk};
 use super::files::{self, Deciding};
-use super::log::{Staged, Step};
+use super::log::{self, Staged, Step};
 use super::shadow::{self, Summary};
 use super::steps::entry;
 use super::switch;
 use super::update::{self, Update};
 use super::version::{Document, Stage, Switch, Version};
 use super::{findings, version};
+use crate::approval::{self, Operation, Subject, Wanted};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::ids::Digest;
 use crate::policy::document::{self, LIMIT};
-use crate::record::{StoredState, policies, state};
+use crate::record::{SigningKey, StoredState, policies, state};
 use crate::safeguard::Request;
-use crate::time::{Timestamp, in_words};
+use crate::time::{Clock, Timestamp, in_words};
 
 /// Lets a version decide in the shadow beside production, from the next run on.
 pub fn stage(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Outcome> {
@@ -134,7 +137,7 @@ pub struct Watch {
 
 impl Watch {
     pub(super) fn of(
-        desk: (&crate::fs::Workspace, Option<&crate::record::SigningKey>),
+        desk: (&Workspace, Option<&SigningKey>),
         version: &Version,
         update: &Update,
     ) -> Checked<Option<Self>> {
@@ -213,9 +216,21 @@ fn violation(version: &Version, verdict: &Verdict) -> Diagnostic {
     ))
 }
 
+/// The digest of a version's document, which an approval to promote it is bound to.
+pub fn digest(workspace: &Workspace, key: Option<&SigningKey>, named: &str) -> Checked<Digest> {
+    let life = log::read(workspace, key)?;
+    Ok(findings::find(&life, named)?.sha256)
+}
+
 /// Lets a staged version decide. The switch is recorded before it is made; one that was cut off is
-/// finished by asking again.
-pub fn produce(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Outcome> {
+/// finished by asking again. In `production` a second person has to have signed for it, beside the
+/// approvals by name.
+pub fn produce(
+    request: &Request<'_>,
+    named: &str,
+    reason: &str,
+    production: bool,
+) -> Stepped<Outcome> {
     at_desk(request, |desk| {
         let version = findings::find(&desk.life, named)?;
         if version.stage == Stage::Production {
@@ -248,6 +263,15 @@ pub fn produce(request: &Request<'_>, named: &str, reason: &str) -> Stepped<Outc
             document,
             request.retry,
         )?;
+        if production {
+            let wanted = Wanted {
+                operation: Operation::Promote,
+                subject: Subject::of(version.sha256),
+                user: desk.user(),
+            };
+            // By the machine's clock: a time that somebody gives revives no approval.
+            approval::second_person(records, wanted, Clock::System.read())?;
+        }
         let step = Step::Promoted {
             from: deciding.document.clone(),
             to: to.clone(),

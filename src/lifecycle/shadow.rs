@@ -131,7 +131,7 @@ pub fn summary(
     key: Option<&SigningKey>,
     staged: &Staged,
 ) -> Checked<Summary> {
-    super::log::verified(workspace, SHADOW_LOG, key)?;
+    ledger::verified(workspace, SHADOW_LOG, key)?;
     let mut summary = Summary::default();
     let mut problem = None;
     ledger::back(workspace, SHADOW_LOG, |bytes| {

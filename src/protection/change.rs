@@ -433,8 +433,9 @@ fn commit(ground: Ground<'_>, manifest: &Manifest, what: What<'_>) -> Changed<Ou
         details: &details,
         given_clock: ground.given_clock,
     };
-    let standing = audit::Standing { lock: Some(sha256) };
-    let head = audit::append_standing(ground.records, &event, standing)?;
+    let head = audit::append_changed(ground.records, &event, |standing| {
+        standing.lock = Some(sha256);
+    })?;
     let mut notes = Vec::new();
     if let Err(error) = put(ground.records, &bytes) {
         notes.push(Diagnostic {

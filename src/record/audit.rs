@@ -2,7 +2,7 @@
 //!
 //! The journals together are the audit log, and each thing that happens has one line in one of them.
 //! Decisions, responses, the trust guard, versions and alerts keep theirs; here stand the lock of the
-//! policies, refusals of the guard, tampering that a command met, and events that others append. What
+//! policies, overrides, refusals of the guard, tampering that a command met, and events that others append. What
 //! an event's details mean is said where it is written.
 
 use std::fmt;
@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{self, Records};
+use super::overrides::Overrides;
 use super::{AUDIT_LOG, Head, findings};
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
@@ -102,11 +103,14 @@ struct Line<'a, T> {
 }
 
 /// How things stand after a line, so that the last line alone tells, however long the history is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The digest of the manifest of the policy lock; `None` where the policies were never locked.
     #[serde(default)]
     pub lock: Option<Digest>,
+    /// How overrides stand.
+    #[serde(default, skip_serializing_if = "Overrides::is_empty")]
+    pub overrides: Overrides,
 }
 
 /// An event as a line records it.
@@ -136,7 +140,17 @@ pub struct Recorded {
 
 /// Appends an event. Fails as [`ledger::append`] does; then nothing was recorded.
 pub fn append<T: Serialize>(records: Records<'_>, event: &Event<'_, T>) -> Checked<Head> {
-    let standing = standing(records.workspace)?;
+    append_changed(records, event, |_| {})
+}
+
+/// Appends an event; `change` says how things stand after it, and leaves alone what it does not know.
+pub fn append_changed<T: Serialize>(
+    records: Records<'_>,
+    event: &Event<'_, T>,
+    change: impl FnOnce(&mut Standing),
+) -> Checked<Head> {
+    let mut standing = standing(records.workspace)?;
+    change(&mut standing);
     append_standing(records, event, standing)
 }
 
@@ -295,11 +309,12 @@ mod tests {
             assert_eq!(standing(workspace).unwrap(), Standing::default());
             let lock = Standing {
                 lock: Some(Digest::of(b"manifest")),
+                ..Standing::default()
             };
             append_standing(
                 records,
                 &event(&EventType::POLICY_LOCKED, None, &details),
-                lock,
+                lock.clone(),
             )
             .unwrap();
             for task in ["1", "2", "3"] {

@@ -8,11 +8,13 @@ use memchr::memmem;
 use serde::Serialize;
 
 use super::chain::{self, End, Found, Purpose, Question};
-use super::line::{self, Head, Link, VERSION};
+use super::line::{self, Chained, Head, Link, VERSION};
 use super::lines::{BackLines, Role};
+use super::signing;
+use super::verify::{self, Against, Verdict};
 use super::{HEADS_FILE, LINE_LIMIT, findings, heads};
 use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
+use crate::fs::{Opened, RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
 use crate::record::SigningKey;
 
@@ -158,6 +160,70 @@ pub fn back(workspace: &Workspace, file: &str, mut each: impl FnMut(&[u8]) -> bo
     Ok(())
 }
 
+/// What [`each_verified`] hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// The bytes of a line that was chained when it was made.
+    Line(&'a [u8]),
+    /// The journal begins anew behind a broken one.
+    Reseal,
+}
+
+/// Verifies a whole journal, and hands out its lines from the first one on. Lines of a plain log that
+/// was adopted and one that was never finished are left out.
+///
+/// Fails where the journal is not what its head names, and at a line of which `each` says false.
+pub fn each_verified(
+    workspace: &Workspace,
+    file: &str,
+    key: Option<&SigningKey>,
+    mut each: impl FnMut(Entry<'_>) -> bool,
+) -> Checked<()> {
+    let adopted = verified(workspace, file, key)?;
+    let mut problem = None;
+    let mut number = 0;
+    let Opened::File(input) = workspace.open_input(file)? else {
+        return Ok(());
+    };
+    verify::each_line(&input, input.size, &mut |bytes, ended| {
+        number += 1;
+        // A line that hands the journal over to another key records nothing else.
+        if number <= adopted || !ended || problem.is_some() || signing::is_handover(bytes) {
+            return;
+        }
+        let reseals = Chained::parse(bytes).is_some_and(|line| line.segment.is_some());
+        let entry = if reseals {
+            Entry::Reseal
+        } else {
+            Entry::Line(bytes)
+        };
+        if !each(entry) {
+            problem = Some(findings::unreadable_line(file, bytes));
+        }
+    })?;
+    problem.map_or(Ok(()), |problem| Err(Box::new(problem)))
+}
+
+/// Verifies a whole journal, and tells how many lines of a plain log it adopted.
+pub fn verified(workspace: &Workspace, file: &str, key: Option<&SigningKey>) -> Checked<u64> {
+    let head = heads::load(workspace)?.get(file).copied();
+    let found = verify::verify(workspace, file, Against { head, key })?;
+    match found.verdict {
+        Verdict::Broken => {
+            let problem = found.problems.into_iter().next();
+            return Err(Box::new(
+                problem.unwrap_or_else(|| findings::unreadable_line(file, b"")),
+            ));
+        }
+        Verdict::Unchained => return Ok(u64::MAX),
+        Verdict::Whole | Verdict::Absent => {}
+    }
+    match problem(workspace, file, head, key, Purpose::Look { lines: 2 })? {
+        Some(problem) => Err(Box::new(problem)),
+        None => Ok(found.adopted),
+    }
+}
+
 /// The last whole line of a journal that is not there for the chain's sake alone, without its newline;
 /// `None` where there is none. Behind a closed segment, the line that tells how things stand after it
 /// is as good.
@@ -183,7 +249,7 @@ mod tests {
     use super::*;
     use crate::fs::LockTimeout;
     use crate::record::RESPONSE_LOG;
-    use crate::record::verify::{Against, verify};
+    use crate::record::verify::verify;
 
     struct Ground {
         directory: tempfile::TempDir,

@@ -14,11 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use super::facts::{self, Question, Survey, Wanted};
-use super::gates::{self, Gate, Permit, Word};
+use super::facts::{self, Question, SecondPerson, Survey, Wanted};
+use super::gates::{self, ApproverFact, Gate, Permit, Word};
 use super::log::ActionResult;
 use super::plan::Plan;
 use super::settle::{self, Interrupted};
+use crate::approval::operation::Overridden;
+use crate::approval::{self, overrides};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{ApplyLock, LockTimeout, RetryDelays, Workspace, WorkspaceLock};
 use crate::ids::Digest;
@@ -281,6 +283,7 @@ fn begin(
         let report = ending::block(operator, records, response, question.at, findings);
         return Ok(Begun::Ended(Ending::Blocked(Box::new(report))));
     };
+    use_up(records, question, &response.plan)?;
     record_begin(operator, records, &response, question.at)?;
     facts::record_verified(records, question.at, response.plan.decision)?;
     Ok(Begun::Permitted(Box::new(Permitted {
@@ -288,6 +291,39 @@ fn begin(
         lock,
         _permit: permit,
     })))
+}
+
+/// Uses up what opened the gate `approver`, right before the apply begins: a kill in between leaves
+/// it used and nothing applied.
+fn use_up(records: Records<'_>, question: &Question<'_>, plan: &Plan) -> Checked<()> {
+    if question.unattended.is_none() && !question.production {
+        return Ok(());
+    }
+    let (at, user) = (question.at, question.user);
+    match facts::second_person(question, plan)? {
+        Ok(SecondPerson::Approval(approved)) => {
+            approval::spend(records, at, user, &approved).map(drop)
+        }
+        Ok(SecondPerson::Override(usable)) => {
+            let operation = Overridden::Apply(plan.digest());
+            overrides::spend(records, at, user, &usable.id, &operation).map(drop)
+        }
+        // The gate was open a moment ago, under this very lock.
+        Err(fact) => Err(nobody(&fact)),
+    }
+}
+
+fn nobody(fact: &ApproverFact) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::ApprovalMissing,
+            Place::file(RESPONSE_LOG),
+            "what approved this apply is gone since its gate was looked at",
+        )
+        .found(format!("{fact:?}"))
+        .expected("the approval or override that opened the gate")
+        .help("nothing was started; ask for an approval anew"),
+    )
 }
 
 #[derive(Serialize)]
@@ -302,6 +338,9 @@ struct BegunDetail<'a> {
     forced: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     again: Option<&'a str>,
+    /// Who approved it, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved: Option<&'a str>,
 }
 
 fn record_begin(
@@ -323,6 +362,7 @@ fn record_begin(
         unattended: response.unattended,
         forced: response.forced.as_deref(),
         again: response.again.as_deref(),
+        approved: gates::approved(&response.gates),
     };
     let event = Event {
         at,

@@ -4,15 +4,20 @@ use serde::Deserialize;
 
 use super::actions::Action;
 use super::declared::InForce;
-use super::gates::{self, DecisionFact, Fact, Facts, FreezeFact, PreviewFact, Unattended, Word};
+use super::gates::{
+    self, ApproverFact, DecisionFact, Fact, Facts, FreezeFact, PreviewFact, Unattended, Word,
+};
 use super::plan::{Plan, plan};
 use super::{log, preview, settle};
+use crate::approval::operation::Overridden;
+use crate::approval::overrides::Usable;
+use crate::approval::{self, Approved, Operation, Subject, overrides};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
 use crate::policy::Level;
-use crate::policy::document::Loaded;
+use crate::policy::document::{self, Loaded};
 use crate::protection::{self, Decided};
 use crate::record::journal::{self, Inspection, JournalTail, Purpose};
 use crate::record::{
@@ -75,6 +80,19 @@ pub struct Question<'a> {
     pub key: Option<&'a SigningKey>,
     /// True under `ENV=production`.
     pub production: bool,
+    /// For whom.
+    pub user: &'a str,
+    /// The override that is to stand for an approval.
+    pub override_id: Option<&'a str>,
+}
+
+/// Who approved a plan, and by what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SecondPerson {
+    /// A signed approval.
+    Approval(Box<Approved>),
+    /// An override.
+    Override(Usable),
 }
 
 /// What was found.
@@ -191,8 +209,66 @@ fn facts(
             preview: last_preview(workspace, digest),
         }),
         production: question.production,
+        approver: approver(question, plan),
         has_key: question.key.is_some(),
     }
+}
+
+/// What an approval of this plan is bound to: the plan, the policy that is in force now, and the
+/// line that records the inputs.
+pub fn subject(workspace: &Workspace, plan: &Plan) -> Subject {
+    Subject {
+        sha256: plan.digest(),
+        policy: Some(document::load(workspace).policy.identity().sha256),
+        inputs: plan.decision.map(|head| head.sha256),
+    }
+}
+
+/// Who approved this plan; as a fact where somebody did not.
+pub fn second_person(
+    question: &Question<'_>,
+    plan: &Plan,
+) -> Checked<Result<SecondPerson, ApproverFact>> {
+    let Question { workspace, at, .. } = *question;
+    if let Some(id) = question.override_id {
+        let operation = Overridden::Apply(plan.digest());
+        let looked = overrides::look(workspace, id, &operation, at)?;
+        return Ok(looked
+            .map(SecondPerson::Override)
+            .map_err(|refusal| ApproverFact::Refused(refusal.as_str(), refusal.to_string())));
+    }
+    let wanted = approval::Wanted {
+        operation: Operation::Apply,
+        subject: subject(workspace, plan),
+        user: question.user,
+    };
+    let found = approval::find(workspace, question.key, wanted, at)?;
+    Ok(found
+        .map(|approved| SecondPerson::Approval(Box::new(approved)))
+        .map_err(ApproverFact::Missing))
+}
+
+fn approver(question: &Question<'_>, plan: &Plan) -> Fact<ApproverFact> {
+    // Where no gate asks, nothing is looked for.
+    if question.unattended.is_none() && !question.production {
+        return Ok(ApproverFact::Missing("nobody was asked".to_owned()));
+    }
+    let found = second_person(question, plan).map_err(said)?;
+    Ok(match found {
+        Ok(SecondPerson::Approval(approved)) => ApproverFact::Approved {
+            how: "approval",
+            id: approved.id,
+            by: approved.approver,
+            until: approved.expires_at,
+        },
+        Ok(SecondPerson::Override(usable)) => ApproverFact::Approved {
+            how: "override",
+            id: usable.id,
+            by: usable.approver,
+            until: usable.until,
+        },
+        Err(fact) => fact,
+    })
 }
 
 /// The end of the journal of decisions; what is broken comes back as its first problem.

@@ -70,6 +70,26 @@ pub struct Unattended {
     pub preview: Fact<Option<PreviewFact>>,
 }
 
+/// Who approved this very plan, or why nobody did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApproverFact {
+    /// Somebody did.
+    Approved {
+        /// `approval` or `override`.
+        how: &'static str,
+        /// Its id.
+        id: String,
+        /// Who.
+        by: String,
+        /// When it is over.
+        until: Timestamp,
+    },
+    /// Nobody did.
+    Missing(String),
+    /// The override that was shown can't be used: a stable word for why, and the same for a person.
+    Refused(&'static str, String),
+}
+
 /// The word of an operator, with the reason given.
 pub type Word = Option<String>;
 
@@ -116,6 +136,8 @@ pub struct Facts {
     pub unattended: Option<Unattended>,
     /// True under `ENV=production`.
     pub production: bool,
+    /// The second person; only asked for where the gate is.
+    pub approver: Fact<ApproverFact>,
     /// True where a signing secret is set.
     pub has_key: bool,
 }
@@ -205,7 +227,7 @@ pub fn evaluate(facts: &Facts) -> Vec<Gate> {
         gates.extend([auto_apply(unattended), preview(facts, unattended)]);
     }
     if facts.unattended.is_some() || facts.production {
-        gates.push(approver());
+        gates.push(approver(&facts.approver));
     }
     gates
 }
@@ -217,6 +239,13 @@ pub struct Permit(());
 /// The permit of these gates; `None` where one of them is closed.
 pub fn permit(gates: &[Gate]) -> Option<Permit> {
     gates.iter().all(|gate| gate.open).then_some(Permit(()))
+}
+
+/// Who approved, where that was asked for and somebody did.
+pub fn approved(gates: &[Gate]) -> Option<&str> {
+    let mut gates = gates.iter();
+    let gate = gates.find(|gate| gate.name == "approver" && gate.open);
+    gate.map(|gate| gate.detail.as_str())
 }
 
 fn kill_switch(facts: &Facts) -> Gate {
@@ -548,13 +577,20 @@ fn preview(facts: &Facts, unattended: &Unattended) -> Gate {
     Gate::open(NAME, format!("previewed {} ago", in_words(age)))
 }
 
-/// Nobody can approve yet, so what needs an approver is closed.
-fn approver() -> Gate {
-    Gate::closed(
-        "approver",
-        "approver_missing",
-        "manual approval required, and no approver is on record: this version keeps no approvals",
-    )
+fn approver(fact: &Fact<ApproverFact>) -> Gate {
+    const NAME: &str = "approver";
+    match fact {
+        Err(why) => Gate::unreadable(NAME, why),
+        Ok(ApproverFact::Approved { how, id, by, until }) => {
+            Gate::open(NAME, format!("{how} {id} by {by}, until {until}"))
+        }
+        Ok(ApproverFact::Missing(why)) => Gate::closed(
+            NAME,
+            "approver_missing",
+            format!("manual approval required, and no approver is on record: {why}"),
+        ),
+        Ok(ApproverFact::Refused(reason, why)) => Gate::closed(NAME, *reason, why),
+    }
 }
 
 #[cfg(test)]

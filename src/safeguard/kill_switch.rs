@@ -15,7 +15,8 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::lock::STATE_DIR;
 use crate::fs::read::read_own;
 use crate::fs::{Workspace, WriteError, write};
-use crate::record::{Head, KILL_LOG, ledger};
+use crate::ids::Digest;
+use crate::record::{Head, KILL_LOG, Records, ledger};
 use crate::time::{Clock, Timestamp};
 
 /// The file, relative to the workspace.
@@ -212,11 +213,26 @@ fn set(request: &Request<'_>, bytes: &[u8], findings: &mut Vec<Diagnostic>) -> C
     Ok(())
 }
 
+/// The digest of the switch's file, which an approval to turn it off is bound to: another activation
+/// needs another one. `None` where there is no file. One that can't be read has the digest of nothing.
+pub fn digest(workspace: &Workspace) -> Option<Digest> {
+    match read_own(workspace, FILE, LIMIT) {
+        Ok(bytes) => bytes.map(|bytes| Digest::of(&bytes)),
+        Err(_) => Some(Digest::of(b"")),
+    }
+}
+
 /// Turns the switch off: the record first, then the file is removed, also one that can't be read.
-/// One that is off stays as it is, and nothing is recorded.
+/// One that is off stays as it is, and nothing is recorded. `permit` is asked first, under the same
+/// lock, whether it may be turned off now.
 ///
-/// Fails where it can't be recorded, and where something else than a file stands there.
-pub fn turn_off(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
+/// Fails where it may not, where it can't be recorded, and where something else than a file stands
+/// there.
+pub fn turn_off(
+    request: &Request<'_>,
+    reason: &str,
+    permit: impl FnOnce(Records<'_>, Timestamp) -> Checked<()>,
+) -> Checked<Outcome> {
     request.under_lock(|ground| {
         let workspace = request.workspace;
         let mut outcome = Outcome {
@@ -233,6 +249,7 @@ pub fn turn_off(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
         workspace
             .check_target(FILE)
             .map_err(|finding| Box::new(finding.help(format!("the switch stays on; look at what stands there, remove it by hand (`rm -r {FILE}`), and turn the switch off again"))))?;
+        permit(ground.records()?, ground.at)?;
         outcome.head = Some(record(ground, false, reason, true, None)?);
         let removed = request.retry.retry(|| write::remove(workspace, FILE));
         removed?;

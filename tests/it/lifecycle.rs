@@ -933,3 +933,53 @@ fn signals_that_only_the_staged_version_has_are_read_for_it() {
     assert_eq!(run["policy"], "GREEN");
     assert_eq!(run["readings"]["coverage"], Value::Null);
 }
+
+#[test]
+fn in_production_a_second_person_has_to_have_signed() {
+    let workspace = own_policy();
+    watched(&workspace, &stricter());
+    let (ana, ben) = people(&workspace);
+    let ran = |person: &Person<'_>, arguments: &[&str]| -> Ran {
+        let mut command = person.command(arguments);
+        command
+            .env("ENV", "production")
+            .env("POLICY_APPROVER_KEY_FILE", "ben.key");
+        command.output().unwrap().into()
+    };
+    let given = ["--at", COMPLETE, "--reason", "OPS-7"];
+    let promote = ["policy", "promote", "2", "--to", "production"];
+    let promote = [&promote[..], &given].concat();
+    let refused = ran(&ana, &promote).exits(4);
+    assert!(
+        refused.stderr.contains("APPROVAL_MISSING"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(workspace.read(POLICY), REFERENCE);
+    ran(&ana, &["keys", "generate", "--out", "ben.key"]).exits(0);
+    workspace.write("policy/ben.pub", workspace.read("ben.pub"));
+    workspace.write(
+        "policy/approvers.yaml",
+        "schema: 1\napprovers:\n  - name: ben\n    key_file: policy/ben.pub\n    may: [promote]\n",
+    );
+    let ask = [
+        "approve",
+        "request",
+        "--operation",
+        "promote",
+        "--reason",
+        "OPS-7",
+    ];
+    let mut command = ana.command(&[&ask[..], &["--subject", "2"]].concat());
+    let asked = Ran::from(command.output().unwrap()).exits(0).json();
+    let id = asked["id"].as_str().unwrap();
+    assert_eq!(
+        asked["subject"]["sha256"],
+        status(&workspace, COMPLETE, 0)["versions"][0]["sha256"]
+    );
+    ran(&ben, &["approve", "grant", id, "--as", "ben"]).exits(0);
+    ran(&ana, &promote).exits(0);
+    assert_eq!(workspace.read(POLICY), stricter());
+    let verified = workspace.program(&["approve", "verify", id]).exits(4);
+    assert_eq!(verified.json()["request"]["status"], "used");
+}

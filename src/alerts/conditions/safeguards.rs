@@ -182,6 +182,24 @@ pub(super) fn response_interrupted(fact: &ResponseFact) -> Option<Alert> {
     ))
 }
 
+pub(super) fn overrides_frequent(given: &[Timestamp], limits: &Limits) -> Option<Alert> {
+    let count = given.len() as u64;
+    (count > limits.overrides).then(|| {
+        Alert::new(
+            Name::OverridesFrequent,
+            format!(
+                "{count} overrides were given in 24 hours, more than {}",
+                limits.overrides
+            ),
+            given.last().copied(),
+            [
+                ("count", Value::from(count)),
+                ("limit", Value::from(limits.overrides)),
+            ],
+        )
+    })
+}
+
 pub(super) fn kill_switch(found: Option<&str>) -> Option<Alert> {
     let found = found?;
     Some(Alert::new(

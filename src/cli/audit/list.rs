@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::named::NamedOutput;
 use crate::policy::duration;
-use crate::record::audit::Severity;
 use crate::privacy::Redaction;
+use crate::record::audit::Severity;
 use crate::record::entries::{self, Entry, Filter};
 use crate::time::Timestamp;
 
@@ -245,7 +246,7 @@ fn cells(entry: &Entry) -> [String; 8] {
         entry.task_id.clone().unwrap_or_default(),
         entry.event_type.clone(),
         entry.severity.to_string(),
-        serde_json::Value::Object(entry.details.clone()).to_string(),
+        Value::Object(entry.details.clone()).to_string(),
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::cli::run::{lock_timeout, parse_timeout};
 use crate::cli::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::fs::{RetryDelays, WorkspaceLock};
 use crate::record::closing::{self, Closing, Keep, Request};
-use crate::record::{JOURNALS, Records, VERSIONS_LOG};
+use crate::record::{APPROVAL_LOG, JOURNALS, Records, VERSIONS_LOG};
 use crate::time::Timestamp;
 
 const HELP: &str = "\
@@ -53,7 +53,8 @@ pub(in crate::cli) struct RotateArgs {
 /// The journals that are read back as far as is asked for, and so may be in several files.
 fn closable() -> Vec<&'static str> {
     let all = JOURNALS.into_iter();
-    all.filter(|file| *file != VERSIONS_LOG).collect()
+    all.filter(|file| ![VERSIONS_LOG, APPROVAL_LOG].contains(file))
+        .collect()
 }
 
 /// The JSON shape.

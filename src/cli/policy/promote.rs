@@ -20,6 +20,9 @@ one decision, and no rollback criterion violated:
   violation_rate      shadow decisions that are graver than production's, of all (usually > 5%)
   performance_impact  time that the version takes beyond production, of the runs' (usually > 10%)
 
+Under ENV=production a second person has to have signed: `approve request --operation promote
+--subject VERSION`, and `approve grant` by somebody whom policy/approvers.yaml lists.
+
 The switch is one rename to policy/policy.yaml, recorded before it is made; a small form
 (policy/policy_thresholds.json) is replaced by it. What decided before is kept. A switch that was
 cut off is finished by the same command.";
@@ -60,7 +63,7 @@ pub(super) fn promote(context: &Context, arguments: &PromoteArgs) -> anyhow::Res
     } = arguments;
     let taken = step::take(context, recording, "policy promote", |request| match to {
         To::Staging => lifecycle::stage(request, version, reason),
-        To::Production => lifecycle::produce(request, version, reason),
+        To::Production => lifecycle::produce(request, version, reason, crate::cli::production()),
     })?;
     Ok(taken.map_or_else(|exit| exit, |_| Exit::Done))
 }

@@ -39,6 +39,7 @@ fn open() -> Facts {
         policy_lock: Ok("20 files".to_owned()),
         unattended: None,
         production: false,
+        approver: Ok(ApproverFact::Missing("nobody was asked".to_owned())),
         has_key: true,
     }
 }
@@ -183,7 +184,7 @@ fn every_combination_names_exactly_the_gates_that_are_closed() {
                     expected.push(*name);
                 }
             }
-            // Nobody can approve yet, so what needs an approver is never permitted.
+            // Nobody approved.
             if facts.unattended.is_some() || facts.production {
                 expected.push("approver");
             }
@@ -200,6 +201,39 @@ fn test_p3_manual_block() {
     assert_eq!(closed.len(), 1);
     assert!(closed[0].detail.starts_with("manual approval required"));
     assert!(permit(&gates).is_none());
+}
+
+#[test]
+fn somebody_who_approved_opens_the_gate_and_no_other() {
+    let approved = Ok(ApproverFact::Approved {
+        how: "approval",
+        id: "5f0c".to_owned(),
+        by: "bob".to_owned(),
+        until: at("2026-01-16T12:00:00Z"),
+    });
+    let mut facts = Facts {
+        approver: approved,
+        ..unattended()
+    };
+    assert_eq!(verdict(&facts), (Vec::new(), true));
+    facts.kill_switch = Some("drill".to_owned());
+    facts.journals = Err("changed".to_owned());
+    assert_eq!(verdict(&facts).0, ["kill_switch", "journals"]);
+    let closed = [
+        Err("unreadable".to_owned()),
+        Ok(ApproverFact::Missing("nobody".to_owned())),
+        Ok(ApproverFact::Refused("override_expired", "over".to_owned())),
+    ];
+    let reasons = ["gate_unreadable", "approver_missing", "override_expired"];
+    for (approver, reason) in closed.into_iter().zip(reasons) {
+        let gates = evaluate(&Facts {
+            approver,
+            ..unattended()
+        });
+        let gate = gates.iter().find(|gate| gate.name == "approver").unwrap();
+        assert_eq!(gate.reason.as_deref(), Some(reason));
+        assert_eq!(super::approved(&gates), None);
+    }
 }
 
 #[test]

@@ -1,0 +1,414 @@
+//! `approve`: approvals, asked for by one person, signed by another, used once.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::keys::password;
+use super::output::variable_os;
+use super::recording::{self, Now};
+use super::{Context, Exit, Format, clock, parse_time, secrets};
+use crate::approval::requests::{self, Approved};
+use crate::approval::{Operation, Subject};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
+use crate::fs::Workspace;
+use crate::fs::read::read_own;
+use crate::ids::Digest;
+use crate::keys::{PrivateKey, file};
+use crate::lifecycle;
+use crate::policy::document;
+use crate::record::{APPROVAL_LOG, Head, SigningKey};
+use crate::response::preview;
+use crate::safeguard::kill_switch;
+use crate::time::Timestamp;
+
+/// The variable that names the file of an approver's own key.
+const KEY_FILE: &str = "POLICY_APPROVER_KEY_FILE";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApproveCommand {
+    /// Ask for an approval
+    Request(RequestArgs),
+    /// Approve what somebody else asked for: sign it with your key
+    Grant(GrantArgs),
+    /// Deny a request, also one that was granted and is not used
+    Deny(DenyArgs),
+    /// Every request and how it stands
+    List(ListArgs),
+    /// Is an approval valid, and if not, why?
+    Verify(VerifyArgs),
+}
+
+const REQUEST_HELP: &str = "\
+Examples:
+  policy-orchestrator respond && policy-orchestrator approve request --operation apply --reason 'OPS-7'
+  policy-orchestrator approve request --operation kill_off --reason 'mirrors were restored'
+  policy-orchestrator approve request --operation promote --subject 2 --reason 'a quiet week'
+
+What is approved is bound by digests. `apply`: the plan of the last dry run, the policy in force, the
+line that records the inputs. `kill_off`: this very activation. `promote`: the document of a version.
+`accept`: the SHA-256 that `--subject` gives. With POLICY_APPROVER_KEY_FILE set, the request names
+your key, and that key can't grant it.
+
+Exit codes: 0 recorded; 1 failed; 2 usage; 5 the journal was changed";
+
+const GRANT_HELP: &str = "\
+Example:
+  POLICY_APPROVER_KEY_FILE=~/ada.key policy-orchestrator approve grant ID --as ada
+
+The key is yours alone: policy/approvers.yaml lists its public half under your name. Its password is in
+POLICY_KEY_PASSWORD or COSIGN_PASSWORD. A grant lasts 72 hours and works once; five a day and person.
+
+Exit codes: 0 granted; 1 failed; 2 usage; 4 refused, which is recorded; 5 the journal was changed";
+
+const DENY_HELP: &str = "\
+Example:
+  policy-orchestrator approve deny ID --reason 'not before the audit'
+
+Exit codes: 0 denied; 1 failed; 2 usage; 4 it has ended already; 5 the journal was changed";
+
+const LIST_HELP: &str = "\
+Examples:
+  policy-orchestrator approve list
+  policy-orchestrator approve list --format json | jq '.requests[] | select(.status == \"requested\")'
+
+Exit codes: 0 shown; 1 failed; 5 the journal was changed";
+
+const VERIFY_HELP: &str = "\
+Example:
+  policy-orchestrator approve verify ID
+
+Checks the signature, the subject that was signed, the times and the list of approvers. What the
+subject is now is looked at where the approval is used.
+
+Exit codes: 0 valid; 1 failed; 4 not valid; 5 the journal was changed";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// Carry out a plan
+    Apply,
+    /// Accept protected files as they are
+    Accept,
+    /// Turn the kill switch off
+    #[value(name = "kill_off")]
+    KillOff,
+    /// Let a version of the policy decide
+    Promote,
+}
+
+impl From<What> for Operation {
+    fn from(what: What) -> Self {
+        match what {
+            What::Apply => Self::Apply,
+            What::Accept => Self::Accept,
+            What::KillOff => Self::KillOff,
+            What::Promote => Self::Promote,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REQUEST_HELP)]
+pub(super) struct RequestArgs {
+    /// What for
+    #[arg(long, value_enum, value_name = "OPERATION")]
+    operation: What,
+
+    /// What exactly: a SHA-256, or a version for `promote`
+    #[arg(long, value_name = "SUBJECT")]
+    subject: Option<String>,
+
+    /// Why; it is recorded
+    #[arg(long, value_name = "TEXT", value_parser = super::parse_reason)]
+    reason: String,
+
+    #[command(flatten)]
+    now: Now,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = GRANT_HELP)]
+pub(super) struct GrantArgs {
+    /// The id of the request
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Your name in policy/approvers.yaml
+    #[arg(long = "as", value_name = "NAME")]
+    name: String,
+
+    #[command(flatten)]
+    now: Now,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DENY_HELP)]
+pub(super) struct DenyArgs {
+    /// The id of the request
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Why; it is recorded
+    #[arg(long, value_name = "TEXT", value_parser = super::parse_reason)]
+    reason: String,
+
+    #[command(flatten)]
+    now: Now,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = LIST_HELP)]
+pub(super) struct ListArgs {}
+
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
+pub(super) struct VerifyArgs {
+    /// The id of the request
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Look as of this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
+}
+
+pub(super) fn approve(context: &Context, command: &ApproveCommand) -> anyhow::Result<Exit> {
+    match command {
+        ApproveCommand::Request(arguments) => request(context, arguments),
+        ApproveCommand::Grant(arguments) => grant(context, arguments),
+        ApproveCommand::Deny(DenyArgs { id, reason, now }) => {
+            let denied = recording::change_now(context, now, "approve deny", |request| {
+                requests::deny(request, id, reason)
+            })?;
+            show(context, &denied)?;
+            Ok(Exit::Done)
+        }
+        ApproveCommand::List(ListArgs {}) => list(context),
+        ApproveCommand::Verify(arguments) => verify(context, arguments),
+    }
+}
+
+/// The key of whoever gives this command; `None` where no variable names one.
+fn own_key() -> Checked<Option<PrivateKey>> {
+    let password = password();
+    variable_os(KEY_FILE)
+        .map(|path| file::private(Path::new(&path), password.as_ref()))
+        .transpose()
+}
+
+/// What the last dry run previewed.
+pub(super) fn previewed(workspace: &Workspace) -> Checked<Subject> {
+    #[derive(Deserialize)]
+    struct Preview {
+        plan: Digest,
+        decision: Option<Head>,
+    }
+    const LIMIT: u64 = 1024 * 1024;
+    let bytes = read_own(workspace, preview::FILE, LIMIT)?.unwrap_or_default();
+    let read: Preview = serde_json::from_slice(&bytes).map_err(|error| {
+        Box::new(
+            Diagnostic::new(
+                Code::NothingRecorded,
+                Place::file(preview::FILE),
+                "there is no dry run whose plan could be approved",
+            )
+            .found(error.to_string())
+            .expected("the preview of a plan")
+            .help("`policy-orchestrator respond` makes one"),
+        )
+    })?;
+    Ok(Subject {
+        sha256: read.plan,
+        policy: Some(document::load(workspace).policy.identity().sha256),
+        inputs: read.decision.map(|head| head.sha256),
+    })
+}
+
+/// What is to be approved; what can't be is a text for a usage error.
+fn subject(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    arguments: &RequestArgs,
+) -> Checked<Result<Subject, &'static str>> {
+    let named = arguments.subject.as_deref();
+    let digest = named.and_then(Digest::parse);
+    Ok(match (arguments.operation, named, digest) {
+        (What::Apply, None, _) => Ok(previewed(workspace)?),
+        (What::Apply, Some(_), Some(digest)) => {
+            let subject = previewed(workspace)?;
+            if subject.sha256 == digest {
+                Ok(subject)
+            } else {
+                Err(
+                    "the last dry run is of another plan than `--subject`: make it again with `respond`",
+                )
+            }
+        }
+        (What::KillOff, None, _) => match kill_switch::digest(workspace) {
+            Some(digest) => Ok(Subject::of(digest)),
+            None => Err("the kill switch is off: there is nothing to approve"),
+        },
+        (What::Promote, Some(version), None) => {
+            Ok(Subject::of(lifecycle::digest(workspace, key, version)?))
+        }
+        (What::Promote, None, _) => Err("`--subject` has to name the version to promote"),
+        (What::Accept | What::KillOff | What::Promote, Some(_), Some(digest)) => {
+            Ok(Subject::of(digest))
+        }
+        (What::Apply | What::Accept | What::KillOff, ..) => {
+            Err("`--subject` has to be a SHA-256 in 64 lower-case digits")
+        }
+    })
+}
+
+fn request(context: &Context, arguments: &RequestArgs) -> anyhow::Result<Exit> {
+    let workspace = context.workspace()?;
+    let key = secrets::signing_key()?;
+    let subject = match subject(&workspace, key.as_ref(), arguments)? {
+        Ok(subject) => subject,
+        Err(text) => return Ok(super::usage_error(context, text)),
+    };
+    let own_key = own_key()?;
+    let operation = Operation::from(arguments.operation);
+    let asked = recording::change_now(context, &arguments.now, "approve request", |request| {
+        requests::request(
+            request,
+            operation,
+            subject,
+            &arguments.reason,
+            own_key.as_ref(),
+        )
+    })?;
+    show(context, &asked)?;
+    Ok(Exit::Done)
+}
+
+fn grant(context: &Context, arguments: &GrantArgs) -> anyhow::Result<Exit> {
+    let GrantArgs { id, name, now } = arguments;
+    let Some(key) = own_key()? else {
+        return Err(anyhow::Error::new(
+            Diagnostic::new(
+                Code::KeyAbsent,
+                Place::file(KEY_FILE),
+                "an approval is signed, and no variable names your key",
+            )
+            .found("nothing")
+            .expected("the path of a private key that is yours alone")
+            .help("`policy-orchestrator keys generate --out FILE` makes a pair; policy/approvers.yaml takes its public half"),
+        ));
+    };
+    let granted = recording::change_now(context, now, "approve grant", |request| {
+        requests::grant(request, id, name, &key)
+    })?;
+    show(context, &granted)?;
+    Ok(Exit::Done)
+}
+
+/// The JSON shape of a step.
+#[derive(Serialize)]
+struct Step<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    request: &'a requests::Asked,
+    expires_at: Timestamp,
+}
+
+fn show(context: &Context, asked: &requests::Asked) -> anyhow::Result<()> {
+    match context.format() {
+        Format::Json => context.output.json(&Step {
+            schema: 1,
+            request: asked,
+            expires_at: asked.until(),
+        }),
+        Format::Human => context.output.result(&human(asked)),
+    }
+}
+
+fn human(asked: &requests::Asked) -> String {
+    let mut text = format!(
+        "{}  {}  {}\n  subject       {}\n  requested by  {} at {}\n  reason        {}\n",
+        asked.id,
+        asked.operation,
+        asked.status.as_str(),
+        asked.subject.sha256,
+        shown(&asked.requester),
+        asked.requested_at.human(),
+        shown(&asked.reason)
+    );
+    if let Some(grant) = &asked.grant {
+        text.push_str(&format!("  granted by    {}\n", shown(&grant.approver)));
+    }
+    if let requests::Status::Denied { by, why } = &asked.status {
+        text.push_str(&format!("  denied by     {}: {}\n", shown(by), shown(why)));
+    }
+    text.push_str(&format!("  until         {}\n", asked.until().human()));
+    text
+}
+
+/// The JSON shape of `approve list`.
+#[derive(Serialize)]
+struct List<'a> {
+    schema: u32,
+    requests: &'a [requests::Asked],
+}
+
+fn list(context: &Context) -> anyhow::Result<Exit> {
+    let key = secrets::signing_key()?;
+    let all = requests::all(&context.workspace()?, key.as_ref())?;
+    match context.format() {
+        Format::Json => context.output.json(&List {
+            schema: 1,
+            requests: &all,
+        })?,
+        Format::Human if all.is_empty() => {
+            let text = format!("no approval was asked for yet ({APPROVAL_LOG})\n");
+            context.output.result(&text)?;
+        }
+        Format::Human => {
+            let text: String = all.iter().map(human).collect();
+            context.output.result(&text)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The JSON shape of `approve verify`.
+#[derive(Serialize)]
+struct Verified<'a> {
+    schema: u32,
+    valid: bool,
+    why: Option<&'a str>,
+    approval: Option<&'a Approved>,
+    request: &'a requests::Asked,
+}
+
+fn verify(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+    let key = secrets::signing_key()?;
+    let at = clock(arguments.at).read();
+    let workspace = context.workspace()?;
+    let (asked, judged) = requests::verify(&workspace, key.as_ref(), &arguments.id, at)?;
+    let shape = Verified {
+        schema: 1,
+        valid: judged.is_ok(),
+        why: judged.as_ref().err().map(String::as_str),
+        approval: judged.as_ref().ok(),
+        request: &asked,
+    };
+    match (context.format(), &judged) {
+        (Format::Json, _) => context.output.json(&shape)?,
+        (Format::Human, Ok(Approved { approver, .. })) => {
+            let text = format!("valid, signed by {}\n{}", shown(approver), human(&asked));
+            context.output.result(&text)?;
+        }
+        (Format::Human, Err(why)) => {
+            let text = format!("not valid: {}\n{}", shown(why), human(&asked));
+            context.output.result(&text)?;
+        }
+    }
+    Ok(if judged.is_ok() {
+        Exit::Done
+    } else {
+        Exit::Denied
+    })
+}
