@@ -90,8 +90,9 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
         policy,
         number,
         segment,
+        broken,
     } = &explained;
-    if let Some(segment) = segment {
+    if let Some(segment) = segment.as_ref().filter(|_| *broken) {
         context.output.note(&format!(
             "this line stands in {segment}, which was sealed because it was broken: the segment is as it was sealed, its line perhaps not as it was written"
         ));
@@ -139,6 +140,8 @@ struct Explained {
     number: Option<u64>,
     /// The sealed segment that the line stands in.
     segment: Option<String>,
+    /// True where nobody knows what was changed in it.
+    broken: bool,
 }
 
 /// Decides again what a journal line records.
@@ -153,8 +156,12 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
     {
         return Err(Box::new(broken_now(broken)));
     }
-    let (line, segment) = match past::seek(workspace, number)? {
-        Sought::Decision { line, segment } => (*line, segment),
+    let (line, segment, broken) = match past::seek(workspace, number)? {
+        Sought::Decision {
+            line,
+            segment,
+            broken,
+        } => (*line, segment, broken),
         Sought::Reseal {
             at,
             reason,
@@ -193,6 +200,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         policy,
         number: Some(line.seq),
         segment,
+        broken,
     })
 }
 
@@ -365,6 +373,7 @@ fn of_inputs(
         policy: loaded.policy,
         number: None,
         segment: None,
+        broken: false,
         readings,
     })
 }

@@ -65,11 +65,11 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
     Ok(Some(key))
 }
 
+/// A secret, and the variable that it came from.
+type Named = (&'static str, Zeroizing<Vec<u8>>);
+
 /// The content of a variable, or of the file that another one names, and which of the two it was.
-fn one_of(
-    name: &'static str,
-    file: &'static str,
-) -> Checked<Option<(&'static str, Zeroizing<Vec<u8>>)>> {
+fn one_of(name: &'static str, file: &'static str) -> Checked<Option<Named>> {
     match (variable_os(name), variable_os(file)) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(unusable(

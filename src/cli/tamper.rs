@@ -69,8 +69,6 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             // It answers with its decision, tampering included.
             GuardCommand::Check(_) | GuardCommand::Hook(HookCommand::Show(_)) => None,
         },
-        // An approval to accept what was changed can be asked for, seen and given all the same.
-        Command::Approve(_) => None,
         Command::Override(command) => match command {
             OverrideCommand::Request(_) => Some("override request"),
             OverrideCommand::Approve(_) => Some("override approve"),
@@ -80,9 +78,11 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.
             KeysCommand::Generate(_) | KeysCommand::Show(_) => None,
         },
-        // `run` publishes what it finds; an action of an apply asks the gate `policy_lock`; the others
+        // An approval to accept what was changed can be asked for, seen and given all the same. `run`
+        // publishes what it finds; an action of an apply asks the gate `policy_lock`; the others
         // read, take back, or repair.
         Command::Run(_)
+        | Command::Approve(_)
         | Command::Perform(_)
         | Command::Explain(_)
         | Command::Attest(_)
@@ -285,6 +285,18 @@ mod tests {
         ("keys generate --out x", false),
         ("keys show x", false),
         ("scan secrets", false),
+        ("approve request --operation kill_off --reason x", false),
+        ("approve grant x --as y", false),
+        ("approve deny x --reason y", false),
+        ("approve list", false),
+        ("approve verify x", false),
+        (
+            "override request --operation apply:x --justification y",
+            true,
+        ),
+        ("override approve x --code 123456 --justification y", true),
+        ("override status", false),
+        ("override enroll", false),
         ("audit list", false),
         ("audit export --out x", false),
         (

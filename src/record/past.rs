@@ -46,6 +46,8 @@ pub enum Sought {
         line: Box<RecordedLine>,
         /// The sealed segment that the line stands in; `None` for the journal.
         segment: Option<String>,
+        /// True where that, or one behind it, was broken when it was sealed.
+        broken: bool,
     },
     /// The first line of a journal behind a sealed segment.
     Reseal {
@@ -92,17 +94,21 @@ pub fn seek(workspace: &Workspace, seq: Option<u64>) -> Checked<Sought> {
         Opened::Absent => None,
     };
     let mut cut_at = None;
+    let mut broken = false;
     while let Some(input) = next.take() {
         if let Some(line) = search.file(&input)? {
             return Ok(Sought::Decision {
                 line: Box::new(line),
                 segment: (input.name != STATE_JOURNAL).then_some(input.name),
+                broken,
             });
         }
         let before = verify::segment_before(&input)?;
         let Some(segment) = before.filter(|before| before.file.is_some()) else {
             break;
         };
+        // A whole journal is packed when it is closed; a broken one is kept as it is.
+        broken |= segment.packed.is_none();
         match open_whole(workspace, &segment) {
             Ok(Some(sealed)) => next = Some(sealed),
             _ => cut_at = Some(cut(&segment)),

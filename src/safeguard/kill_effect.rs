@@ -157,6 +157,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "other programs make and remove the file as they like"
+    )]
     fn a_listener_hears_of_each_change_until_it_wants_no_more() {
         let directory = tempfile::tempdir().unwrap();
         let workspace = Workspace::open(directory.path()).unwrap();

@@ -335,7 +335,7 @@ fn a_kill_of_kill_leaves_it_on_or_as_it_was_and_an_off_is_always_recorded() {
         std::thread::sleep(Duration::from_micros(300 * round));
         child.kill().unwrap();
         child.wait().unwrap();
-        let last = events(&workspace).pop().unwrap_or_else(|| json!(false));
+        let last = events(&workspace).pop().unwrap_or(json!(false));
         if !workspace.file(FILE).exists() {
             assert_eq!(last, false, "round {round}: {word}");
         }
