@@ -94,8 +94,9 @@ struct Details<'a> {
     more_changes: Option<usize>,
 }
 
-/// The signature of a second person, which is asked for in production. Here approvals come in; until
-/// they do, nothing that needs one is granted.
+/// The signature of a second person, which is asked for in production. An approval would have to be
+/// held against the approvers of before the change: who accepts a change of `policy/approvers.yaml`
+/// must not be somebody whom it brings in. Until that is built, nothing that needs one is granted.
 pub fn second_person(production: bool, what: &str) -> Checked<Option<serde_json::Value>> {
     if !production {
         return Ok(None);
@@ -108,7 +109,7 @@ pub fn second_person(production: bool, what: &str) -> Checked<Option<serde_json:
         )
         .found("the word of one person")
         .expected("the signature of an approver who is somebody else")
-        .help("this version keeps no approvals: have the change reviewed and accepted where ENV is not production, and bring it here with its record (policy/ and state/)"),
+        .help("signed approvals are not taken for this yet: have the change reviewed and accepted where ENV is not production, and bring it here with its record (policy/ and state/)"),
     ))
 }
 
