@@ -2,7 +2,7 @@
 //! ECDSA over P-256.
 //!
 //! [`PrivateKey`] and [`VerifyingKey`] exist only by parsing or generating; [`cosign`] is the
-//! encrypted form of a private key, [`file`] reads keys from files that a person names, [`dsse`]
+//! encrypted form of a private key, [`mod@file`] reads keys from files that a person names, [`dsse`]
 //! has envelopes, [`note`] signed notes. The HMAC of the journals is not here but in
 //! [`crate::record`], nor is anything that says what a signature means. Which variable names a key
 //! or its password is the business of [`crate::cli`]. Secrets are wiped when they are dropped, and
