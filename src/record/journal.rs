@@ -21,7 +21,7 @@ pub use super::chain::Purpose;
 
 /// Every look goes so many lines back for the beginning of a level: they are read with the last one.
 /// [`since_differs`] goes further.
-const FEW_LINES: usize = 8;
+const FEW_LINES: usize = 4;
 
 /// What stands at the end of the journal.
 #[derive(Debug)]
