@@ -43,7 +43,7 @@ impl Recorded {
         if let Some(problem) = found.problems.into_iter().next() {
             return Err(Box::new(problem));
         }
-        let line = numbered::line(workspace, STATE_JOURNAL, number, Where::Journal)?;
+        let line = numbered::line(workspace, STATE_JOURNAL, number, Where::Whole)?;
         let decision = line.as_deref().and_then(RecordedLine::parse);
         let head = found.head.filter(|_| found.verdict == Verdict::Whole);
         let (Some(line), Some(decision), Some(head)) = (line, decision, head) else {

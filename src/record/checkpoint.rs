@@ -7,7 +7,7 @@
 
 use super::line::{Chained, Head};
 use super::verify::{Against, each_line, segment_before, verify};
-use super::{JOURNALS, SigningKey};
+use super::{JOURNALS, SigningKey, findings, segments};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{InputFile, Opened, Workspace};
 use crate::ids::Digest;
@@ -103,24 +103,45 @@ pub fn problems(
     kept: Head,
     key: Option<&SigningKey>,
 ) -> Checked<Vec<Diagnostic>> {
+    let Opened::File(mut input) = workspace.open_input(file)? else {
+        return Ok(vec![gone(file, kept, "no journal")]);
+    };
+    let mut found = None;
     let mut name = file.to_owned();
-    let mut found = "no journal".to_owned();
-    while let Opened::File(input) = workspace.open_input(&name)? {
+    // True while the chain goes on from line to line: through the journal and what was closed whole.
+    let mut chained = true;
+    loop {
         match position(&input, kept)? {
-            Position::Here(_) if name == file => return Ok(Vec::new()),
-            Position::Here(line) => return up_to(workspace, &name, line, key),
+            Position::Here(_) if chained => return Ok(Vec::new()),
+            Position::Here(line) => return up_to(workspace, &input, &name, line, key),
             Position::Another(line) => return Ok(vec![another(&name, line, kept)]),
-            Position::None { last } if name == file => {
-                found = format!("number {last} as the last record");
+            Position::None { last } => {
+                found.get_or_insert_with(|| format!("number {last} as the last record"));
             }
-            Position::None { .. } => {}
         }
         let before = segment_before(&input)?;
-        match before.as_ref().and_then(|segment| segment.sealed_file()) {
-            Some(sealed) if sealed != name => sealed.clone_into(&mut name),
-            _ => break,
-        }
+        let Some(segment) = before.filter(|segment| segment.sealed_file() != Some(&name)) else {
+            break;
+        };
+        let Some(sealed) = segment.sealed_file() else {
+            break;
+        };
+        chained &= segment.packed.is_some();
+        sealed.clone_into(&mut name);
+        // A broken file is looked at as it stands; that it was changed since is said elsewhere.
+        input = if segment.packed.is_some() {
+            match segments::open(workspace, &segment)? {
+                Ok(plain) => plain,
+                Err(_) => return Ok(vec![*findings::segment_changed(&name)]),
+            }
+        } else {
+            match workspace.open_input(&name)? {
+                Opened::File(file) => file,
+                Opened::Absent => break,
+            }
+        };
     }
+    let found = found.unwrap_or_else(|| "no journal".to_owned());
     Ok(vec![gone(file, kept, &found)])
 }
 
@@ -158,16 +179,36 @@ fn position(input: &InputFile, kept: Head) -> Checked<Position> {
     })
 }
 
-/// What is wrong with a segment up to a line of it.
+/// What is wrong with a segment up to a line of it, where nothing behind it speaks for it.
 fn up_to(
     workspace: &Workspace,
+    input: &InputFile,
     segment: &str,
     line: u64,
     key: Option<&SigningKey>,
 ) -> Checked<Vec<Diagnostic>> {
-    let sealed = verify(workspace, segment, Against::nothing(key))?;
-    let before = |problem: &Diagnostic| problem.place.line.is_none_or(|at| at <= line);
-    Ok(sealed.problems.into_iter().filter(before).collect())
+    if input.name == segment && !segment.ends_with(".gz") {
+        let sealed = verify(workspace, segment, Against::nothing(key))?;
+        let before = |problem: &Diagnostic| problem.place.line.is_none_or(|at| at <= line);
+        return Ok(sealed.problems.into_iter().filter(before).collect());
+    }
+    let (mut count, mut holds) = (0, true);
+    let mut last: Option<Digest> = None;
+    each_line(input, input.size, &mut |bytes, _| {
+        count += 1;
+        if count > line {
+            return;
+        }
+        if let (Some(last), Some(chained)) = (last, Chained::parse(bytes)) {
+            holds &= Digest::parse(chained.prev) == Some(last);
+        }
+        last = Some(Digest::of(bytes));
+    })?;
+    Ok(if holds {
+        Vec::new()
+    } else {
+        vec![*findings::segment_changed(segment)]
+    })
 }
 
 fn another(file: &str, line: u64, kept: Head) -> Diagnostic {

@@ -1,9 +1,9 @@
 //! The line of a journal that has a number, in its stored bytes, also where a sealed segment holds
 //! it. That the line is still the one that was written is for whoever compares it.
 
-use super::LINE_LIMIT;
 use super::line::Chained;
 use super::verify::segment_before;
+use super::{LINE_LIMIT, segments};
 use crate::diagnostic::Checked;
 use crate::fs::reverse::ReverseLines;
 use crate::fs::{InputFile, Opened, Workspace};
@@ -11,36 +11,35 @@ use crate::fs::{InputFile, Opened, Workspace};
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Where {
-    /// In the journal alone.
-    Journal,
-    /// In the journal, or in a segment that was sealed before it.
+    /// In the journal, or in a segment that was closed while it was whole.
+    Whole,
+    /// There, or in a segment that was sealed because it was broken.
     Anywhere,
 }
 
-/// The line number `seq` of the journal `file`; the last line where no number is given.
+/// The line number `seq` of the journal `file`; the last line where no number is given. Fails where a
+/// segment on the way is not the one that was sealed.
 pub fn line(
     workspace: &Workspace,
     file: &str,
     seq: Option<u64>,
     place: Where,
 ) -> Checked<Option<Vec<u8>>> {
-    let mut name = file.to_owned();
+    let Opened::File(mut input) = workspace.open_input(file)? else {
+        return Ok(None);
+    };
     loop {
-        let Opened::File(input) = workspace.open_input(&name)? else {
-            return Ok(None);
-        };
         if let Some(line) = within(&input, seq)? {
             return Ok(Some(line));
         }
-        if place == Where::Journal {
+        let before = segment_before(&input)?;
+        let Some(segment) = before.filter(|segment| segment.sealed_file().is_some()) else {
+            return Ok(None);
+        };
+        if place == Where::Whole && segment.packed.is_none() {
             return Ok(None);
         }
-        let before = segment_before(&input)?;
-        match before.as_ref().and_then(|segment| segment.sealed_file()) {
-            // A segment is sealed once, so a name that comes again is no earlier one.
-            Some(sealed) if sealed != name => sealed.clone_into(&mut name),
-            _ => return Ok(None),
-        }
+        input = segments::require(workspace, &segment)?;
     }
 }
 

@@ -85,6 +85,25 @@ fn a_history_that_goes_on_holds() {
     assert!(unchecked.stderr.contains("--checkpoint-key"));
 }
 
+/// Closing a journal is no tampering: the record that was kept stands in the packed segment, and can
+/// be attested there.
+#[test]
+fn a_journal_that_was_closed_since_holds() {
+    let workspace = kept();
+    let rotate = ["audit", "rotate", "--at", "2026-01-15T12:10:00Z"];
+    program(&workspace, &rotate).exits(0);
+    assert_eq!(verified(&workspace), (0, 0, String::new()));
+    runs(&workspace, 11..13);
+    let again = ["audit", "rotate", "--at", "2026-01-15T12:20:00Z"];
+    program(&workspace, &again).exits(0);
+    assert_eq!(verified(&workspace), (0, 0, String::new()));
+    program(&workspace, &["attest", "--number", "2"]).exits(0);
+    // Without the packed file nobody can say so.
+    std::fs::remove_dir_all(workspace.file("state/segments")).unwrap();
+    let (plain, held, _) = verified(&workspace);
+    assert_eq!((plain, held), (5, 5));
+}
+
 #[test]
 fn a_note_reads_the_same_in_a_commit_message_and_in_a_summary() {
     let workspace = kept();
