@@ -110,10 +110,14 @@ pub fn problems(
     let mut name = file.to_owned();
     // True while the chain goes on from line to line: through the journal and what was closed whole.
     let mut chained = true;
+    let mut packed = false;
     loop {
         match position(&input, kept)? {
             Position::Here(_) if chained => return Ok(Vec::new()),
-            Position::Here(line) => return up_to(workspace, &input, &name, line, key),
+            Position::Here(line) if packed => {
+                return Ok(chain_up_to(&input, &name, line)?.into_iter().collect());
+            }
+            Position::Here(line) => return up_to(workspace, &name, line, key),
             Position::Another(line) => return Ok(vec![another(&name, line, kept)]),
             Position::None { last } => {
                 found.get_or_insert_with(|| format!("number {last} as the last record"));
@@ -126,10 +130,11 @@ pub fn problems(
         let Some(sealed) = segment.sealed_file() else {
             break;
         };
-        chained &= segment.packed.is_some();
+        packed = segment.packed.is_some();
+        chained &= packed;
         sealed.clone_into(&mut name);
         // A broken file is looked at as it stands; that it was changed since is said elsewhere.
-        input = if segment.packed.is_some() {
+        input = if packed {
             match segments::open(workspace, &segment)? {
                 Ok(plain) => plain,
                 Err(_) => return Ok(vec![*findings::segment_changed(&name)]),
@@ -179,19 +184,20 @@ fn position(input: &InputFile, kept: Head) -> Checked<Position> {
     })
 }
 
-/// What is wrong with a segment up to a line of it, where nothing behind it speaks for it.
+/// What is wrong with a segment up to a line of it.
 fn up_to(
     workspace: &Workspace,
-    input: &InputFile,
     segment: &str,
     line: u64,
     key: Option<&SigningKey>,
 ) -> Checked<Vec<Diagnostic>> {
-    if input.name == segment && !segment.ends_with(".gz") {
-        let sealed = verify(workspace, segment, Against::nothing(key))?;
-        let before = |problem: &Diagnostic| problem.place.line.is_none_or(|at| at <= line);
-        return Ok(sealed.problems.into_iter().filter(before).collect());
-    }
+    let sealed = verify(workspace, segment, Against::nothing(key))?;
+    let before = |problem: &Diagnostic| problem.place.line.is_none_or(|at| at <= line);
+    Ok(sealed.problems.into_iter().filter(before).collect())
+}
+
+/// The same of a closed segment before a broken one, of which nothing behind it speaks.
+fn chain_up_to(input: &InputFile, segment: &str, line: u64) -> Checked<Option<Diagnostic>> {
     let (mut count, mut holds) = (0, true);
     let mut last: Option<Digest> = None;
     each_line(input, input.size, &mut |bytes, _| {
@@ -204,11 +210,7 @@ fn up_to(
         }
         last = Some(Digest::of(bytes));
     })?;
-    Ok(if holds {
-        Vec::new()
-    } else {
-        vec![*findings::segment_changed(segment)]
-    })
+    Ok((!holds).then(|| *findings::segment_changed(segment)))
 }
 
 fn another(file: &str, line: u64, kept: Head) -> Diagnostic {
