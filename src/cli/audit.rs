@@ -12,18 +12,19 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::run::{lock_timeout, parse_timeout};
+use super::recording::with_records;
+use super::run::parse_timeout;
 use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic};
-use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
+use crate::fs::Workspace;
 use crate::ids::Digest;
 use crate::record::chain::{self, Found, Question};
 use crate::record::checkpoint::Checkpoint;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::verify::{Against, Verdict, Verification, verify};
 use crate::record::{
-    self, HEADS_FILE, Head, JOURNALS, Records, STATE_JOURNAL, SigningKey, StoredState, findings,
-    heads, ledger, reseal, rotation, verified,
+    self, HEADS_FILE, Head, JOURNALS, STATE_JOURNAL, SigningKey, StoredState, findings, heads,
+    ledger, reseal, rotation, verified,
 };
 use crate::time::Timestamp;
 
@@ -179,7 +180,7 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         .iter()
         .all(|journal| journal.verdict != Verdict::Broken);
     if arguments.record && whole {
-        record(&workspace, key.as_ref(), &journals)?;
+        record(&workspace, &journals)?;
     }
     let audit = Audit {
         schema: 1,
@@ -257,24 +258,13 @@ fn held_against_checkpoint(
 }
 
 /// Records how far every journal was just found whole.
-fn record(
-    workspace: &Workspace,
-    key: Option<&SigningKey>,
-    journals: &[Verification],
-) -> Checked<()> {
-    let retry = RetryDelays::default();
-    let timeout = lock_timeout(RECORD_WAIT);
-    let lock = WorkspaceLock::acquire(workspace, "audit verify", timeout, &retry)?;
-    let records = Records {
-        workspace,
-        lock: &lock,
-        key,
-        retry: &retry,
-    };
-    let heads = journals
-        .iter()
-        .filter_map(|journal| Some((journal.file.clone(), journal.head?)));
-    verified::store(records, clock(None).read(), heads)
+fn record(workspace: &Workspace, journals: &[Verification]) -> Checked<()> {
+    with_records(workspace, ("audit verify", RECORD_WAIT), |records| {
+        let heads = journals
+            .iter()
+            .filter_map(|journal| Some((journal.file.clone(), journal.head?)));
+        verified::store(records, clock(None).read(), heads)
+    })
 }
 
 /// How long a verification waits to be recorded.
@@ -524,28 +514,16 @@ fn human(context: &Context, audit: &Audit) -> String {
 
 fn reseal_journal(context: &Context, arguments: &ResealArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
-    let key = secrets::signing_key()?;
-    let retry = RetryDelays::default();
-    let lock = WorkspaceLock::acquire(
-        &workspace,
-        "audit reseal",
-        lock_timeout(arguments.lock_timeout),
-        &retry,
-    )?;
-    let at = clock(arguments.at).read();
-    let request = reseal::Request {
-        file: &arguments.journal,
-        at,
-        reason: &arguments.reason,
-        unsigned: arguments.unsigned,
-    };
-    let records = Records {
-        workspace: &workspace,
-        lock: &lock,
-        key: key.as_ref(),
-        retry: &retry,
-    };
-    let resealed = reseal::reseal(records, request)?;
+    let holding = ("audit reseal", arguments.lock_timeout);
+    let resealed = with_records(&workspace, holding, |records| {
+        let request = reseal::Request {
+            file: &arguments.journal,
+            at: clock(arguments.at).read(),
+            reason: &arguments.reason,
+            unsigned: arguments.unsigned,
+        };
+        reseal::reseal(records, request)
+    })?;
     match context.format() {
         Format::Json => context.output.json(&resealed)?,
         Format::Human => {

@@ -8,7 +8,8 @@ use super::actor::actor;
 use super::run::{lock_timeout, parse_timeout};
 use super::{Context, Exit, clock, is_blocking, is_tampering, parse_time, secrets};
 use crate::diagnostic::{Checked, Diagnostic, Severity};
-use crate::fs::RetryDelays;
+use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
+use crate::record::Records;
 use crate::safeguard::Request;
 use crate::time::Timestamp;
 
@@ -82,6 +83,24 @@ pub(super) fn change<T>(
         key: &key,
     };
     Ok(change(&request)?)
+}
+
+/// Takes the lock and the signing key, and lets `then` record something. For commands that record and
+/// change no safeguard.
+pub(super) fn with_records<T>(
+    workspace: &Workspace,
+    (command, wait): (&str, Duration),
+    then: impl FnOnce(Records<'_>) -> Checked<T>,
+) -> Checked<T> {
+    let key = secrets::signing_key()?;
+    let retry = RetryDelays::default();
+    let lock = WorkspaceLock::acquire(workspace, command, lock_timeout(wait), &retry)?;
+    then(Records {
+        workspace,
+        lock: &lock,
+        key: key.as_ref(),
+        retry: &retry,
+    })
 }
 
 /// How a command ends that found these.

@@ -47,12 +47,7 @@ struct Line<'a, T> {
 /// Fails where the journal is broken, can't be read or written, or is signed and there is no key:
 /// then nothing was appended.
 pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Checked<Head> {
-    let Records {
-        workspace,
-        key,
-        retry,
-        ..
-    } = records;
+    let Records { workspace, key, .. } = records;
     let recorded = heads::load(workspace)?.get(file).copied();
     let end = match inspect(workspace, file, recorded, key, Purpose::Append)? {
         Found::Whole(end) => end,
@@ -63,19 +58,34 @@ pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Chec
     if let (None, Some(head)) = (recorded, end.head) {
         heads::store(records, file, head)?;
     }
-    chain::move_torn_aside(workspace, file, &end, retry)?;
-    let link = chain::link(workspace, file, &end)?;
-    let bytes = line::finish(&chained(entry, link), key);
+    let head = put(records, file, &end, |link| {
+        line::finish(&chained(entry, link), key)
+    })?;
+    heads::store(records, file, head)?;
+    Ok(head)
+}
+
+/// Appends the line that `line` makes of its link behind a whole end. The head is the caller's to keep.
+pub(super) fn put(
+    records: Records<'_>,
+    file: &str,
+    end: &End,
+    line: impl FnOnce(Link) -> Vec<u8>,
+) -> Checked<Head> {
+    let Records {
+        workspace, retry, ..
+    } = records;
+    chain::move_torn_aside(workspace, file, end, retry)?;
+    let link = chain::link(workspace, file, end)?;
+    let bytes = line(link);
     if bytes.len() as u64 >= LINE_LIMIT {
         return Err(findings::too_much(file, bytes.len()));
     }
-    chain::append(workspace, file, &bytes, &end, retry)?;
-    let head = Head {
+    chain::append(workspace, file, &bytes, end, retry)?;
+    Ok(Head {
         seq: link.seq,
         sha256: Digest::of(&bytes),
-    };
-    heads::store(records, file, head)?;
-    Ok(head)
+    })
 }
 
 /// What a line says with what chains it.

@@ -2,11 +2,9 @@
 //! it. That the line is still the one that was written is for whoever compares it.
 
 use super::line::Chained;
-use super::verify::segment_before;
-use super::{LINE_LIMIT, segments};
+use super::lines::{BackLines, Role};
 use crate::diagnostic::Checked;
-use crate::fs::reverse::ReverseLines;
-use crate::fs::{InputFile, Opened, Workspace};
+use crate::fs::Workspace;
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,32 +23,16 @@ pub fn line(
     seq: Option<u64>,
     place: Where,
 ) -> Checked<Option<Vec<u8>>> {
-    let Opened::File(mut input) = workspace.open_input(file)? else {
+    let Some(mut lines) = BackLines::open(workspace, file)? else {
         return Ok(None);
     };
-    loop {
-        if let Some(line) = within(&input, seq)? {
-            return Ok(Some(line));
-        }
-        let before = segment_before(&input)?;
-        let Some(segment) = before.filter(|segment| segment.sealed_file().is_some()) else {
-            return Ok(None);
-        };
-        if place == Where::Whole && segment.packed.is_none() {
-            return Ok(None);
-        }
-        input = segments::require(workspace, &segment)?;
-    }
-}
-
-fn within(input: &InputFile, seq: Option<u64>) -> Checked<Option<Vec<u8>>> {
-    let mut reverse = ReverseLines::new(input, LINE_LIMIT);
-    while let Some(line) = reverse.next_line()? {
-        let Some(chained) = Chained::parse(line.bytes).filter(|_| line.ended) else {
-            continue;
-        };
-        if seq.is_none_or(|seq| seq == chained.seq) {
+    while let Some(line) = lines.next_line()? {
+        let chained = Chained::parse(line.bytes).filter(|_| line.ended);
+        if chained.is_some_and(|chained| seq.is_none_or(|seq| seq == chained.seq)) {
             return Ok(Some(line.bytes.to_vec()));
+        }
+        if place == Where::Whole && line.role == Role::Reseals {
+            break;
         }
     }
     Ok(None)

@@ -9,13 +9,11 @@
 use serde::Serialize;
 
 use super::audit::{self, Event, Severity};
-use super::chain;
 use super::line::{self, Head, VERSION};
 use super::signing::{self, KeyId, SigningKey};
 use super::verify::Verification;
 use super::{
-    AUDIT_LOG, JOURNALS, LINE_LIMIT, Records, STATE_JOURNAL, findings, heads, ledger, verified,
-    whole,
+    AUDIT_LOG, JOURNALS, Records, STATE_JOURNAL, findings, heads, ledger, verified, whole,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -167,24 +165,13 @@ fn append(
     from: KeyId,
     line: impl FnOnce(line::Link) -> Vec<u8>,
 ) -> Checked<Head> {
-    let Records {
-        workspace, retry, ..
-    } = records;
     let Some(old) = keys.named(from) else {
         return Err(keys_missing(true));
     };
-    let end = whole::end_of(workspace, file, Some(keys))?;
-    chain::move_torn_aside(workspace, file, &end, retry)?;
-    let link = chain::link(workspace, file, &end)?;
-    let bytes = signing::signed_by_both(line(link), old, keys);
-    if bytes.len() as u64 >= LINE_LIMIT {
-        return Err(findings::too_much(file, bytes.len()));
-    }
-    chain::append(workspace, file, &bytes, &end, retry)?;
-    let head = Head {
-        seq: link.seq,
-        sha256: Digest::of(&bytes),
-    };
+    let end = whole::end_of(records.workspace, file, Some(keys))?;
+    let head = ledger::put(records, file, &end, |link| {
+        signing::signed_by_both(line(link), old, keys)
+    })?;
     if file != STATE_JOURNAL {
         heads::store(records, file, head)?;
     }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::cli::actor::actor;
 use crate::cli::output::all_variables;
-use crate::cli::run::{lock_timeout, parse_timeout};
-use crate::cli::{Context, Exit, Format, clock, parse_time, secrets};
-use crate::fs::{RetryDelays, WorkspaceLock};
+use crate::cli::recording::with_records;
+use crate::cli::run::parse_timeout;
+use crate::cli::{Context, Exit, Format, clock, parse_time};
 use crate::ids::{Digest, EventType};
 use crate::privacy::Secrets;
+use crate::record::AUDIT_LOG;
 use crate::record::audit::{self, Event, Severity};
-use crate::record::{AUDIT_LOG, Records};
 use crate::time::Timestamp;
 
 const HELP: &str = "\
@@ -135,29 +135,22 @@ struct Recorded<'a> {
 
 pub(super) fn record(context: &Context, arguments: &RecordArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
-    let key = secrets::signing_key()?;
-    let retry = RetryDelays::default();
-    let timeout = lock_timeout(arguments.lock_timeout);
-    let lock = WorkspaceLock::acquire(&workspace, "audit record", timeout, &retry)?;
-    let records = Records {
-        workspace: &workspace,
-        lock: &lock,
-        key: key.as_ref(),
-        retry: &retry,
-    };
-    let user = actor();
-    let event = Event {
-        at: clock(arguments.at).read(),
-        user: &user,
-        action: "record",
-        event_type: &arguments.event_type,
-        severity: arguments.severity,
-        task_id: arguments.task.as_deref(),
-        data: Digest::of(&serde_json::to_vec(&arguments.details)?),
-        details: &arguments.details,
-        given_clock: arguments.at.is_some(),
-    };
-    let head = audit::append(records, &event)?;
+    let data = Digest::of(&serde_json::to_vec(&arguments.details)?);
+    let holding = ("audit record", arguments.lock_timeout);
+    let head = with_records(&workspace, holding, |records| {
+        let event = Event {
+            at: clock(arguments.at).read(),
+            user: &actor(),
+            action: "record",
+            event_type: &arguments.event_type,
+            severity: arguments.severity,
+            task_id: arguments.task.as_deref(),
+            data,
+            details: &arguments.details,
+            given_clock: arguments.at.is_some(),
+        };
+        audit::append(records, &event)
+    })?;
     let recorded = Recorded {
         schema: 1,
         journal: AUDIT_LOG,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
@@ -136,18 +136,12 @@ impl Which {
 /// The entry as it may leave the workspace. The one place that all entries pass on their way out:
 /// whatever is to be taken out of them is taken out here.
 fn shown(entry: &Entry) -> Entry {
-    let redaction = Redaction::new();
-    let details = entry.details.iter().map(|(name, value)| {
-        // With its name, since that says of some values what they are.
-        let named = Value::Object(std::iter::once((name.clone(), value.clone())).collect());
-        let value = match redaction.value(&named) {
-            Value::Object(mut named) => named.remove(name).unwrap_or_default(),
-            _ => Value::Null,
-        };
-        (name.clone(), value)
-    });
+    let details = match Redaction::new().value(&Value::Object(entry.details.clone())) {
+        Value::Object(details) => details,
+        _ => Map::new(),
+    };
     Entry {
-        details: details.collect(),
+        details,
         ..entry.clone()
     }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::actor::actor;
-use crate::cli::run::{lock_timeout, parse_timeout};
-use crate::cli::{Context, Exit, Format, clock, parse_time, secrets};
-use crate::fs::{RetryDelays, WorkspaceLock};
+use crate::cli::recording::with_records;
+use crate::cli::run::parse_timeout;
+use crate::cli::{Context, Exit, Format, clock, parse_time};
 use crate::record::closing::{self, Closing, Keep, Request};
-use crate::record::{APPROVAL_LOG, JOURNALS, Records, VERSIONS_LOG};
+use crate::record::{APPROVAL_LOG, JOURNALS, VERSIONS_LOG};
 use crate::time::Timestamp;
 
 const HELP: &str = "\
@@ -66,38 +66,30 @@ struct Rotated {
 
 pub(super) fn rotate(context: &Context, arguments: &RotateArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
-    let key = secrets::signing_key()?;
-    let retry = RetryDelays::default();
-    let timeout = lock_timeout(arguments.lock_timeout);
-    let lock = WorkspaceLock::acquire(&workspace, "audit rotate", timeout, &retry)?;
-    let records = Records {
-        workspace: &workspace,
-        lock: &lock,
-        key: key.as_ref(),
-        retry: &retry,
-    };
     let keep = match (arguments.keep_days, arguments.keep_lines) {
         (Some(days), _) => Keep::Days(days),
         (None, Some(lines)) => Keep::Lines(lines),
         (None, None) => Keep::Nothing,
     };
-    let user = actor();
-    let at = clock(arguments.at).read();
     let files = match &arguments.journal {
         Some(file) => vec![file.as_str()],
         None => closable(),
     };
-    let mut journals = Vec::new();
-    for file in files {
-        let request = Request {
+    let holding = ("audit rotate", arguments.lock_timeout);
+    let journals = with_records(&workspace, holding, |records| {
+        let (user, at) = (actor(), clock(arguments.at).read());
+        let request = |file| Request {
             file,
             at,
             given_clock: arguments.at.is_some(),
             user: &user,
             keep,
         };
-        journals.push(closing::close(records, request)?);
-    }
+        let files = files.into_iter();
+        files
+            .map(|file| closing::close(records, request(file)))
+            .collect()
+    })?;
     let rotated = Rotated {
         schema: 1,
         journals,

@@ -3,10 +3,9 @@
 use clap::Args;
 
 use crate::cli::actor::actor;
-use crate::cli::run::{lock_timeout, parse_timeout};
-use crate::cli::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
-use crate::fs::{RetryDelays, WorkspaceLock};
-use crate::record::Records;
+use crate::cli::recording::with_records;
+use crate::cli::run::parse_timeout;
+use crate::cli::{Context, Exit, Format, clock, parse_reason, parse_time};
 use crate::record::rotation::{self, Request, Rotation};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -41,24 +40,16 @@ pub(in crate::cli) struct RotateKeyArgs {
 
 pub(super) fn rotate_key(context: &Context, arguments: &RotateKeyArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
-    let key = secrets::signing_key()?;
-    let retry = RetryDelays::default();
-    let timeout = lock_timeout(arguments.lock_timeout);
-    let lock = WorkspaceLock::acquire(&workspace, "audit rotate-key", timeout, &retry)?;
-    let records = Records {
-        workspace: &workspace,
-        lock: &lock,
-        key: key.as_ref(),
-        retry: &retry,
-    };
-    let user = actor();
-    let request = Request {
-        at: clock(arguments.at).read(),
-        given_clock: arguments.at.is_some(),
-        user: &user,
-        reason: &arguments.reason,
-    };
-    let rotation = rotation::rotate_key(records, request)?;
+    let holding = ("audit rotate-key", arguments.lock_timeout);
+    let rotation = with_records(&workspace, holding, |records| {
+        let request = Request {
+            at: clock(arguments.at).read(),
+            given_clock: arguments.at.is_some(),
+            user: &actor(),
+            reason: &arguments.reason,
+        };
+        rotation::rotate_key(records, request)
+    })?;
     match context.format() {
         Format::Json => context.output.json(&rotation)?,
         Format::Human => context.output.result(&human(&rotation))?,
