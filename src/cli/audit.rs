@@ -6,6 +6,7 @@ mod list;
 mod rotate;
 mod rotate_key;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -328,10 +329,12 @@ fn against_verified(
             verified: Some(known),
         },
     };
-    Ok(match chain::look(question, &mut |_| {})? {
-        Found::Whole(_) => None,
-        Found::Broken(mut problems) => Some(problems.swap_remove(0)),
-    })
+    Ok(
+        match chain::look(question, &mut |_| ControlFlow::Break(()))? {
+            Found::Whole(_) => None,
+            Found::Broken(mut problems) => Some(problems.swap_remove(0)),
+        },
+    )
 }
 
 fn add(found: &mut Verification, problem: Diagnostic) {
