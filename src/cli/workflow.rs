@@ -40,11 +40,7 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated,
         .as_deref()
         .filter(|_| evaluated.made_branch)
         .unwrap_or_default();
-    let outputs = format!(
-        "level={}\nchanged={}\nfix_branch={made}\n",
-        evaluated.decision.level,
-        evaluated.decision.is_transition()
-    );
+    let outputs = github::outputs(&evaluated.decision, evaluated.head, made);
     append(output, "GITHUB_OUTPUT", &outputs);
 }
 
@@ -56,11 +52,11 @@ pub(super) fn tell_undecided(
     made: Option<&str>,
 ) {
     output.raw_note(&github::annotations([finding], &prefix(workspace)));
-    let outputs = format!(
-        "level=\nchanged=false\nfix_branch={}\n",
-        made.unwrap_or_default()
+    append(
+        output,
+        "GITHUB_OUTPUT",
+        &github::no_outputs(made.unwrap_or_default()),
     );
-    append(output, "GITHUB_OUTPUT", &outputs);
 }
 
 /// Writes what a response came to into the summary and the outputs, and warns where a gate was

