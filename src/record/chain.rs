@@ -624,16 +624,18 @@ pub fn link(workspace: &Workspace, file: &str, end: &End) -> Checked<Link> {
             adopted: None,
         });
     }
-    let plain = match workspace.open_input(file)? {
-        Opened::File(input) if end.length > 0 => plain_prefix(&input, end.length)?,
-        _ => {
-            return Ok(Link {
-                seq: 1,
-                prev: Digest::of(b""),
-                adopted: None,
-            });
-        }
+    let first = Link {
+        seq: 1,
+        prev: Digest::of(b""),
+        adopted: None,
     };
+    if end.length == 0 {
+        return Ok(first);
+    }
+    let Opened::File(input) = workspace.open_input(file)? else {
+        return Ok(first);
+    };
+    let plain = plain_prefix(&input, end.length)?;
     Ok(Link {
         seq: plain.lines + 1,
         prev: plain.sha256,
