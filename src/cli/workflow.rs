@@ -15,9 +15,10 @@ pub(super) fn is_running() -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// Writes annotations to standard error, and unless it was a dry run the summary and the outputs to
-/// the files that the runner names. A file that can't be written is a remark: the decision is recorded already.
-pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated, dry_run: bool) {
+/// Writes annotations to standard error, and the summary and the outputs to the files that the runner
+/// names. A file that can't be written is a remark: the decision is recorded already. A dry run tells
+/// them too: they are the step's and not the workspace's, and a pull request is checked by one.
+pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated) {
     let findings: Vec<Diagnostic> = evaluated
         .errors
         .iter()
@@ -25,9 +26,6 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated,
         .cloned()
         .collect();
     output.raw_note(&github::annotations(&findings, &prefix(workspace)));
-    if dry_run {
-        return;
-    }
     let summary = github::summary(
         &evaluated.decision,
         &evaluated.readings,

@@ -166,13 +166,14 @@ pub fn summary(
             )
         }),
     );
-    if let Some(head) = head {
-        let _ = write!(
+    let _ = match head {
+        Some(head) => writeln!(
             text,
-            "\nJournal head: number {} `{}`\n",
+            "\nJournal head: number {} `{}`",
             head.seq, head.sha256
-        );
-    }
+        ),
+        None => writeln!(text, "\nNothing was recorded in the journal."),
+    };
     text
 }
 

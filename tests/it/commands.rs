@@ -376,6 +376,29 @@ fn the_workspace_is_named_by_option_then_variable_then_directory() {
 }
 
 #[test]
+fn a_workflow_is_told_what_a_dry_run_would_decide() {
+    let workspace = Workspace::healthy();
+    workspace.integrity("93");
+    let mut command = workspace.command(&["run", "--dry-run", "--at", AT]);
+    command
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_OUTPUT", "output")
+        .env("GITHUB_STEP_SUMMARY", "summary.md");
+    Ran::from(command.output().unwrap()).exits(0);
+    assert_eq!(
+        workspace.read("output"),
+        "level=YELLOW\nchanged=true\nreasons=INTEGRITY_BELOW_YELLOW\nnumber=\ndigest=\nfix_branch=\n"
+    );
+    let summary = workspace.read("summary.md");
+    assert!(summary.contains("Policy level: YELLOW"), "{summary}");
+    assert!(
+        summary.contains("Nothing was recorded in the journal."),
+        "{summary}"
+    );
+    assert!(!workspace.path().join("state").exists());
+}
+
+#[test]
 fn a_workflow_gets_annotations_a_summary_and_outputs() {
     let workspace = Workspace::healthy().with_git();
     workspace.write(
