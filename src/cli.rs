@@ -7,11 +7,13 @@
 mod action;
 mod actor;
 mod alerts;
+mod analytics;
 mod approve;
 mod attest;
 mod audit;
 mod brake;
 mod completions;
+mod compliance;
 mod doctor;
 mod exit;
 mod explain;
@@ -75,6 +77,7 @@ Examples:
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
+  policy-orchestrator compliance report       which evidence is there, and what broke the rules?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -137,7 +140,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`)
+    /// Markdown for a pull request (`policy backtest`) or an auditor (`compliance report`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -216,6 +219,11 @@ enum Command {
     /// Are there secrets in the files of the workspace?
     #[command(subcommand)]
     Scan(scan::ScanCommand),
+    /// Compliance: evidence of controls, what broke the rules, and may data be used
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
+    /// The numbers of a period: evaluations, violations, latency, evidence, alerts
+    Analytics(analytics::AnalyticsArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -335,7 +343,9 @@ impl Command {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
             FormatChoice::Markdown => {
-                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+                let is_backtest = matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)));
+                let reports = compliance::ComplianceCommand::reports;
+                is_backtest || matches!(self, Self::Compliance(command) if reports(command))
             }
             FormatChoice::Jsonl | FormatChoice::Csv => {
                 matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
@@ -382,6 +392,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
+        Command::Compliance(command) => compliance::compliance(context, &command),
+        Command::Analytics(arguments) => analytics::analytics(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

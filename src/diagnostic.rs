@@ -180,6 +180,9 @@ codes! {
     Error AllowanceInvalid = "ALLOWANCE_INVALID": "A line of the list of allowed findings can't be read.",
     Warning AllowanceUnused = "ALLOWANCE_UNUSED": "A line of the list of allowed findings allows nothing any more.",
     Error ScanIncomplete = "SCAN_INCOMPLETE": "There are more files than a scan looks at.",
+    Warning EvidenceUnwise = "EVIDENCE_UNWISE": "A piece of declared evidence has run out, is to be looked at again, or counts for very long.",
+    Warning RetentionUnwise = "RETENTION_UNWISE": "A rule of retention changes nothing, or can't be kept.",
+    Warning PolicyConflict = "POLICY_CONFLICT": "Two policy documents say different things about the same; the stricter one counts.",
     Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
 }
 

@@ -16,6 +16,7 @@ pub mod alerts;
 pub mod approval;
 pub mod attestation;
 pub mod cli;
+pub mod compliance;
 pub mod decision;
 pub mod diagnostic;
 pub mod evaluation;

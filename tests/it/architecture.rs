@@ -172,6 +172,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "compliance",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "policy",
+            "record",
+            "compliance",
+        ],
+    ),
+    (
         "scan",
         &["ids", "time", "diagnostic", "fs", "privacy", "scan"],
     ),
@@ -189,6 +201,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "privacy",
             "scan",
+            "compliance",
         ],
     ),
     (
@@ -216,6 +229,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "privacy",
             "scan",
+            "compliance",
         ],
     ),
 ];
@@ -253,6 +267,13 @@ const PURE_FILES: &[&str] = &[
     "alerts/conditions/safeguards.rs",
     "alerts/report.rs",
     "alerts/tracking.rs",
+    "compliance/access.rs",
+    "compliance/analytics.rs",
+    "compliance/consent.rs",
+    "compliance/controls.rs",
+    "compliance/report.rs",
+    "compliance/tally.rs",
+    "compliance/violations.rs",
     "policy/expression.rs",
     "policy/expression/absent.rs",
     "policy/expression/check.rs",
