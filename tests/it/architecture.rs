@@ -133,6 +133,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("keys", &["ids", "time", "diagnostic", "fs", "keys"]),
     (
+        "vault",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "privacy",
+            "keys",
+            "vault",
+        ],
+    ),
+    (
         "approval",
         &[
             "ids",
@@ -216,6 +228,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "privacy",
             "scan",
+            "vault",
         ],
     ),
 ];
