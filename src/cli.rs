@@ -40,6 +40,7 @@ mod tamper;
 mod trust;
 mod under_way;
 mod undo;
+mod vault;
 mod workflow;
 
 pub use exit::Exit;

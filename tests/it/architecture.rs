@@ -133,6 +133,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("keys", &["ids", "time", "diagnostic", "fs", "keys"]),
     (
+        "vault",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "privacy",
+            "keys",
+            "vault",
+        ],
+    ),
+    (
         "approval",
         &[
             "ids",
@@ -230,6 +242,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "privacy",
             "scan",
             "compliance",
+            "vault",
         ],
     ),
 ];
