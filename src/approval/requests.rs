@@ -14,7 +14,9 @@ use super::operation::{Operation, Subject};
 use super::{Desk, at_desk, is_same_person, projection};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
+use crate::ids::{Digest, EventType};
 use crate::keys::PrivateKey;
+use crate::record::audit::{self, Severity};
 use crate::record::{APPROVAL_LOG, Head, Records, SigningKey};
 use crate::safeguard::Request;
 use crate::time::Timestamp;
@@ -353,7 +355,9 @@ pub fn grant(
             ..
         } = desk.records;
         let ledger = Ledger::read(workspace, secret)?;
-        let asked = ledger.get(id).ok_or_else(|| unknown(id))?;
+        let Some(asked) = ledger.get(id) else {
+            return Err(refuse_unknown(desk, id, "approve_grant")?);
+        };
         let against = against(asked)?;
         match statement(desk, &ledger, asked, &against, hand) {
             Ok(statement) => {
@@ -434,7 +438,9 @@ pub fn deny(request: &Request<'_>, id: &str, reason: &str) -> Checked<Asked> {
     at_desk(request, |desk| {
         let Records { workspace, key, .. } = desk.records;
         let ledger = Ledger::read(workspace, key)?;
-        let asked = ledger.get(id).ok_or_else(|| unknown(id))?;
+        let Some(asked) = ledger.get(id) else {
+            return Err(refuse_unknown(desk, id, "approve_deny")?);
+        };
         if !matches!(asked.status, Status::Requested | Status::Granted) {
             let why = format!("it is {} already", asked.status.as_str());
             return Err(refuse(desk, id, "deny", why)?);
@@ -444,6 +450,33 @@ pub fn deny(request: &Request<'_>, id: &str, reason: &str) -> Checked<Asked> {
         };
         step(desk, id, event)
     })
+}
+
+/// Records an answer to a request that nobody made, where what is refused beside requests is kept.
+fn refuse_unknown(desk: Desk<'_>, id: &str, action: &'static str) -> Checked<Box<Diagnostic>> {
+    /// As much of an id as is repeated: what nobody made may be of any length.
+    const REPEATED: usize = 64;
+    #[derive(Serialize)]
+    struct Details {
+        id: String,
+        refused: &'static str,
+    }
+    let event = audit::Event {
+        at: desk.at,
+        user: desk.user,
+        action,
+        event_type: &EventType::APPROVAL_REFUSED,
+        severity: Severity::High,
+        task_id: None,
+        data: Digest::of(id.as_bytes()),
+        details: &Details {
+            id: id.chars().take(REPEATED).collect(),
+            refused: "approval_unknown",
+        },
+        given_clock: desk.given_clock,
+    };
+    audit::append_refusal(desk.records, &event)?;
+    Ok(unknown(id))
 }
 
 /// Records a refusal, and makes the finding of it.
