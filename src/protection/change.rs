@@ -189,6 +189,17 @@ pub fn lock(
     commit(ground, &manifest, what).map(|outcome| outcome.with(notes))
 }
 
+/// Signs the manifest anew with the key at hand, as after a rotation of keys. `None` where nothing is
+/// locked; without a head where that key signed it already.
+pub fn sign_anew(ground: Ground<'_>, reason: &str) -> Changed<Option<Outcome>> {
+    let Records { workspace, key, .. } = ground.records;
+    let looked = look::look(workspace, key, Decided::load(workspace)?)?;
+    if looked.locked.is_none() && !looked.is_tampered() {
+        return Ok(None);
+    }
+    lock(ground, Some(reason), (&[], &[]), false).map(Some)
+}
+
 /// True where a manifest says all that a new one would say.
 fn is_settled(locked: &Locked, manifest: &Manifest, ground: Ground<'_>) -> bool {
     let now = &locked.manifest;
