@@ -4,6 +4,7 @@
 //! variables are read here and passed on as arguments. Standard output carries results,
 //! everything else goes to standard error.
 
+mod acceptance;
 mod action;
 mod actor;
 mod alerts;

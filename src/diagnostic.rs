@@ -176,7 +176,7 @@ codes! {
     Warning LockMended = "LOCK_MENDED": "A change of the manifest was cut off; what was recorded counts.",
     Warning ModeMended = "MODE_MENDED": "A protected file was not read-only any more, as after a checkout; its bytes are those that were accepted.",
     Warning GuardWeakened = "GUARD_WEAKENED": "A policy document switches the guard off, or lets work go on after tampering; in production that does not count.",
-    Warning RefusalUnrecorded = "REFUSAL_UNRECORDED": "What the guard refused could not be recorded; it is refused all the same.",
+    Warning RefusalUnrecorded = "REFUSAL_UNRECORDED": "What was refused could not be recorded; it is refused all the same.",
     Error GitUnreadable = "GIT_UNREADABLE": "The git repository can't be read.",
     Warning ShadowFailed = "SHADOW_FAILED": "A staged version could not be tried, or what it would have decided could not be recorded.",
     Error FeatureMissing = "FEATURE_MISSING": "The program was built without something that a document asks for.",

@@ -160,16 +160,10 @@ pub(super) fn own_change<T>(
         given_clock: false,
         user: &user,
     };
-    let first = |Refused(findings): Refused| {
-        let mut findings = findings.into_iter();
-        findings
-            .next()
-            .map_or_else(|| Box::new(change::not_locked()), Box::new)
-    };
-    let begun = change::begin(ground, reason, steps).map_err(first)?;
+    let begun = change::begin(ground, reason, steps).map_err(Refused::into_first)?;
     let done = then()?;
     if let Some(begun) = begun {
-        change::end(ground, &begun).map_err(first)?;
+        change::end(ground, &begun).map_err(Refused::into_first)?;
     }
     Ok(done)
 }

@@ -18,6 +18,7 @@
     reason = "tests make, change and break files as other programs do, and say what they skip"
 )]
 
+mod acceptance;
 mod actions;
 mod alert_hooks;
 mod alert_record;
