@@ -548,7 +548,7 @@ function timeline(verdict, held, now) {
   const turns = stretches(data, until).filter((turn) => turn.at >= from);
   const waived = spans(objects(data.waived).map((entry) => ({ what: own(entry, 'code'), from: own(entry, 'from'), until: own(entry, 'until') })), x, from, until, 'Waivers', 'span');
   const frozen = spans(objects(data.freezes).map((entry) => ({ what: own(entry, 'name'), from: own(entry, 'from'), until: own(entry, 'until') })), x, from, until, 'Freeze windows', 'frost');
-  const thinned = number(data.thinned) ?? 0;
+  const complete = time(data.complete_from);
   return show('timeline', legend(), make('div', { class: 'rows' },
     row('Level', many(turns.length, 'change'), levels(data, x, from, until, missing)),
     ...objects(data.signals).slice(0, 60).map((signal) => {
@@ -556,15 +556,15 @@ function timeline(verdict, held, now) {
       return row(text(own(signal, 'name'), 80), words, plot);
     }),
     waived, frozen, axis(from, until)),
-  changes(turns, thinned));
+  changes(turns, complete));
 }
 
-function changes(turns, thinned) {
+function changes(turns, complete) {
   if (!turns.length) return null;
   const rows = turns.slice(-60).toReversed().map((turn) => make('tr', {},
     make('td', {}, moment(turn.at)), make('td', {}, chip(turn.level)),
     make('td', {}, turn.reasons.length ? turn.reasons.slice(0, 8).map((code) => text(code, 80)).join(', ') : 'no trigger')));
-  const older = thinned > 0 ? make('p', { class: 'quiet' }, ...prose(`${many(thinned, 'older change')} of these 90 days ${thinned === 1 ? 'is' : 'are'} left out here, so that the file stays small; \`policy-orchestrator history\` has all.`)) : null;
+  const older = complete === null ? null : make('p', { class: 'quiet' }, ...prose(`Before ${utc(complete)} a day shows the gravest level that it saw and the one that it ended with, so that the file stays small; \`policy-orchestrator history\` has all.`));
   return make('details', {}, make('summary', {}, 'Every change as a table'),
     make('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Changes of the level' },
       make('table', {}, make('thead', {}, make('tr', {}, make('th', { scope: 'col' }, 'When'), make('th', { scope: 'col' }, 'Level'), make('th', { scope: 'col' }, 'Reasons'))),

@@ -26,6 +26,7 @@ mod output;
 mod overrides;
 mod perform;
 mod policy;
+mod portal;
 mod recording;
 mod replay;
 mod respond;
@@ -75,6 +76,7 @@ Examples:
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
+  policy-orchestrator portal --serve          all of it on a page
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -216,6 +218,8 @@ enum Command {
     /// Are there secrets in the files of the workspace?
     #[command(subcommand)]
     Scan(scan::ScanCommand),
+    /// The status page: serve it, write it out, make its data anew
+    Portal(portal::PortalArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -382,6 +386,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
+        Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
