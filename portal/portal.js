@@ -374,7 +374,8 @@ function tile(state, name, reading, now) {
 function signals(verdict, now) {
   const readings = own(verdict.state, 'readings');
   const entries = isObject(readings) ? Object.entries(readings).filter(([, reading]) => isObject(reading)).slice(0, 200) : [];
-  if (!entries.length) return show('signals', quiet(verdict.state ? 'The state file lists no signals.' : 'Not shown: there is no state to show them from.'));
+  at('signals').closest('section').hidden = verdict.state === undefined;
+  if (!entries.length) return show('signals', quiet('The state file lists no signals.'));
   const found = [...objects(own(verdict.state, 'errors')), ...objects(own(verdict.state, 'warnings'))].slice(0, 20);
   return show('signals',
     verdict.grey === null ? null : quiet(`As they were read at the last evaluation, ${ago(verdict.evaluated, now)}.`),

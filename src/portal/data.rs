@@ -38,10 +38,8 @@ const MOST_GAPS: usize = 90;
 const MOST_FREEZES: usize = 120;
 const MOST_RESPONSES: usize = 30;
 
-/// A window opens so often at most in what is remembered of it.
-const MOST_OPENINGS: usize = 60;
-
-/// Freeze windows are told so far ahead.
+/// So many of the next openings of a freeze window are told, and so far ahead.
+const NEXT_OPENINGS: usize = 14;
 const AHEAD: TimeDelta = TimeDelta::days(14);
 
 /// The data of the page.
@@ -348,8 +346,10 @@ impl Data {
     pub fn freeze(&mut self, calendar: &Calendar, since: Option<Timestamp>, at: Timestamp) {
         let since = since.unwrap_or_else(|| at.minus(TimeDelta::days(DAYS)));
         self.freezes.retain(|freeze| freeze.from <= since);
-        let openings = calendar.openings(since, at.minus(-AHEAD), MOST_OPENINGS);
-        self.freezes.extend(openings.into_iter().map(Freeze::of));
+        let opened = calendar.openings(since, at, usize::MAX);
+        let next = calendar.openings(at, at.minus(-AHEAD), NEXT_OPENINGS);
+        let openings = opened.into_iter().chain(next);
+        self.freezes.extend(openings.map(Freeze::of));
         keep_last(&mut self.freezes, MOST_FREEZES);
     }
 
