@@ -29,6 +29,7 @@ mod output;
 mod overrides;
 mod perform;
 mod policy;
+mod portal;
 mod recording;
 mod replay;
 mod respond;
@@ -80,6 +81,7 @@ Examples:
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator compliance report       which evidence is there, and what broke the rules?
+  policy-orchestrator portal --serve          all of it on a page
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -226,6 +228,8 @@ enum Command {
     Compliance(compliance::ComplianceCommand),
     /// The numbers of a period: evaluations, violations, latency, evidence, alerts
     Analytics(analytics::AnalyticsArgs),
+    /// The status page: serve it, write it out, make its data anew
+    Portal(portal::PortalArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -396,6 +400,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Scan(command) => scan::scan(context, &command),
         Command::Compliance(command) => compliance::compliance(context, &command),
         Command::Analytics(arguments) => analytics::analytics(context, &arguments),
+        Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -179,6 +179,8 @@ codes! {
     Warning RefusalUnrecorded = "REFUSAL_UNRECORDED": "What was refused could not be recorded; it is refused all the same.",
     Error GitUnreadable = "GIT_UNREADABLE": "The git repository can't be read.",
     Warning ShadowFailed = "SHADOW_FAILED": "A staged version could not be tried, or what it would have decided could not be recorded.",
+    Warning PortalBehind = "PORTAL_BEHIND": "The portal's data could not be brought up to date; decisions and responses are recorded all the same.",
+    Error ListenFailed = "LISTEN_FAILED": "The portal's server can't listen at its address.",
     Error FeatureMissing = "FEATURE_MISSING": "The program was built without something that a document asks for.",
     Error AllowanceInvalid = "ALLOWANCE_INVALID": "A line of the list of allowed findings can't be read.",
     Warning AllowanceUnused = "ALLOWANCE_UNUSED": "A line of the list of allowed findings allows nothing any more.",

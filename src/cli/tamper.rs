@@ -97,6 +97,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Scan(_)
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
+        | Command::Portal(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -307,6 +308,9 @@ mod tests {
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),
+        ("portal --serve", false),
+        ("portal --export x", false),
+        ("portal data --rebuild", false),
         ("init", true),
         ("doctor", false),
         ("completions bash", false),

@@ -53,6 +53,7 @@ mod policy_check;
 mod policy_commands;
 mod policy_lock;
 mod policy_show;
+mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;
