@@ -50,7 +50,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
-use crate::policy::duration;
+use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
@@ -137,7 +137,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`)
+    /// Markdown for a pull request (`policy backtest`, `history`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -149,7 +149,7 @@ enum FormatChoice {
     /// JSON lines (`audit export`)
     #[value(hide = true)]
     Jsonl,
-    /// A table (`audit export`)
+    /// A table (`audit export`, `history`)
     #[value(hide = true)]
     Csv,
 }
@@ -179,7 +179,7 @@ enum Command {
     /// Policy documents: write, check, test, compare, try them, and bring them into production
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// How the level went: counts, time, longest stretches, changes
+    /// How the level and the signals went: stretches, changes, recovery, near misses, limits
     History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
@@ -334,12 +334,15 @@ impl Command {
     fn has_format(&self, format: FormatChoice) -> bool {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
-            FormatChoice::Markdown => {
-                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
-            }
-            FormatChoice::Jsonl | FormatChoice::Csv => {
-                matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
-            }
+            FormatChoice::Markdown => matches!(
+                self,
+                Self::Policy(policy::PolicyCommand::Backtest(_)) | Self::History(_)
+            ),
+            FormatChoice::Jsonl => matches!(self, Self::Audit(audit::AuditCommand::Export(_))),
+            FormatChoice::Csv => matches!(
+                self,
+                Self::Audit(audit::AuditCommand::Export(_)) | Self::History(_)
+            ),
             FormatChoice::Sarif => matches!(
                 self,
                 Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)
@@ -422,6 +425,12 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
         "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
     })
+}
+
+/// Parses the name of a level.
+fn parse_level(name: &str) -> Result<Level, String> {
+    Level::parse(name)
+        .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
 /// From when on: a time, or a while back from now.

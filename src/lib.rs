@@ -24,6 +24,7 @@ pub mod history;
 pub mod ids;
 pub mod keys;
 pub mod lifecycle;
+pub mod metrics;
 pub mod policy;
 pub mod privacy;
 pub mod protection;

@@ -10,6 +10,7 @@ pub mod codes;
 pub mod documents;
 pub mod findings;
 pub mod github;
+pub mod history;
 pub mod human;
 pub mod junit;
 pub mod lints;
@@ -17,6 +18,7 @@ pub mod paint;
 pub mod replay;
 pub mod sarif;
 pub mod secrets;
+mod table;
 
 pub use paint::Paint;
 
