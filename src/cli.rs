@@ -55,7 +55,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
-use crate::policy::duration;
+use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
@@ -144,7 +144,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`) or an auditor (`compliance report`)
+    /// Markdown for a pull request (`policy backtest`, `history`) or an auditor (`compliance report`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -156,7 +156,7 @@ enum FormatChoice {
     /// JSON lines (`audit export`)
     #[value(hide = true)]
     Jsonl,
-    /// A table (`audit export`)
+    /// A table (`audit export`, `history`)
     #[value(hide = true)]
     Csv,
 }
@@ -186,7 +186,7 @@ enum Command {
     /// Policy documents: write, check, test, compare, try them, and bring them into production
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// How the level went: counts, time, longest stretches, changes
+    /// How the level and the signals went: stretches, changes, recovery, near misses, limits
     History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
@@ -348,14 +348,16 @@ impl Command {
     fn has_format(&self, format: FormatChoice) -> bool {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
-            FormatChoice::Markdown => {
-                let is_backtest = matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)));
-                let reports = compliance::ComplianceCommand::reports;
-                is_backtest || matches!(self, Self::Compliance(command) if reports(command))
-            }
-            FormatChoice::Jsonl | FormatChoice::Csv => {
-                matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
-            }
+            FormatChoice::Markdown => match self {
+                Self::Policy(policy::PolicyCommand::Backtest(_)) | Self::History(_) => true,
+                Self::Compliance(command) => command.reports(),
+                _ => false,
+            },
+            FormatChoice::Jsonl => matches!(self, Self::Audit(audit::AuditCommand::Export(_))),
+            FormatChoice::Csv => matches!(
+                self,
+                Self::Audit(audit::AuditCommand::Export(_)) | Self::History(_)
+            ),
             FormatChoice::Sarif => matches!(
                 self,
                 Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)
@@ -441,6 +443,12 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
         "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
     })
+}
+
+/// Parses the name of a level.
+fn parse_level(name: &str) -> Result<Level, String> {
+    Level::parse(name)
+        .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
 /// From when on: a time, or a while back from now.

@@ -26,6 +26,7 @@ pub mod history;
 pub mod ids;
 pub mod keys;
 pub mod lifecycle;
+pub mod metrics;
 pub mod policy;
 pub mod portal;
 pub mod privacy;

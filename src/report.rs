@@ -11,6 +11,7 @@ pub mod compliance;
 pub mod documents;
 pub mod findings;
 pub mod github;
+pub mod history;
 pub mod human;
 pub mod junit;
 pub mod lints;
@@ -18,6 +19,7 @@ pub mod paint;
 pub mod replay;
 pub mod sarif;
 pub mod secrets;
+mod table;
 
 pub use paint::Paint;
 

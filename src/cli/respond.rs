@@ -11,7 +11,9 @@ use super::actor::actor;
 use super::output::{finding_of, variable};
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
-use super::{Context, Exit, Format, clock, launch, parse_time, portal, secrets, workflow};
+use super::{
+    Context, Exit, Format, clock, launch, parse_level, parse_time, portal, secrets, workflow,
+};
 use crate::diagnostic::{Code, Diagnostic, Place, readable};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::policy::{Level, Policy};
@@ -91,11 +93,6 @@ pub(super) struct RespondArgs {
     /// How long to wait for a run, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     lock_timeout: Duration,
-}
-
-fn parse_level(name: &str) -> Result<Level, String> {
-    Level::parse(name)
-        .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
 impl RespondArgs {
