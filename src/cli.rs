@@ -11,6 +11,7 @@ mod approve;
 mod attest;
 mod audit;
 mod brake;
+mod checks;
 mod completions;
 mod doctor;
 mod exit;
@@ -75,6 +76,7 @@ Examples:
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
+  policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -216,6 +218,11 @@ enum Command {
     /// Are there secrets in the files of the workspace?
     #[command(subcommand)]
     Scan(scan::ScanCommand),
+    /// The policies P-1 to P-6: list them, plan them for a task, test them against this workspace
+    #[command(subcommand)]
+    Checks(checks::ChecksCommand),
+    /// Do the components work: the record, Vault, the signing key, the storage?
+    Health(checks::HealthArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -360,6 +367,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     {
         return Ok(exit);
     }
+    if let Some(exit) = checks::refuse_simulated(context, &command) {
+        return Ok(exit);
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -382,6 +392,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
+        Command::Checks(command) => checks::checks(context, &command),
+        Command::Health(arguments) => checks::health(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -48,7 +48,7 @@ fn to_base64(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// Base64 of either alphabet, padded or not; `None` for any other text.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let is_url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
     let decoded = if is_url_safe {
         URL_SAFE_NO_PAD_INDIFFERENT.decode(text)

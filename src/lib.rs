@@ -7,7 +7,8 @@
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`protection`]
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
-//! [`attestation`] says it of decisions, and [`report`] and [`cli`] show it. [`privacy`] takes personal
+//! [`attestation`] says it of decisions, and [`report`] and [`cli`] show it. [`checks`] tests what a library of
+//! policies asks of a workspace, [`privacy`] takes personal
 //! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
 //! ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
@@ -15,6 +16,7 @@
 pub mod alerts;
 pub mod approval;
 pub mod attestation;
+pub mod checks;
 pub mod cli;
 pub mod decision;
 pub mod diagnostic;

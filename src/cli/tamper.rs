@@ -94,6 +94,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
+        | Command::Checks(_)
+        | Command::Health(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -285,6 +287,10 @@ mod tests {
         ("keys generate --out x", false),
         ("keys show x", false),
         ("scan secrets", false),
+        ("checks list", false),
+        ("checks plan x", false),
+        ("checks run", false),
+        ("health", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),

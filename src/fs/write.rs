@@ -16,7 +16,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -186,7 +186,8 @@ pub struct Replacement {
 impl Replacement {
     /// Writes `bytes` beside the file `name` of the workspace and confirms them with fsync.
     pub fn prepare(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<Self, WriteError> {
-        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, None)
+        let new = (NEW_FILE_MODE, None);
+        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, new)
     }
 
     /// As [`Replacement::prepare`], with the permissions that the file `name` has now.
@@ -198,7 +199,8 @@ impl Replacement {
         let permissions = std::fs::metadata(workspace.path(name))
             .ok()
             .map(|status| status.permissions());
-        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, permissions)
+        let alike = (NEW_FILE_MODE, permissions);
+        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, alike)
     }
 
     fn prepare_beside(
@@ -206,10 +208,10 @@ impl Replacement {
         name: &str,
         temporary: &str,
         bytes: &[u8],
-        permissions: Option<std::fs::Permissions>,
+        (mode, permissions): (u32, Option<std::fs::Permissions>),
     ) -> Result<Self, WriteError> {
         let target = workspace.path(name);
-        let mut temporary = create_temporary(&workspace.path(temporary), NEW_FILE_MODE)
+        let mut temporary = create_temporary(&workspace.path(temporary), mode)
             .map_err(|error| WriteError::new(name, "make a temporary file", error))?;
         temporary
             .write_all(bytes)
@@ -320,7 +322,14 @@ pub fn replace_by_way_of(
     temporary: &str,
     bytes: &[u8],
 ) -> Result<(), WriteError> {
-    Replacement::prepare_beside(workspace, name, temporary, bytes, None)?.commit()
+    let new = (NEW_FILE_MODE, None);
+    Replacement::prepare_beside(workspace, name, temporary, bytes, new)?.commit()
+}
+
+/// As [`replace`], for a file that its owner alone may read and write, from its first byte on.
+pub fn replace_private(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    let private = (PRIVATE_FILE_MODE, None);
+    Replacement::prepare_beside(workspace, name, &temporary_beside(name), bytes, private)?.commit()
 }
 
 /// As [`replace`], for files that most runs do not write: one temporary name for all of a
@@ -346,7 +355,14 @@ pub fn replace_alike(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<
         .ok()
         .map(|status| status.permissions());
     let temporary = rare_temporary(name);
-    Replacement::prepare_beside(workspace, name, &temporary, bytes, permissions)?.commit()
+    Replacement::prepare_beside(
+        workspace,
+        name,
+        &temporary,
+        bytes,
+        (NEW_FILE_MODE, permissions),
+    )?
+    .commit()
 }
 
 /// Makes the file `name` of the workspace in its place, without a temporary file and so without a
@@ -567,6 +583,15 @@ fn removed(result: io::Result<()>, path: &Path, name: &str) -> Result<(), WriteE
 /// Makes a directory of the workspace where it is absent, durably. A symbolic link in its place is
 /// refused: nothing is written through links.
 pub fn make_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    make_directory_of_mode(workspace, name, 0o777)
+}
+
+/// As [`make_directory`]; what is made is its owner's alone.
+pub fn make_private_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
+    make_directory_of_mode(workspace, name, 0o700)
+}
+
+fn make_directory_of_mode(workspace: &Workspace, name: &str, mode: u32) -> Result<(), WriteError> {
     let path = workspace.path(name);
     match rustix::fs::lstat(&path) {
         Ok(status)
@@ -584,10 +609,10 @@ pub fn make_directory(workspace: &Workspace, name: &str) -> Result<(), WriteErro
         Err(error) => return Err(WriteError::new(name, "look at the directory", error.into())),
     }
     if let Some((above, _)) = name.rsplit_once('/') {
-        make_directory(workspace, above)?;
+        make_directory_of_mode(workspace, above, mode)?;
     }
     workspace.made_directory();
-    match std::fs::create_dir(&path) {
+    match std::fs::DirBuilder::new().mode(mode).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(WriteError::new(name, "make the directory", error))
         }
