@@ -86,13 +86,17 @@ fn component(status: State, detail: impl Into<String>, remedy: Option<&str>) -> 
     }
 }
 
-/// Looks at all components. Nothing is written.
+/// Looks at all components. Nothing is written; what is told of them passes the redaction.
 pub fn look(ground: &Ground<'_>, address_is_given: bool) -> Components {
+    let shown = |component: Component| Component {
+        detail: ground.secrets.redact(&component.detail),
+        ..component
+    };
     Components {
-        db: record(ground),
-        vault: vault(ground, address_is_given),
-        cosign: signing(ground),
-        storage: storage(ground),
+        db: shown(record(ground)),
+        vault: shown(vault(ground, address_is_given)),
+        cosign: shown(signing(ground)),
+        storage: shown(storage(ground)),
     }
 }
 
@@ -156,7 +160,11 @@ fn vault(ground: &Ground<'_>, address_is_given: bool) -> Component {
 
 fn signing(ground: &Ground<'_>) -> Component {
     match ground.signing_key {
-        Err(finding) => component(State::Failed, finding.to_string(), finding.help.as_deref()),
+        Err(finding) => component(
+            State::Failed,
+            finding.to_string(),
+            Some("`policy-orchestrator keys show FILE` tells what a key is"),
+        ),
         Ok(None) => component(
             State::Absent,
             "neither COSIGN_KEY_PATH nor POLICY_SIGNING_KEY_FILE names a key",

@@ -16,7 +16,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ use backon::{BackoffBuilder, BlockingRetryable as _};
 use super::Workspace;
 use super::read::plain;
 use crate::diagnostic::{Code, Diagnostic, Place};
+
+pub use super::directory::{make_directory, make_private_directory};
 
 /// A write that did not happen, or of which nobody knows whether it is on the disk.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl WriteError {
         }
     }
 
-    fn sync(file: &str, step: &'static str, source: io::Error) -> Self {
+    pub(super) fn sync(file: &str, step: &'static str, source: io::Error) -> Self {
         Self {
             file: file.to_owned(),
             step,
@@ -580,47 +582,6 @@ fn removed(result: io::Result<()>, path: &Path, name: &str) -> Result<(), WriteE
     }
 }
 
-/// Makes a directory of the workspace where it is absent, durably. A symbolic link in its place is
-/// refused: nothing is written through links.
-pub fn make_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
-    make_directory_of_mode(workspace, name, 0o777)
-}
-
-/// As [`make_directory`]; what is made is its owner's alone.
-pub fn make_private_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
-    make_directory_of_mode(workspace, name, 0o700)
-}
-
-fn make_directory_of_mode(workspace: &Workspace, name: &str, mode: u32) -> Result<(), WriteError> {
-    let path = workspace.path(name);
-    match rustix::fs::lstat(&path) {
-        Ok(status)
-            if rustix::fs::FileType::from_raw_mode(status.st_mode as _)
-                == rustix::fs::FileType::Symlink =>
-        {
-            return Err(WriteError::new(
-                name,
-                "use the directory",
-                rustix::io::Errno::LOOP.into(),
-            ));
-        }
-        Ok(_) => return Ok(()),
-        Err(rustix::io::Errno::NOENT) => {}
-        Err(error) => return Err(WriteError::new(name, "look at the directory", error.into())),
-    }
-    if let Some((above, _)) = name.rsplit_once('/') {
-        make_directory_of_mode(workspace, above, mode)?;
-    }
-    workspace.made_directory();
-    match std::fs::DirBuilder::new().mode(mode).create(&path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(WriteError::new(name, "make the directory", error))
-        }
-        _ => sync_directory(&path)
-            .map_err(|error| WriteError::sync(name, "fsync of the directory above", error)),
-    }
-}
-
 /// Makes a new file with `bytes`; `false` where something stands there already.
 pub fn create_new(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<bool, WriteError> {
     let path = workspace.path(name);
@@ -633,7 +594,7 @@ pub fn create_new(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<boo
     replace(workspace, name, bytes).map(|()| true)
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
 

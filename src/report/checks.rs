@@ -30,6 +30,8 @@ pub struct Checked<'c> {
     pub verification: Vec<Verified>,
     /// The files that were written, relative to the workspace.
     pub files: Vec<String>,
+    /// True where `state/audit.log` tells of it.
+    pub recorded: bool,
 }
 
 /// A command and how it ends.
@@ -67,6 +69,9 @@ pub fn human(checked: &Checked<'_>, paint: Paint) -> String {
     }
     if !checked.files.is_empty() {
         let _ = writeln!(text, "\nwritten: {}", checked.files.join(", "));
+    }
+    if !checked.recorded {
+        text.push_str("not recorded in state/audit.log\n");
     }
     text
 }
