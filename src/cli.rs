@@ -13,6 +13,7 @@ mod approve;
 mod attest;
 mod audit;
 mod brake;
+mod checks;
 mod completions;
 mod compliance;
 mod doctor;
@@ -82,6 +83,7 @@ Examples:
   policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator compliance report       which evidence is there, and what broke the rules?
   policy-orchestrator portal --serve          all of it on a page
+  policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -230,6 +232,11 @@ enum Command {
     Analytics(analytics::AnalyticsArgs),
     /// The status page: serve it, write it out, make its data anew
     Portal(portal::PortalArgs),
+    /// The policies P-1 to P-6: list them, plan them for a task, test them against this workspace
+    #[command(subcommand)]
+    Checks(checks::ChecksCommand),
+    /// Do the components work: the record, Vault, the signing key, the storage?
+    Health(checks::HealthArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -378,6 +385,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     {
         return Ok(exit);
     }
+    if let Some(exit) = checks::refuse_simulated(context, &command) {
+        return Ok(exit);
+    }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
@@ -403,6 +413,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Compliance(command) => compliance::compliance(context, &command),
         Command::Analytics(arguments) => analytics::analytics(context, &arguments),
         Command::Portal(arguments) => portal::portal(context, &arguments),
+        Command::Checks(command) => checks::checks(context, &command),
+        Command::Health(arguments) => checks::health(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -163,6 +163,7 @@ codes! {
     Error ApproversUnusable = "APPROVERS_UNUSABLE": "The list of approvers is not there or can't be used, so that nobody can approve.",
     Error OverrideRefused = "OVERRIDE_REFUSED": "An override can't be given or used: by another person, with another code, for something else, or at another time.",
     Error OverrideLocked = "OVERRIDE_LOCKED": "Too many wrong codes were given for overrides, so that none is looked at for a while.",
+    Error LibraryIncomplete = "LIBRARY_INCOMPLETE": "A policy library lacks a policy or a part of one, or says it otherwise than this program.",
     Error CheckMissing = "CHECK_MISSING": "A version of the policy has not passed every check.",
     Error MonitoringIncomplete = "MONITORING_INCOMPLETE": "A staged version was not watched for long enough, or decided nothing yet.",
     Error CriterionViolated = "CRITERION_VIOLATED": "A staged version violates one of its rollback criteria.",

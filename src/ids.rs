@@ -205,6 +205,8 @@ impl EventType {
     pub const KEY_ROTATED: Self = Self::builtin("KEY_ROTATED");
     /// A document of the guard asks for less than it does outside of production.
     pub const GUARD_WEAKENED: Self = Self::builtin("GUARD_WEAKENED");
+    /// The policies of the library were tested against the workspace.
+    pub const CHECKS_RUN: Self = Self::builtin("CHECKS_RUN");
     /// Somebody asked for an override.
     pub const OVERRIDE_REQUESTED: Self = Self::builtin("OVERRIDE_REQUESTED");
     /// An override was given.

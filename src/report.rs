@@ -6,6 +6,7 @@
 pub mod account;
 pub mod backtest;
 pub mod check;
+pub mod checks;
 pub mod codes;
 pub mod compliance;
 pub mod documents;

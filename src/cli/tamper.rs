@@ -98,6 +98,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
         | Command::Portal(_)
+        | Command::Checks(_)
+        | Command::Health(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -286,6 +288,10 @@ mod tests {
         ("compliance report", false),
         ("compliance ask --subject x --purpose y --fields z", true),
         ("analytics", false),
+        ("checks list", false),
+        ("checks plan x", false),
+        ("checks run", false),
+        ("health", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),

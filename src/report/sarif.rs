@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::check::{Document, Finding, Severity};
+use crate::checks::{Outcome, Status, Test};
 use crate::diagnostic::Code;
 use crate::policy::lints::{self, Grade};
 use crate::privacy;
@@ -155,6 +156,58 @@ pub fn secrets<'d>(scan: &'d Scan, prefix: &str) -> Log<'d> {
         }],
     });
     of(rules.collect(), results.collect())
+}
+
+/// The log of checks: whatever does not pass. `fallback` is the file of what is about none.
+pub fn checks<'d>(outcomes: &'d [Outcome], prefix: &str, fallback: &str) -> Log<'d> {
+    let level = |status: Status| match status {
+        Status::Fail => Severity::Error,
+        Status::AwaitingApproval => Severity::Warning,
+        Status::Pass | Status::Blocked => Severity::Note,
+    };
+    let tests = || outcomes.iter().flat_map(|outcome| outcome.policy.tests());
+    let rules = tests().map(|(name, what)| Rule {
+        id: name,
+        short_description: Text {
+            text: (*what).into(),
+        },
+        full_description: Text {
+            text: (*what).into(),
+        },
+        default_configuration: Configuration {
+            level: Severity::Error.as_str(),
+        },
+    });
+    let found = outcomes.iter().flat_map(|outcome| &outcome.tests);
+    let found = found.filter(|test| test.status != Status::Pass);
+    let results = found.map(|test| Found {
+        rule_id: test.name,
+        rule_index: tests().position(|(name, _)| *name == test.name),
+        level: level(test.status).as_str(),
+        message: Text {
+            text: in_words(test).into(),
+        },
+        locations: [Location {
+            physical_location: Physical {
+                artifact_location: Artifact {
+                    uri: uri(&format!(
+                        "{prefix}{}",
+                        test.file.as_deref().unwrap_or(fallback)
+                    )),
+                },
+                region: None,
+            },
+        }],
+    });
+    of(rules.collect(), results.collect())
+}
+
+fn in_words(test: &Test) -> String {
+    let mut text = format!("{}: {}", test.status, test.detail);
+    if let Some(remedy) = &test.remedy {
+        text.push_str(&format!("\nhelp: {remedy}"));
+    }
+    text
 }
 
 fn of(rules: Vec<Rule>, results: Vec<Found<'_>>) -> Log<'_> {

@@ -32,6 +32,7 @@ mod backtest;
 mod bad_inputs;
 mod brake;
 mod checkpoint;
+mod checks;
 mod commands;
 mod decision_oracle;
 mod declared_responses;
