@@ -32,6 +32,7 @@ mod bad_inputs;
 mod brake;
 mod checkpoint;
 mod commands;
+mod compliance;
 mod decision_oracle;
 mod declared_responses;
 mod documents;
