@@ -54,6 +54,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
 use crate::policy::duration;
 use crate::privacy::Secrets;
+use crate::safeguard::kill_switch;
 use crate::time::{Clock, Timestamp};
 use output::Output;
 
@@ -369,6 +370,12 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         && let Some(exit) = tamper::refuse(context, name)?
     {
         return Ok(exit);
+    }
+    if tamper::is_stopped_at_the_door(&command)
+        && let Ok(workspace) = context.workspace()
+        && let Some(closed) = kill_switch::closed(&workspace)
+    {
+        return Err(anyhow::Error::new(closed));
     }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),

@@ -30,6 +30,7 @@ mod audit_log;
 mod backtest;
 mod bad_inputs;
 mod brake;
+mod bypass;
 mod checkpoint;
 mod commands;
 mod compliance;
