@@ -126,6 +126,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "safeguard",
             "approval",
+            "protection",
             "response",
             "alerts",
             "privacy",
