@@ -58,6 +58,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
 use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
+use crate::safeguard::kill_switch;
 use crate::time::{Clock, Timestamp};
 use output::Output;
 
@@ -387,6 +388,12 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     }
     if let Some(exit) = checks::refuse_simulated(context, &command) {
         return Ok(exit);
+    }
+    if tamper::is_stopped_at_the_door(&command)
+        && let Ok(workspace) = context.workspace()
+        && let Some(closed) = kill_switch::closed(&workspace)
+    {
+        return Err(anyhow::Error::new(closed));
     }
     match command {
         Command::Run(arguments) => run::run(context, &arguments),

@@ -86,6 +86,9 @@ names! {
     JournalBroken = "journal_broken", Critical,
         "A journal or the state file is not what was left behind.",
         "keep a copy of `state/`, then `policy-orchestrator audit verify`; RUNBOOK.md says more under Exit 5";
+    PolicyUnusable = "policy_unusable", Critical,
+        "What decides is gone, can't be used, or was changed without anybody's acceptance.",
+        "put back the version that was verified last; RUNBOOK.md says how under The policy is gone or broken";
     RedFlips = "red_flips", High,
         "RED was entered too often.",
         "find the signal that swings with `policy-orchestrator explain` and mend what reports it";

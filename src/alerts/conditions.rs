@@ -28,6 +28,8 @@ pub struct Facts {
     pub history: Checked<History>,
     /// What is wrong with journals and state files; empty where nothing is.
     pub record: Vec<Diagnostic>,
+    /// What is wrong with the policy that is to decide, and with protected files.
+    pub policy: Checked<Vec<Diagnostic>>,
     /// The safety brake.
     pub brake: Brake,
     /// The blocked responses at the end of the log, the newest first.
@@ -108,6 +110,10 @@ pub fn evaluate(facts: &Facts, limits: &Limits) -> Found {
         .alerts
         .extend(safeguards::journal_broken(&facts.record));
     found.brake(facts, limits);
+    match &facts.policy {
+        Ok(problems) => found.alerts.extend(safeguards::policy_unusable(problems)),
+        Err(problem) => found.unknown(&[Name::PolicyUnusable], problem),
+    }
     match &facts.history {
         Ok(history) => found.history(history, facts.at, limits),
         Err(problem) => found.unknown(&OF_HISTORY, problem),

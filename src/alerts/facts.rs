@@ -8,17 +8,18 @@ use serde_json::Value;
 
 use super::conditions::{Brake, Decided, Facts, History, ResponseFact};
 use crate::approval::overrides;
-use crate::diagnostic::{Checked, Code, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
 use crate::fs::{ApplyLock, Workspace};
-use crate::ids::EventType;
-use crate::policy::Level;
+use crate::ids::{Digest, EventType};
+use crate::policy::{Level, document};
+use crate::protection;
 use crate::record::fix_branch::FixBranches;
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::line::Chained;
 use crate::record::lines::{BackLines, Role};
 use crate::record::{
-    LOOK_BACK, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, response_journal,
+    LOOK_BACK, STATE_JOURNAL, SigningKey, StoredState, heads, ledger, response_journal, state,
 };
 use crate::response::{log, settle};
 use crate::safeguard::{brake, kill_switch};
@@ -61,10 +62,12 @@ pub fn survey(question: Question<'_>) -> Facts {
     // Readers read the state before the journal.
     let state = StoredState::load(workspace);
     let history = history(question, state.as_ref().ok().and_then(Option::as_ref));
+    let policy = policy(question);
     Facts {
         at,
         record: record(question, state),
         history,
+        policy,
         brake: brake(workspace, brake_seen.unwrap_or(at)),
         blocked: log::blocked_at_end(workspace),
         branches: branches(workspace),
@@ -73,6 +76,45 @@ pub fn survey(question: Question<'_>) -> Facts {
             .map(|finding| finding.found.unwrap_or(finding.message)),
         overrides: overrides_given(workspace, at),
     }
+}
+
+/// What is wrong with the policy that is to decide, and with what is protected beside it.
+fn policy(question: Question<'_>) -> Checked<Vec<Diagnostic>> {
+    let Question { workspace, key, .. } = question;
+    let loaded = document::load(workspace);
+    let mut problems = loaded.problems;
+    if loaded.file.is_none() && problems.is_empty() {
+        problems.extend(gone(workspace, loaded.policy.identity().sha256)?);
+    }
+    let looked = protection::look(workspace, key, protection::Decided::load(workspace)?)?;
+    problems.extend(looked.findings());
+    Ok(problems)
+}
+
+/// Says that the document is gone by which the last decision was made, where it was one.
+fn gone(workspace: &Workspace, built_in: Digest) -> Checked<Option<Diagnostic>> {
+    #[derive(Deserialize)]
+    struct Raw {
+        document: Document,
+    }
+    #[derive(Deserialize)]
+    struct Document {
+        sha256: Digest,
+    }
+    let bytes = read_own(workspace, state::FILE, LIMIT)?;
+    let last = bytes.and_then(|bytes| serde_json::from_slice::<Raw>(&bytes).ok());
+    let last = last.map(|raw| raw.document.sha256);
+    Ok(last.filter(|last| *last != built_in).map(|last| {
+        let message = "the document that decided last is gone, so the built-in policy would decide";
+        Diagnostic::new(
+            Code::PolicyEdited,
+            Place::file("policy/policy.yaml"),
+            message,
+        )
+        .found("no policy document")
+        .expected(format!("the document with SHA-256 {last}"))
+        .help(format!("put back state/policies/{last}"))
+    }))
 }
 
 /// When overrides were given in the last 24 hours.

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::recording::with_records;
 use super::run::parse_timeout;
 use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
+use crate::compliance::retention::{self, Kept, Retention};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
 use crate::ids::Digest;
@@ -59,8 +60,8 @@ Examples:
 A checkpoint may stand in a longer text, as a commit message. Without --checkpoint-key nobody asks who
 signed it.
 
-Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, or a rotation of
-keys that is not done yet, 5 changed
+Exit codes: 0 whole (or a plain log that nobody chained), 1 unreadable, a rotation of keys that is not
+done yet, or a policy/retention.yaml that can't be used, 5 changed
 What a reader without the signing key can and can't conclude is in SECURITY.md.";
 
 #[derive(Debug, Args)]
@@ -120,6 +121,9 @@ struct Audit {
     #[serde(skip_serializing_if = "Option::is_none")]
     checkpoint: Option<Held>,
     journals: Vec<Verification>,
+    /// How long what is kept; absent where nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<Vec<Kept>>,
 }
 
 /// A checkpoint that was kept.
@@ -179,6 +183,7 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     if arguments.record && whole {
         record(&workspace, &journals)?;
     }
+    let kept_for = retention::load(&workspace);
     let audit = Audit {
         schema: 1,
         whole,
@@ -189,6 +194,7 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
             signature_checked: signer.is_some(),
         }),
         journals,
+        retention: kept_for.as_ref().ok().map(Retention::all),
     };
     show_problems(context, &audit.journals);
     match context.format() {
@@ -198,7 +204,8 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     if !whole {
         return Ok(Exit::Tampering);
     }
-    let behind = not_handed_over(&audit.journals, key.as_ref());
+    let mut behind = not_handed_over(&audit.journals, key.as_ref());
+    behind.extend(kept_for.err().unwrap_or_default());
     context.output.findings(&behind);
     Ok(if behind.is_empty() {
         Exit::Done

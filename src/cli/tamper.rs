@@ -105,6 +105,17 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
     }
 }
 
+/// True for a command that writes files and asks nobody else whether the kill switch is on. All others
+/// that change something ask for it where they act, under their locks; tests/it/bypass.rs has them all.
+pub(super) fn is_stopped_at_the_door(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Init(_)
+            | Command::Policy(PolicyCommand::Init(_))
+            | Command::Guard(GuardCommand::Hook(HookCommand::Install(_)))
+    )
+}
+
 /// Looks at the protected files before a command that acts: how it ends where they were changed.
 pub(super) fn refuse(context: &Context, command: &'static str) -> anyhow::Result<Option<Exit>> {
     let Ok(workspace) = context.workspace() else {

@@ -9,6 +9,7 @@ use super::actor::actor;
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
 use super::{Context, Exit, Format, is_blocking, is_tampering, portal, secrets};
+use crate::compliance::retention::{self, Class};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{RetryDelays, Workspace};
@@ -347,8 +348,28 @@ fn prune_old(
     workspace: &Workspace,
     arguments: &PruneArgs,
 ) -> anyhow::Result<Exit> {
+    let retention = match retention::load(workspace) {
+        Ok(retention) => retention,
+        Err(problems) => {
+            context.output.findings(&problems);
+            let text = "nothing was removed: nobody knows how long it has to be kept";
+            context.output.note(text);
+            return Ok(Exit::Failed);
+        }
+    };
+    let keep_days = retention.undo_days(arguments.keep_days);
+    if keep_days > arguments.keep_days {
+        let kept = retention.of(Class::Undo);
+        context.output.note(&format!(
+            "kept for longer than {} days: {} by {}, for: {}",
+            arguments.keep_days,
+            kept.keep,
+            retention::FILE,
+            kept.by
+        ));
+    }
     let pruned = as_operator(workspace, arguments.lock_timeout, |operator| {
-        prune::prune(operator, arguments.keep_days)
+        prune::prune(operator, keep_days)
     })?;
     let pruned = match pruned {
         Ok(pruned) => pruned,

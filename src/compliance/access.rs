@@ -100,6 +100,8 @@ pub fn consent(asked: &Use, entry: &Entry) -> Option<Consent> {
 mod tests {
     use super::*;
 
+    type Row<'r> = (Use, Consent, Option<&'r [Purpose]>, &'r [Reason]);
+
     #[test]
     fn a_use_is_denied_unless_everything_speaks_for_it() {
         let purposes = [Purpose {
@@ -112,7 +114,7 @@ mod tests {
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
         };
         let given = Consent::Given;
-        let table: [(Use, Consent, Option<&[Purpose]>, &[Reason]); 8] = [
+        let table: [Row<'_>; 8] = [
             (asked("billing", &["name"]), given, Some(&purposes), &[]),
             (asked("billing", &[]), given, Some(&purposes), &[]),
             (

@@ -161,6 +161,13 @@ fn recorded(automation: Automation) -> &'static [Events] {
             const { &[events(&["CUSTOM_COLLECTION_REFUSED"], OTHERS)] }
         }
         Automation::PeriodicDataReview => const { &[events(&["CUSTOM_DATA_REVIEW"], OTHERS)] },
+        payments => of_payments(payments),
+    }
+}
+
+/// The same of the automations of payments and banking.
+fn of_payments(automation: Automation) -> &'static [Events] {
+    match automation {
         Automation::EncryptionEnforcement => {
             const { &[events(&["CUSTOM_ENCRYPTION_CHECK"], OTHERS)] }
         }
@@ -221,6 +228,7 @@ fn recorded(automation: Automation) -> &'static [Events] {
                 ]
             }
         }
+        _ => &[],
     }
 }
 

@@ -8,6 +8,7 @@ use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::policy::catalogue::automation::Automation;
 use crate::policy::catalogue::compliance::CompliancePolicy;
+use crate::policy::catalogue::conflicts::{self, Looked};
 use crate::policy::catalogue::regulation::Rule;
 use crate::policy::catalogue::{self, Account, Group, Kind, Shape};
 use crate::policy::quantity::Span;
@@ -52,6 +53,8 @@ pub struct Control {
 pub struct Document {
     /// The file.
     pub file: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
     /// What it says.
     pub account: Account,
 }
@@ -64,7 +67,11 @@ pub fn read(workspace: &Workspace) -> Result<Vec<Document>, Vec<Diagnostic>> {
     for file in files(workspace).map_err(|problem| vec![*problem])? {
         match read_own(workspace, &file, LIMIT) {
             Ok(Some(bytes)) => match one(&file, &bytes) {
-                Ok(Some(account)) => documents.push(Document { file, account }),
+                Ok(Some(account)) => documents.push(Document {
+                    file,
+                    bytes,
+                    account,
+                }),
                 Ok(None) => {}
                 Err(found) => problems.extend(found),
             },
@@ -126,10 +133,23 @@ fn is_compliance(kind: Kind) -> bool {
     )
 }
 
+/// What documents say about the same in different ways.
+pub fn conflicts(documents: &[Document]) -> Vec<Diagnostic> {
+    let looked: Vec<Looked<'_>> = documents
+        .iter()
+        .map(|document| Looked {
+            file: &document.file,
+            text: &document.bytes,
+            account: &document.account,
+        })
+        .collect();
+    conflicts::find(&looked)
+}
+
 /// What documents ask for.
 pub fn asked(documents: &[Document]) -> Asked {
     let mut asked = Asked::default();
-    for Document { file, account } in documents {
+    for Document { file, account, .. } in documents {
         if !is_compliance(account.kind) {
             continue;
         }

@@ -9,6 +9,7 @@ use crate::compliance::analytics::{Analytics, LatencySource};
 use crate::compliance::controls::{Control, LookedAt, Status};
 use crate::compliance::report::{Direction, Report, Trend};
 use crate::compliance::violations::{Response, Spot, Violation};
+use crate::record::audit::Severity;
 
 fn score(score: Option<f64>) -> String {
     score.map_or_else(
@@ -45,32 +46,32 @@ pub fn human(report: &Report, paint: Paint) -> String {
     text.push_str(&violations(&report.violations, paint));
     text.push_str(&trends(&report.trends));
     text.push_str("\nTo do\n");
-    if report.recommendations.is_empty() {
-        text.push_str("  nothing\n");
-    }
-    if report.counts.missing > 0 {
-        let missing = report.counts.missing;
-        let _ = writeln!(
-            text,
-            "  MEDIUM    give evidence of {missing} controls, or say why they do not apply (above)"
-        );
-    }
-    let is_control = |about: &str| {
-        report
-            .controls
-            .iter()
-            .any(|control| control.control == about)
-    };
-    let others = report.recommendations.iter();
-    for to_do in others.filter(|to_do| !is_control(&to_do.about)) {
-        let _ = writeln!(
-            text,
-            "  {:<8}  {}: {}",
-            to_do.severity, to_do.about, to_do.action
-        );
+    for line in to_do(report) {
+        let _ = writeln!(text, "  {line}");
     }
     text.push_str(&basis(report));
     text
+}
+
+/// What to do, in lines; controls without evidence in one, since they stand above.
+fn to_do(report: &Report) -> Vec<String> {
+    let is_control = |about: &str| report.controls.iter().any(|one| one.control == about);
+    let others = report.recommendations.iter();
+    let mut lines: Vec<String> = others
+        .filter(|to_do| !is_control(&to_do.about))
+        .map(|to_do| format!("{}: {}: {}", to_do.severity, to_do.about, to_do.action))
+        .collect();
+    if report.counts.missing > 0 {
+        lines.push(format!(
+            "{}: give evidence of the controls without any ({}), or declare why they do not apply",
+            Severity::Medium,
+            report.counts.missing
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("nothing".to_owned());
+    }
+    lines
 }
 
 fn control_lines(control: &Control, paint: Paint) -> String {
@@ -88,8 +89,6 @@ fn control_lines(control: &Control, paint: Paint) -> String {
     if control.document.is_none() {
         return text;
     }
-    // What is not there at all is told by what would be evidence.
-    let is_there = |looked: &&LookedAt| looked.counts || looked.count.is_none_or(|count| count > 0);
     for looked in control.looked_at.iter().filter(is_there) {
         let sign = if looked.counts { "+" } else { "-" };
         let _ = writeln!(text, "      {sign} {}", in_words(looked));
@@ -98,6 +97,11 @@ fn control_lines(control: &Control, paint: Paint) -> String {
         let _ = writeln!(text, "      {} {would_be}", paint.dim("would be evidence:"));
     }
     text
+}
+
+/// False for what is not there at all: what would be evidence tells of it. The JSON form has all.
+fn is_there(looked: &&LookedAt) -> bool {
+    looked.counts || looked.count.is_none_or(|count| count > 0)
 }
 
 fn in_words(looked: &LookedAt) -> String {
@@ -265,18 +269,18 @@ pub fn markdown(report: &Report) -> String {
         report.counts.not_applicable,
     );
     for control in &report.controls {
-        let looked: Vec<String> = control
-            .looked_at
-            .iter()
-            .map(|at| cell(&in_words(at)))
-            .collect();
+        let there = control.looked_at.iter().filter(is_there);
+        let mut cells: Vec<String> = there.map(|at| cell(&in_words(at))).collect();
+        if let Some(would_be) = &control.would_be {
+            cells.push(cell(&format!("would be evidence: {would_be}")));
+        }
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} |",
             cell(&control.control),
             cell(&control.rule),
             control.status.as_str(),
-            looked.join("<br>")
+            cells.join("<br>")
         );
     }
     text.push_str("\n## Violations\n\n");
@@ -315,14 +319,8 @@ pub fn markdown(report: &Report) -> String {
         );
     }
     text.push_str("\n## To do\n\n");
-    for to_do in &report.recommendations {
-        let _ = writeln!(
-            text,
-            "- {}: {}: {}",
-            to_do.severity,
-            cell(&to_do.about),
-            cell(&to_do.action)
-        );
+    for line in to_do(report) {
+        let _ = writeln!(text, "- {}", cell(&line));
     }
     text.push_str("\n## What it rests on\n\n| journal | lines | head |\n|---|---|---|\n");
     for journal in &report.record.journals {

@@ -146,6 +146,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "safeguard",
             "approval",
+            "protection",
             "response",
             "alerts",
             "privacy",

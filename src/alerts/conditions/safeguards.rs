@@ -200,6 +200,25 @@ pub(super) fn overrides_frequent(given: &[Timestamp], limits: &Limits) -> Option
     })
 }
 
+pub(super) fn policy_unusable(problems: &[Diagnostic]) -> Option<Alert> {
+    let first = problems.first()?;
+    Some(Alert::new(
+        Name::PolicyUnusable,
+        format!(
+            "nothing can be called healthy by this policy: {}: {}",
+            first.place, first.message
+        ),
+        None,
+        [
+            (
+                "findings",
+                listed(problems.iter().map(|problem| problem.to_string())),
+            ),
+            ("count", Value::from(problems.len())),
+        ],
+    ))
+}
+
 pub(super) fn kill_switch(found: Option<&str>) -> Option<Alert> {
     let found = found?;
     Some(Alert::new(

@@ -8,6 +8,7 @@ use crate::cli::actor::actor;
 use crate::cli::recording::with_records;
 use crate::cli::run::parse_timeout;
 use crate::cli::{Context, Exit, Format, clock, parse_time};
+use crate::compliance::retention::{self, Class, Kept};
 use crate::record::closing::{self, Closing, Keep, Request};
 use crate::record::{APPROVAL_LOG, JOURNALS, VERSIONS_LOG};
 use crate::time::Timestamp;
@@ -15,7 +16,8 @@ use crate::time::Timestamp;
 const HELP: &str = "\
 A journal is closed as a whole: its lines go, packed, into a segment under state/segments/ (`zcat`
 reads it), and the file begins anew with one line that names the segment. The chain goes through it:
-`audit verify`, `explain`, `history`, `replay` and all others read on in it. Nothing is deleted.
+`audit verify`, `explain`, `history`, `replay` and all others read on in it. Nothing is deleted;
+policy/retention.yaml says how long segments have to be kept by those who archive them.
 
 With --keep-lines or --keep-days a journal stays as it is while it is small or young enough.
 
@@ -62,10 +64,21 @@ fn closable() -> Vec<&'static str> {
 struct Rotated {
     schema: u32,
     journals: Vec<Closing>,
+    /// How long segments are kept.
+    retention: Kept,
 }
 
 pub(super) fn rotate(context: &Context, arguments: &RotateArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
+    let retention = match retention::load(&workspace) {
+        Ok(retention) => retention,
+        Err(problems) => {
+            context.output.findings(&problems);
+            let text = "nothing was closed: nobody knows how long segments have to be kept";
+            context.output.note(text);
+            return Ok(Exit::Failed);
+        }
+    };
     let keep = match (arguments.keep_days, arguments.keep_lines) {
         (Some(days), _) => Keep::Days(days),
         (None, Some(lines)) => Keep::Lines(lines),
@@ -93,6 +106,7 @@ pub(super) fn rotate(context: &Context, arguments: &RotateArgs) -> anyhow::Resul
     let rotated = Rotated {
         schema: 1,
         journals,
+        retention: retention.of(Class::Record),
     };
     match context.format() {
         Format::Json => context.output.json(&rotated)?,
@@ -103,12 +117,13 @@ pub(super) fn rotate(context: &Context, arguments: &RotateArgs) -> anyhow::Resul
 
 fn human(rotated: &Rotated) -> String {
     let mut text = String::new();
+    let Kept { keep, by, .. } = &rotated.retention;
     for journal in &rotated.journals {
         let segment = journal.segment.as_ref();
         let packed = segment.and_then(|segment| Some((segment.file.as_deref()?, segment.packed?)));
         match packed {
             Some((file, packed)) => text.push_str(&format!(
-                "closed  {}: {} lines, {} bytes, in {file}\n",
+                "closed  {}: {} lines, {} bytes, in {file}\n        to be kept: {keep} ({by})\n",
                 journal.file, packed.lines, packed.bytes
             )),
             None => {

@@ -8,8 +8,11 @@ use serde::Serialize;
 
 use crate::cli::given::Given;
 use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, workflow};
+use crate::compliance::{documents, evidence, retention};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
+use crate::fs::read::read_own;
+use crate::ids::distinct;
 use crate::policy::document::{self, LIMIT, Standing};
 use crate::policy::{Identity, lints};
 use crate::report::check::{self as view, Counts, Document, Finding};
@@ -26,7 +29,9 @@ Examples:
 
 Errors keep a document from deciding, or its responses from being planned; all of them are told at
 once. A document that decides is looked at for what is unwise: warnings and notes, each explained in
-docs/lints.md.
+docs/lints.md. Without FILE, other documents below policy/ are looked at too where something is to be
+said of them: evidence.yaml and retention.yaml, and documents that contradict each other
+(POLICY_CONFLICT: the stricter one counts).
 
 `--format` is human, json, sarif (SARIF 2.1.0, for code scanning) or github (annotations).
 
@@ -64,11 +69,12 @@ pub(in crate::cli) fn check(context: &Context, arguments: &CheckArgs) -> anyhow:
     let at = clock(arguments.at).read();
     let (documents, prefix) = if arguments.files.is_empty() {
         let workspace = context.workspace()?;
-        let documents = of_workspace(&workspace, at);
+        let mut documents = of_workspace(&workspace, at);
         if documents.is_empty() {
             let misplaced = document::misplaced(&workspace);
             context.output.findings(misplaced.as_ref());
         }
+        documents.extend(beside(&workspace, at));
         (documents, workflow::prefix(&workspace))
     } else {
         let documents = arguments.files.iter().map(|file| given(file, at));
@@ -127,6 +133,34 @@ fn of_workspace(workspace: &Workspace, at: Timestamp) -> Vec<Document> {
         .collect();
     if let (Some(first), Some(ambiguous)) = (documents.first_mut(), ambiguous.or(twice)) {
         first.findings.insert(0, Finding::from(&ambiguous));
+    }
+    documents
+}
+
+/// The documents beside the one that decides, as far as something is to be said of them: what they
+/// declare as evidence, how long things are kept, and where they contradict each other.
+fn beside(workspace: &Workspace, at: Timestamp) -> Vec<Document> {
+    let (others, mut problems) = match documents::read(workspace) {
+        Ok(others) => (others, Vec::new()),
+        Err(problems) => (Vec::new(), problems),
+    };
+    problems.extend(documents::conflicts(&others));
+    let asked = documents::asked(&others);
+    let names = asked.names();
+    let evidence = evidence::load(workspace, &names);
+    problems.extend(evidence.map_or_else(
+        |problems| problems,
+        |evidence| evidence::lint(&evidence, at),
+    ));
+    let kept = retention::load(workspace);
+    problems.extend(kept.map_or_else(|problems| problems, |kept| kept.lint()));
+    let files = problems.iter().map(|problem| problem.place.file.clone());
+    let mut documents = Vec::new();
+    for file in distinct(files) {
+        let of_file = problems.iter().filter(|problem| problem.place.file == file);
+        let source = read_own(workspace, &file, LIMIT).ok().flatten();
+        let of_file: Vec<Diagnostic> = of_file.cloned().collect();
+        documents.push(refused(&file, source.unwrap_or_default(), &of_file));
     }
     documents
 }

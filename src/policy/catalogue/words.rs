@@ -1,17 +1,26 @@
 //! The words that several kinds of documents share: how strictly, how grave, to what effect.
 
 /// How strictly a rule is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
-    /// What breaks the rule does not happen.
-    Strict,
-    /// It happens, and somebody is told.
-    Warn,
     /// It happens, and is recorded.
     Monitor,
+    /// It happens, and somebody is told.
+    Warn,
+    /// What breaks the rule does not happen.
+    Strict,
 }
 
 impl Mode {
+    /// The word in a document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Warn => "warn",
+            Self::Monitor => "monitor",
+        }
+    }
+
     /// The words in a document.
     pub const WORDS: [(&'static str, Self); 3] = [
         ("strict", Self::Strict),
