@@ -1052,6 +1052,7 @@ fn doctor_tells_how_the_lock_stands_and_changes_nothing() {
         "{drift:?}"
     );
     assert_eq!(mode(&workspace, POLICY), 0o644);
+    workspace.run().exits(0);
     remove(&workspace, MANIFEST);
     let (code, gone) = examined(&workspace, &[], WHAT);
     assert_eq!(code, 5);
