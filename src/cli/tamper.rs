@@ -74,6 +74,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             OverrideCommand::Approve(_) => Some("override approve"),
             OverrideCommand::Status(_) | OverrideCommand::Enroll(_) => None,
         },
+        Command::Compliance(command) => command.asks().then_some("compliance ask"),
         Command::Keys(command) => match command {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.
             KeysCommand::Generate(_) | KeysCommand::Show(_) => None,
@@ -94,6 +95,9 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
+        // It says itself that it reports nothing by documents that were changed.
+        | Command::Analytics(_)
+        | Command::Portal(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -279,6 +283,9 @@ mod tests {
         ("keys generate --out x", false),
         ("keys show x", false),
         ("scan secrets", false),
+        ("compliance report", false),
+        ("compliance ask --subject x --purpose y --fields z", true),
+        ("analytics", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),
@@ -301,6 +308,9 @@ mod tests {
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),
+        ("portal --serve", false),
+        ("portal --export x", false),
+        ("portal data --rebuild", false),
         ("init", true),
         ("doctor", false),
         ("completions bash", false),

@@ -47,11 +47,13 @@ mod kill;
 mod lifecycle;
 mod orchestrator;
 mod overrides;
+mod packaging;
 mod policies;
 mod policy_check;
 mod policy_commands;
 mod policy_lock;
 mod policy_show;
+mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;
