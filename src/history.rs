@@ -86,6 +86,15 @@ pub struct LeftOut {
     pub markers: u64,
     /// Last lines that were never finished, as a kill leaves them.
     pub torn: u64,
+    /// Decisions that were RED since protected files were changed, whatever the signals said: of a
+    /// backtest, which is about what a policy makes of signals.
+    #[serde(skip_serializing_if = "is_none")]
+    pub tampered: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl LeftOut {

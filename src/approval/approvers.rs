@@ -67,6 +67,11 @@ pub struct Approver {
 }
 
 impl Approver {
+    /// From when on they may approve nothing any more.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     fn is_listed_at(&self, at: Timestamp) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
@@ -83,6 +88,11 @@ impl Approver {
 pub struct Approvers(Vec<Approver>);
 
 impl Approvers {
+    /// All of them, in the order of the list.
+    pub fn all(&self) -> impl Iterator<Item = &Approver> {
+        self.0.iter()
+    }
+
     /// The one of that name.
     pub fn named(&self, name: &str) -> Option<&Approver> {
         self.0.iter().find(|one| is_same_person(&one.name, name))

@@ -12,11 +12,12 @@ use crate::attestation::commit::Checkout;
 use crate::attestation::statement::{self, NEVER_PASSES, PAYLOAD_TYPE, Says, Subject};
 use crate::attestation::{Predicate, Recorded, Statement};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
+use crate::fs::Workspace;
 use crate::fs::create::{Readers, create};
 use crate::keys::dsse::{self, Envelope};
 use crate::keys::{KeyId, VerifyingKey, file};
 use crate::policy::Level;
-use crate::record::STATE_JOURNAL;
+use crate::record::{STATE_JOURNAL, SigningKey};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +76,7 @@ pub(super) struct AttestArgs {
     resource: Option<String>,
 
     /// Who verified, as a URI
-    #[arg(long, value_name = "URI", default_value = "urn:policy-orchestrator", value_parser = parse_uri)]
+    #[arg(long, value_name = "URI", default_value = VERIFIER, value_parser = parse_uri)]
     verifier: String,
 }
 
@@ -155,15 +156,7 @@ pub(super) fn attest(context: &Context, arguments: &AttestArgs) -> anyhow::Resul
     };
     let recorded = Recorded::load(&workspace, number, secret.as_ref())?;
     let key = keys::needed_signing_key("a statement")?;
-    let commit = Checkout::of(&workspace)
-        .filter(|checkout| {
-            let holds = recorded
-                .state
-                .as_ref()
-                .is_some_and(|state| checkout.holds(state));
-            arguments.commit || holds
-        })
-        .and_then(|checkout| checkout.name());
+    let commit = commit_of(&workspace, &recorded, arguments.commit);
     if arguments.commit && commit.is_none() {
         return Ok(super::usage_error(
             context,
@@ -190,6 +183,46 @@ pub(super) fn attest(context: &Context, arguments: &AttestArgs) -> anyhow::Resul
     create(out, &bytes, Readers::Everybody)?;
     written(context, out, &recorded, &statement, key.verifying().id())?;
     Ok(Exit::Done)
+}
+
+/// The commit that is checked out, where it holds what was read, or is to be named `anyway`.
+fn commit_of(workspace: &Workspace, recorded: &Recorded, anyway: bool) -> Option<String> {
+    let holds = |checkout: &Checkout| {
+        let state = recorded.state.as_ref();
+        anyway || state.is_some_and(|state| checkout.holds(state))
+    };
+    Checkout::of(workspace).filter(holds)?.name()
+}
+
+/// Who verified, where nobody says otherwise.
+const VERIFIER: &str = "urn:policy-orchestrator";
+
+/// Attests a decision that was just recorded, as a summary with every default; the file that it is in.
+pub(super) fn attest_run(
+    workspace: &Workspace,
+    number: u64,
+    secret: Option<&SigningKey>,
+    place: &Path,
+) -> Checked<PathBuf> {
+    let key = keys::needed_signing_key("a statement")?;
+    let recorded = Recorded::load(workspace, Some(number), secret)?;
+    let commit = commit_of(workspace, &recorded, false);
+    let says = Says {
+        predicate: Predicate::Summary,
+        commit: commit.as_deref(),
+        verifier: VERIFIER,
+        resource: None,
+        accepted: &[],
+    };
+    let statement = Statement::of(&recorded, says);
+    let envelope = Envelope::new(PAYLOAD_TYPE, statement.to_bytes()).signed(&key);
+    let out = if place.is_dir() {
+        place.join(format!("decision-{number}.intoto.json"))
+    } else {
+        place.to_owned()
+    };
+    create(&out, &envelope.to_json(), Readers::Everybody)?;
+    Ok(out)
 }
 
 /// The JSON shape of `attest --out`.

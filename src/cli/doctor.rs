@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong here, each finding with its remedy. It changes nothing.
 
+mod trust;
+
 use chrono::TimeDelta;
 use clap::Args;
 use serde::Serialize;
@@ -130,6 +132,7 @@ fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
     checks.extend(policy(workspace, &loaded));
     checks.extend(permissions(workspace));
     checks.extend(record(workspace, at));
+    checks.extend(trust::trust(workspace, at));
     checks.extend(responses(workspace, &loaded, at));
     checks.push(summary(workspace));
     checks.push(git(workspace));

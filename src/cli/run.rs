@@ -1,14 +1,16 @@
 //! `run`: evaluate once.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
+use super::output::variable_os;
 use super::under_way::UnderWay;
-use super::{Context, Exit, Format, clock, exit, parse_time, secrets, workflow};
+use super::{Context, Exit, Format, attest, clock, exit, parse_time, secrets, workflow};
 use crate::evaluation::{self, Ending, Evaluated, Options, Undecided};
 use crate::fs::lock::APPLY_LOCK_FILE;
-use crate::fs::{LockTimeout, RetryDelays};
+use crate::fs::{LockTimeout, RetryDelays, Workspace};
 use crate::record::STATE_JOURNAL;
 use crate::report::human;
 use crate::signals::DEFAULT_LIMIT;
@@ -19,6 +21,7 @@ Examples:
   policy-orchestrator run
   policy-orchestrator run --dry-run --format human
   policy-orchestrator --run | jq -r .policy
+  policy-orchestrator run --attest statements/           also as a signed statement
   policy-orchestrator run --at 2026-01-31T04:45:00Z     for tests and replays";
 
 #[derive(Debug, Args)]
@@ -48,7 +51,15 @@ pub(super) struct RunArgs {
     /// The size limit of a JSON input, and of a line or row of the others
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_LIMIT, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     max_input_bytes: u64,
+
+    /// Write the decision as a signed statement here too, as `attest` does: a new file, or a directory
+    /// in which one is made; POLICY_ATTEST says the same
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    attest: Option<PathBuf>,
 }
+
+/// The variable that says what `--attest` says.
+const ATTEST: &str = "POLICY_ATTEST";
 
 /// A wait of which a person is told.
 pub(super) fn lock_timeout(limit: Duration) -> LockTimeout {
@@ -127,7 +138,61 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
             context.output.paint(),
         ))?,
     }
-    Ok(exit(&evaluated, arguments.exit_code))
+    let exit = exit(&evaluated, arguments.exit_code);
+    let place = arguments
+        .attest
+        .clone()
+        .or_else(|| variable_os(ATTEST).map(PathBuf::from));
+    match place {
+        Some(place) => Ok(attested(
+            context,
+            &workspace,
+            (&evaluated, &options),
+            &place,
+            exit,
+        )),
+        None => Ok(exit),
+    }
+}
+
+/// Attests what was recorded. The decision stands whatever comes of that; a statement that could not be
+/// written is a failure of its own.
+fn attested(
+    context: &Context,
+    workspace: &Workspace,
+    (evaluated, options): (&Evaluated, &Options),
+    place: &Path,
+    exit: Exit,
+) -> Exit {
+    let Some(head) = evaluated.head.filter(|_| is_recorded(evaluated, options)) else {
+        context
+            .output
+            .note("nothing was recorded, so nothing is attested");
+        return exit;
+    };
+    match attest::attest_run(workspace, head.seq, options.key.as_ref(), place) {
+        Ok(file) => {
+            let file = file.display();
+            context.output.note(&format!("attested in {file}"));
+            exit
+        }
+        Err(finding) => {
+            context.output.findings([&*finding]);
+            context
+                .output
+                .note("the decision is recorded and stands; it is not attested");
+            if exit == Exit::Tampering {
+                exit
+            } else {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+fn is_recorded(evaluated: &Evaluated, options: &Options) -> bool {
+    let not = matches!(evaluated.ending, Ending::Broken | Ending::NotRecorded);
+    !options.dry_run && !not
 }
 
 fn exit(evaluated: &Evaluated, by_level: bool) -> Exit {

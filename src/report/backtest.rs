@@ -142,6 +142,7 @@ pub(super) fn left_out(left_out: &LeftOut) -> Vec<String> {
         plain,
         markers,
         torn,
+        tampered,
     } = *left_out;
     let parts = [
         (given, "decision", " made with `--at`"),
@@ -149,6 +150,11 @@ pub(super) fn left_out(left_out: &LeftOut) -> Vec<String> {
         (plain, "line", " of a log from before the chain"),
         (markers, "line", " of a reseal"),
         (torn, "line", " that was never finished"),
+        (
+            tampered,
+            "decision",
+            " made behind changed protected files (RED with POLICY_TAMPERED whatever the policy says)",
+        ),
     ];
     let told = parts.into_iter().filter(|(count, ..)| *count > 0);
     told.map(|(count, what, which)| format!("{}{which}", counted(count, what)))
