@@ -2,10 +2,11 @@
 
 use clap::Args;
 
+use crate::approval::Operation;
 use crate::cli::actor::actor;
 use crate::cli::recording::with_records;
 use crate::cli::run::parse_timeout;
-use crate::cli::{Context, Exit, Format, clock, parse_reason, parse_time};
+use crate::cli::{Context, Exit, Format, clock, parse_reason, parse_time, second};
 use crate::record::rotation::{self, Request, Rotation};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -20,7 +21,11 @@ Every journal is verified first. A rotation that was cut off is finished by the 
 Example:
   policy-orchestrator audit rotate-key --reason 'yearly rotation, ticket 4711'
 
-Exit codes: 0 done, or nothing to do, 1 a secret or a write, 5 a journal is not whole";
+Under ENV=production it needs a second person's approval, asked for while the old secret still signs,
+and Vault, which keeps the signed record: `approve request --operation rotate_key --subject KEY-ID`.
+
+Exit codes: 0 done, or nothing to do, 1 a secret or a write, 4 no approval or no Vault in production,
+5 a journal is not whole";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -40,15 +45,29 @@ pub(in crate::cli) struct RotateKeyArgs {
 
 pub(super) fn rotate_key(context: &Context, arguments: &RotateKeyArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
+    if let Some(exit) = second::look(context, "audit rotate-key")? {
+        return Ok(exit);
+    }
     let holding = ("audit rotate-key", arguments.lock_timeout);
     let rotation = with_records(&workspace, holding, |records| {
+        let change = match records.key {
+            Some(key) => second::wanted(records, Operation::RotateKey, key.id().as_str())?,
+            // There is nothing to rotate, which the rotation says itself.
+            None => None,
+        };
         let request = Request {
             at: clock(arguments.at).read(),
             given_clock: arguments.at.is_some(),
             user: &actor(),
             reason: &arguments.reason,
         };
-        rotation::rotate_key(records, request)
+        let rotation = rotation::rotate_key(records, request)?;
+        // Bound to the new key, so a kill in between leaves an approval of what was done already. The
+        // journal of approvals is signed by the new key only from here on.
+        if let Some(change) = change {
+            second::done(records, &change)?;
+        }
+        Ok(rotation)
     })?;
     match context.format() {
         Format::Json => context.output.json(&rotation)?,
