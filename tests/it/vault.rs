@@ -1,8 +1,6 @@
 //! Vault: a server that speaks its HTTP API, and one that does not; simulation; changes of secrets in
 //! production (S0-022 to S0-032, S0-072 to S0-076, C-25).
 
-use serde_json::Value;
-
 use crate::workspace::{Ran, Workspace};
 
 fn ran(command: &mut std::process::Command) -> Ran {
@@ -142,12 +140,12 @@ mod server {
     use base64::engine::general_purpose::STANDARD;
     use policy_orchestrator::keys::{Algorithm, PrivateKey};
     use policy_orchestrator::vault::{self, Given, Settings, Status};
-    use serde_json::json;
+    use serde_json::{Value, json};
     use zeroize::Zeroizing;
 
     use super::*;
 
-    const TOKEN: &str = "hvs.canary-vault-token-f00d";
+    const TOKEN: &str = "hvs.canary-vault-token";
     const SECRET: &str = "canary-from-vault-of-thirty-two-bytes";
 
     /// How the server behaves.
@@ -428,8 +426,7 @@ mod server {
     }
 
     #[test]
-    fn a_server_whose_certificate_nobody_vouches_for_is_not_talked_to() {
-        // One that speaks no TLS stands for it: neither gets the token.
+    fn a_server_that_speaks_no_tls_does_not_get_the_token() {
         let server = Server::start();
         let settings = Settings::parse(Given {
             address: Some(server.address().replace("http:", "https:")),
@@ -441,7 +438,95 @@ mod server {
             panic!()
         };
         assert!(why.contains("TLS"), "{why}");
-        assert!(server.asked().iter().all(|asked| !asked.contains("token")));
+        assert_eq!(server.asked(), Vec::<String>::new());
+    }
+
+    /// What `openssl s_server -HTTP` hands out: files that hold the head of the answer too.
+    fn over_tls(directory: &Workspace) -> (std::process::Child, u16) {
+        let usual = "req -x509 -newkey rsa:2048 -nodes -days 2";
+        let authority = "-keyout ca.key -out ca.pem -subj /CN=authority";
+        let leaf = "-keyout tls.key -out tls.pem -subj /CN=127.0.0.1 -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1";
+        let openssl = |arguments: &[&str]| {
+            let mut command = std::process::Command::new("openssl");
+            command
+                .args(arguments)
+                .current_dir(directory.path())
+                .stdin(std::process::Stdio::null())
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null());
+            command
+        };
+        for further in [authority, leaf] {
+            let words: Vec<&str> = usual.split(' ').chain(further.split(' ')).collect();
+            assert!(openssl(&words).status().unwrap().success());
+        }
+        let answer = |path: &str, body: &Value| {
+            let body = body.to_string();
+            directory.write(
+                path,
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                ),
+            );
+        };
+        answer(
+            "v1/sys/health",
+            &json!({"initialized": true, "sealed": false}),
+        );
+        answer(
+            "v1/auth/token/lookup-self",
+            &json!({"data": {"ttl": 0, "renewable": false, "expire_time": null}}),
+        );
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let accept = format!("127.0.0.1:{port}");
+        let serve = [
+            "s_server", "-accept", &accept, "-cert", "tls.pem", "-key", "tls.key", "-HTTP",
+        ];
+        let child = openssl(&serve).spawn().unwrap();
+        while TcpStream::connect(&accept).is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        (child, port)
+    }
+
+    #[test]
+    fn a_certificate_counts_where_an_authority_vouches_for_it_that_is_named() {
+        let directory = Workspace::empty();
+        let (mut child, port) = over_tls(&directory);
+        let status = |authority: Option<&str>, host: &str| {
+            let settings = Settings::parse(Given {
+                address: Some(format!("https://{host}:{port}")),
+                token: Some(Zeroizing::new(TOKEN.into())),
+                authority: authority.map(|name| directory.file(name)),
+                ..Given::default()
+            });
+            vault::status(&settings.unwrap())
+        };
+        let all = [
+            status(Some("ca.pem"), "127.0.0.1"),
+            status(None, "127.0.0.1"),
+            status(Some("ca.pem"), "localhost"),
+            status(Some("tls.key"), "127.0.0.1"),
+            status(Some("absent.pem"), "127.0.0.1"),
+        ];
+        let _ = child.kill();
+        child.wait().unwrap();
+        let [trusted, untrusted, other_host, no_certificate, absent] = all;
+        assert_eq!(trusted, Status::Ready);
+        for (status, expected) in [
+            (untrusted, "not trusted"),
+            (other_host, "not trusted"),
+            (no_certificate, "holds no certificate"),
+            (absent, "can't be read"),
+        ] {
+            let Status::Unreachable(why) = status else {
+                panic!("{status:?}")
+            };
+            assert!(why.contains(expected), "{expected}: {why}");
+        }
     }
 
     #[test]
