@@ -251,6 +251,40 @@ fn under_a_tenants_key_a_keyed_hash_stands_beside_each_field() {
     assert_eq!(hashed(&workspace, KEY, "c.jsonl"), entry);
 }
 
+/// A workspace is a tenant: nothing of another one is in its export, and nothing joins over tenants.
+#[test]
+fn test_p1_export_respects_tenant() {
+    let [one, other] = [recorded("ada"), recorded("ada")];
+    for (workspace, name) in [(&one, "tenant-one"), (&other, "tenant-two")] {
+        let record = [
+            "audit",
+            "record",
+            "--type",
+            "CUSTOM_TENANT",
+            "--severity",
+            "low",
+        ];
+        let details = ["--details", &format!("{{\"tenant\": \"{name}\"}}")].map(str::to_owned);
+        let mut command = workspace.command(&record);
+        Ran::from(command.args(details).output().unwrap()).exits(0);
+    }
+    let mine = hashed(&one, KEY, "mine.jsonl");
+    let theirs = hashed(&other, OTHER_KEY, "theirs.jsonl");
+    let hash = |entry: &Value| entry["details"]["full_name_sha256"].clone();
+    assert_ne!(hash(&mine), hash(&theirs));
+    one.program(&["audit", "export", "--out", "all.jsonl"])
+        .exits(0);
+    let exported = one.read("all.jsonl");
+    assert!(exported.contains("tenant-one") && !exported.contains("tenant-two"));
+    // Nor by a link into the other one.
+    let log = one.file("state/audit.log");
+    std::fs::remove_file(&log).unwrap();
+    std::os::unix::fs::symlink(other.file("state/audit.log"), &log).unwrap();
+    let ran = one.program(&["audit", "export", "--out", "linked.jsonl"]);
+    assert_ne!(ran.code, 0, "{}", ran.stderr);
+    assert!(!one.file("linked.jsonl").exists());
+}
+
 #[test]
 fn a_tenants_key_that_is_short_or_published_is_refused() {
     let workspace = recorded("ada");

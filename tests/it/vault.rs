@@ -684,7 +684,7 @@ mod server {
 
     /// Rotation of the signing secret in production, with bob's approval and the record in Vault.
     #[test]
-    fn test_p2_cosign_required_in_prod() {
+    fn a_signing_secret_is_rotated_in_production_with_an_approver_and_a_record_in_vault() {
         const OLD: &str = "the old secret of at least thirty-two bytes";
         const NEW: &str = "the new secret of at least thirty-two bytes";
         let server = Server::start();
