@@ -4,14 +4,17 @@
 //! variables are read here and passed on as arguments. Standard output carries results,
 //! everything else goes to standard error.
 
+mod acceptance;
 mod action;
 mod actor;
 mod alerts;
+mod analytics;
 mod approve;
 mod attest;
 mod audit;
 mod brake;
 mod completions;
+mod compliance;
 mod doctor;
 mod exit;
 mod explain;
@@ -27,6 +30,7 @@ mod overrides;
 mod perform;
 mod personal;
 mod policy;
+mod portal;
 mod recording;
 mod replay;
 mod respond;
@@ -54,7 +58,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
-use crate::policy::duration;
+use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
 use crate::time::{Clock, Timestamp};
 use output::Output;
@@ -79,6 +83,8 @@ Examples:
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
+  policy-orchestrator compliance report       which evidence is there, and what broke the rules?
+  policy-orchestrator portal --serve          all of it on a page
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -141,7 +147,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`)
+    /// Markdown for a pull request (`policy backtest`, `history`) or an auditor (`compliance report`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -153,7 +159,7 @@ enum FormatChoice {
     /// JSON lines (`audit export`)
     #[value(hide = true)]
     Jsonl,
-    /// A table (`audit export`)
+    /// A table (`audit export`, `history`)
     #[value(hide = true)]
     Csv,
 }
@@ -183,7 +189,7 @@ enum Command {
     /// Policy documents: write, check, test, compare, try them, and bring them into production
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// How the level went: counts, time, longest stretches, changes
+    /// How the level and the signals went: stretches, changes, recovery, near misses, limits
     History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
@@ -220,6 +226,13 @@ enum Command {
     /// Are there secrets in the files of the workspace?
     #[command(subcommand)]
     Scan(scan::ScanCommand),
+    /// Compliance: evidence of controls, what broke the rules, and may data be used
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
+    /// The numbers of a period: evaluations, violations, latency, evidence, alerts
+    Analytics(analytics::AnalyticsArgs),
+    /// The status page: serve it, write it out, make its data anew
+    Portal(portal::PortalArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -338,12 +351,16 @@ impl Command {
     fn has_format(&self, format: FormatChoice) -> bool {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
-            FormatChoice::Markdown => {
-                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
-            }
-            FormatChoice::Jsonl | FormatChoice::Csv => {
-                matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
-            }
+            FormatChoice::Markdown => match self {
+                Self::Policy(policy::PolicyCommand::Backtest(_)) | Self::History(_) => true,
+                Self::Compliance(command) => command.reports(),
+                _ => false,
+            },
+            FormatChoice::Jsonl => matches!(self, Self::Audit(audit::AuditCommand::Export(_))),
+            FormatChoice::Csv => matches!(
+                self,
+                Self::Audit(audit::AuditCommand::Export(_)) | Self::History(_)
+            ),
             FormatChoice::Sarif => matches!(
                 self,
                 Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)
@@ -389,6 +406,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
+        Command::Compliance(command) => compliance::compliance(context, &command),
+        Command::Analytics(arguments) => analytics::analytics(context, &arguments),
+        Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -429,6 +449,12 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
         "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
     })
+}
+
+/// Parses the name of a level.
+fn parse_level(name: &str) -> Result<Level, String> {
+    Level::parse(name)
+        .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
 /// From when on: a time, or a while back from now.

@@ -7,9 +7,11 @@ pub mod account;
 pub mod backtest;
 pub mod check;
 pub mod codes;
+pub mod compliance;
 pub mod documents;
 pub mod findings;
 pub mod github;
+pub mod history;
 pub mod human;
 pub mod junit;
 pub mod lints;
@@ -17,6 +19,7 @@ pub mod paint;
 pub mod replay;
 pub mod sarif;
 pub mod secrets;
+mod table;
 
 pub use paint::Paint;
 

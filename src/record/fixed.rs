@@ -156,6 +156,11 @@ impl<'a> FixedLine<'a> {
         Digest::parse_bytes(self.doc)
     }
 
+    /// The digits of that digest: what a reader of a million lines compares.
+    pub fn policy_digits(&self) -> &[u8; 64] {
+        self.doc
+    }
+
     /// The digest of what stands before the line.
     pub fn prev(&self) -> Option<Digest> {
         Digest::parse_bytes(self.prev)
@@ -191,7 +196,8 @@ impl<'a> FixedLine<'a> {
         })
     }
 
-    fn reasons(&self) -> Option<Vec<ReasonCode>> {
+    /// The reason codes.
+    pub fn reasons(&self) -> Option<Vec<ReasonCode>> {
         let text = std::str::from_utf8(self.reasons).ok()?;
         if text.is_empty() {
             return Some(Vec::new());

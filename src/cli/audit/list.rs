@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use crate::cli::output::row;
 use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, personal};
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::Checked;
 use crate::fs::named::NamedOutput;
 use crate::policy::duration;
 use crate::privacy::{HashKey, Redaction};
@@ -268,12 +269,12 @@ pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Resul
     let redaction = redaction(arguments.include_pii, key.as_ref());
     let mut count = 0_u64;
     if is_table {
-        out.write(&row(COLUMNS.map(str::to_owned))?)?;
+        out.write(&row(&COLUMNS.map(str::to_owned))?)?;
     }
     arguments.which.each(context, redaction, &mut |entry| {
         count += 1;
         let line = if is_table {
-            row(cells(entry))?
+            row(&cells(entry))?
         } else {
             let mut line = serde_json::to_vec(entry).unwrap_or_default();
             line.push(b'\n');
@@ -309,33 +310,4 @@ fn cells(entry: &Entry) -> [String; 8] {
         entry.severity.to_string(),
         Value::Object(entry.details.clone()).to_string(),
     ]
-}
-
-/// A row of a table. A cell that a spreadsheet would take for a formula is set off by an apostrophe.
-fn row(cells: [String; 8]) -> Checked<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    let plain = cells.map(|cell| {
-        if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-            format!("'{cell}")
-        } else {
-            cell
-        }
-    });
-    let unwritten = |error: String| {
-        Box::new(
-            Diagnostic::new(
-                Code::WriteFailed,
-                Place::file("export"),
-                "a row can't be written",
-            )
-            .found(error)
-            .expected("eight cells")
-            .help("export as JSON lines"),
-        )
-    };
-    let written = writer.write_record(&plain);
-    written.map_err(|error| unwritten(error.to_string()))?;
-    writer
-        .into_inner()
-        .map_err(|error| unwritten(error.to_string()))
 }
