@@ -12,6 +12,7 @@ pub mod grant;
 mod journal;
 pub mod operation;
 pub mod overrides;
+pub mod personal;
 mod projection;
 pub mod requests;
 pub mod totp;

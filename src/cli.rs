@@ -29,6 +29,7 @@ mod launch;
 mod output;
 mod overrides;
 mod perform;
+mod personal;
 mod policy;
 mod portal;
 mod recording;
@@ -36,7 +37,9 @@ mod replay;
 mod respond;
 mod run;
 mod scan;
+mod second;
 mod secrets;
+mod simulation;
 mod status;
 mod supervise;
 mod tamper;
@@ -381,6 +384,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         let text = "this command has no such format: give `human` or `json` to `--format`";
         return Ok(usage_error(context, text));
     }
+    if let Some(name) = simulation::refused(&command) {
+        simulation::refuse(name)?;
+    }
     if let Some(name) = tamper::acting(&command)
         && let Some(exit) = tamper::refuse(context, name)?
     {
@@ -561,6 +567,8 @@ fn is_denied(finding: &Diagnostic) -> bool {
             | Code::CriterionViolated
             | Code::SwitchCutOff
             | Code::SecondPersonMissing
+            | Code::PiiForbidden
+            | Code::SimulationForbidden
     )
 }
 

@@ -173,6 +173,8 @@ codes! {
     Error LockRefused = "LOCK_REFUSED": "Something can't be locked or accepted.",
     Error NotLocked = "NOT_LOCKED": "The policies are not locked.",
     Error SecondPersonMissing = "SECOND_PERSON_MISSING": "A second person has to approve this, and nobody did.",
+    Error PiiForbidden = "PII_FORBIDDEN": "Personal data was asked for, without the scope `pii:read` or a second person's approval.",
+    Error SimulationForbidden = "SIMULATION_FORBIDDEN": "Vault is simulated or not there, and in production this is not done without it.",
     Warning LockUnrecorded = "LOCK_UNRECORDED": "No record, or no key that is set, speaks for the manifest of the protected files.",
     Warning LockMended = "LOCK_MENDED": "A change of the manifest was cut off; what was recorded counts.",
     Warning ModeMended = "MODE_MENDED": "A protected file was not read-only any more, as after a checkout; its bytes are those that were accepted.",

@@ -227,6 +227,12 @@ impl EventType {
     pub const DATA_ACCESS_DENIED: Self = Self::builtin("DATA_ACCESS_DENIED");
     /// An override was used up.
     pub const OVERRIDE_USED: Self = Self::builtin("OVERRIDE_USED");
+    /// Personal data left the workspace.
+    pub const PII_ACCESS: Self = Self::builtin("PII_ACCESS");
+    /// Somebody wanted personal data and did not get it.
+    pub const PII_REFUSED: Self = Self::builtin("PII_REFUSED");
+    /// A secret was changed in production, with a second person's approval.
+    pub const SECRET_CHANGED: Self = Self::builtin("SECRET_CHANGED");
 }
 
 impl SignalName {

@@ -83,24 +83,33 @@ impl Approver {
     }
 }
 
-/// Those who may approve.
+/// Those who may approve, and those who have the scope `pii:read`.
 #[derive(Debug, Clone, Default)]
-pub struct Approvers(Vec<Approver>);
+pub struct Approvers {
+    all: Vec<Approver>,
+    pii_readers: Vec<String>,
+}
 
 impl Approvers {
     /// All of them, in the order of the list.
     pub fn all(&self) -> impl Iterator<Item = &Approver> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// The one of that name.
     pub fn named(&self, name: &str) -> Option<&Approver> {
-        self.0.iter().find(|one| is_same_person(&one.name, name))
+        self.all.iter().find(|one| is_same_person(&one.name, name))
     }
 
     /// Whose key it is.
     pub fn holder(&self, key: &VerifyingKey) -> Option<&Approver> {
-        self.0.iter().find(|one| one.key == *key)
+        self.all.iter().find(|one| one.key == *key)
+    }
+
+    /// True where somebody of that name has the scope `pii:read`.
+    pub fn may_read_personal_data(&self, name: &str) -> bool {
+        let mut readers = self.pii_readers.iter();
+        readers.any(|reader| is_same_person(reader, name))
     }
 
     /// True where somebody of that name may give overrides at that time.
@@ -117,6 +126,15 @@ impl Approvers {
 struct Raw {
     schema: Field<f64>,
     approvers: List<RawApprover>,
+    scopes: Field<RawScopes>,
+}
+
+/// Who has a scope, by name. A scope gives nothing alone: an approval is needed beside it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawScopes {
+    #[serde(rename = "pii:read")]
+    pii_read: List<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -209,11 +227,37 @@ fn parse(
             }
         }
     }
+    if let Some(scopes) = raw.get().and_then(|document| document.scopes.get()) {
+        approvers.pii_readers = readers(&scopes.pii_read, &mut problems);
+    }
     if problems.is_empty() {
         Ok(approvers)
     } else {
         Err(problems.in_order())
     }
+}
+
+fn readers(names: &List<String>, problems: &mut Problems<'_>) -> Vec<String> {
+    let mut readers = Vec::new();
+    for field in names.get().into_iter().flatten() {
+        match field.get().map(|name| name.trim()) {
+            Some(name) if is_name(name) => readers.push(name.to_owned()),
+            Some(name) => {
+                let message = "the name of somebody with a scope can't be used";
+                problems.refuse(field, Code::ValueUnknown, message, |finding| {
+                    finding.found(name).expected(NAME).help(HELP)
+                });
+            }
+            None => {}
+        }
+    }
+    readers
+}
+
+const NAME: &str = "1 to 100 characters in a line";
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= NAME_LENGTH && !name.chars().any(char::is_control)
 }
 
 fn schema(schema: &Field<f64>, here: Spot, problems: &mut Problems<'_>) {
@@ -235,16 +279,11 @@ fn approver(
 ) -> Option<Approver> {
     let name = problems.required(&raw.name, "name", here).and_then(|name| {
         let name = name.trim();
-        let is_usable = !name.is_empty()
-            && name.chars().count() <= NAME_LENGTH
-            && !name.chars().any(char::is_control);
+        let is_usable = is_name(name);
         if !is_usable {
             let message = "the name of an approver can't be used";
             problems.refuse(&raw.name, Code::ValueUnknown, message, |finding| {
-                finding
-                    .found(name)
-                    .expected("1 to 100 characters in a line")
-                    .help(HELP)
+                finding.found(name).expected(NAME).help(HELP)
             });
         }
         is_usable.then(|| name.to_owned())
@@ -340,7 +379,7 @@ fn may(raw: &RawApprover, here: Spot, problems: &mut Problems<'_>) -> Vec<May> {
                 problems.refuse(field, Code::ValueUnknown, message, |finding| {
                     finding
                         .found(word)
-                        .expected("apply, accept, kill_off, promote, override or *")
+                        .expected("apply, accept, kill_off, promote, pii_access, rotate_key, enroll, override or *")
                         .help(HELP)
                 });
             }
@@ -393,7 +432,7 @@ fn add(approvers: &mut Approvers, new: Approver, raw: &RawApprover, problems: &m
         });
         return;
     }
-    approvers.0.push(new);
+    approvers.all.push(new);
 }
 
 #[cfg(test)]

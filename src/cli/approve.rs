@@ -55,7 +55,9 @@ Examples:
 What is approved is bound by digests. `apply`: the plan of the last dry run, the policy in force, the
 line that records the inputs. `kill_off`: this very activation. `promote`: the document of a version.
 `accept`: exactly the changes of protected files that stand there now, which are shown, or those of
---path. With POLICY_APPROVER_KEY_FILE set, the request names your key, and that key can't grant it.
+--path. `pii_access`: the SHA-256 that `audit export --include-pii` asks for. `rotate_key`: the id of
+the new key. `enroll`: the account. With POLICY_APPROVER_KEY_FILE set, the request names your key, and
+that key can't grant it.
 
 Exit codes: 0 recorded; 1 failed; 2 usage; 5 the journal was changed";
 
@@ -102,6 +104,14 @@ enum What {
     KillOff,
     /// Let a version of the policy decide
     Promote,
+    /// Let an export hold personal data
+    #[value(name = "pii_access")]
+    PiiAccess,
+    /// Hand the journals over to another signing secret
+    #[value(name = "rotate_key")]
+    RotateKey,
+    /// Make another secret of one-time codes
+    Enroll,
 }
 
 impl From<What> for Operation {
@@ -111,6 +121,9 @@ impl From<What> for Operation {
             What::Accept => Self::Accept,
             What::KillOff => Self::KillOff,
             What::Promote => Self::Promote,
+            What::PiiAccess => Self::PiiAccess,
+            What::RotateKey => Self::RotateKey,
+            What::Enroll => Self::Enroll,
         }
     }
 }
@@ -122,7 +135,7 @@ pub(super) struct RequestArgs {
     #[arg(long, value_enum, value_name = "OPERATION")]
     operation: What,
 
-    /// What exactly: a SHA-256, or a version for `promote`
+    /// What exactly: a SHA-256; a version for `promote`, a key's id for `rotate_key`, an account for `enroll`
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
 
@@ -291,10 +304,20 @@ fn subject_of_other(
             Ok(Subject::of(lifecycle::digest(workspace, key, version)?))
         }
         (What::Promote, None, _) => Err("`--subject` has to name the version to promote"),
-        (What::Accept | What::KillOff | What::Promote, Some(_), Some(digest)) => {
+        (What::RotateKey | What::Enroll, Some(name), _) => {
+            let operation = Operation::from(arguments.operation);
+            Ok(Subject::of_secret(operation, name.trim()))
+        }
+        (What::RotateKey, None, _) => {
+            Err("`--subject` has to be the id of the new key, as `audit rotate-key` says it")
+        }
+        (What::Enroll, None, _) => {
+            Err("`--subject` has to be the account, as `override enroll --account` names it")
+        }
+        (What::Accept | What::KillOff | What::Promote | What::PiiAccess, Some(_), Some(digest)) => {
             Ok(Subject::of(digest))
         }
-        (What::Apply | What::Accept | What::KillOff, ..) => Err(NO_DIGEST),
+        (What::Apply | What::Accept | What::KillOff | What::PiiAccess, ..) => Err(NO_DIGEST),
     })
 }
 

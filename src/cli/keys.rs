@@ -45,7 +45,9 @@ pub(super) fn private(
     let password = password();
     match (file, variable_os(in_vault)) {
         (None, None) => Ok(None),
-        (Some((_, path)), None) => file::private(Path::new(&path), password.as_ref()).map(Some),
+        (Some((name, path)), None) => file::private(Path::new(&path), password.as_ref())
+            .map(Some)
+            .map_err(|finding| without_path(*finding, name, &path)),
         (None, Some(place)) => {
             let text = secrets::from_vault(in_vault, &place)?;
             PrivateKey::from_pem(in_vault, &text, password.as_ref()).map(Some)
@@ -76,6 +78,21 @@ pub(super) fn needed_signing_key(what: &str) -> Checked<PrivateKey> {
             .expected(format!("{}, {} or {KEY_VAULT}", KEY_FILES[0], KEY_FILES[1]))
             .help("`policy-orchestrator keys generate --out FILE` makes a pair; name FILE there"),
         )
+    })
+}
+
+/// The finding with the variable in place of the path that it holds: where a key is, is nobody's
+/// business who reads a log (S0-074).
+fn without_path(finding: Diagnostic, name: &'static str, path: &OsStr) -> Box<Diagnostic> {
+    let path = path.to_string_lossy();
+    let hidden = |text: String| text.replace(path.as_ref(), &format!("${name}"));
+    Box::new(Diagnostic {
+        place: Place::file(name),
+        message: hidden(finding.message),
+        found: finding.found.map(hidden),
+        expected: finding.expected.map(hidden),
+        help: finding.help.map(hidden),
+        code: finding.code,
     })
 }
 

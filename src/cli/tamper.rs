@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::actor::actor;
+use super::audit::AuditCommand;
 use super::brake::BrakeCommand;
 use super::guard::{GuardCommand, HookCommand};
 use super::keys::KeysCommand;
@@ -79,6 +80,10 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.
             KeysCommand::Generate(_) | KeysCommand::Show(_) => None,
         },
+        // Who may see personal data stands in a protected file.
+        Command::Audit(AuditCommand::Export(arguments)) => arguments
+            .includes_personal_data()
+            .then_some("audit export --include-pii"),
         // An approval to accept what was changed can be asked for, seen and given all the same. `run`
         // publishes what it finds; an action of an apply asks the gate `policy_lock`; the others
         // read, take back, or repair.
@@ -317,6 +322,7 @@ mod tests {
         ("override enroll", false),
         ("audit list", false),
         ("audit export --out x", false),
+        ("audit export --out x --include-pii", true),
         (
             "audit record --type CUSTOM_X --severity LOW --details {}",
             false,

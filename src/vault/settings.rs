@@ -231,6 +231,11 @@ impl fmt::Display for Address {
 }
 
 impl Address {
+    #[cfg(feature = "vault")]
+    pub(super) fn is_tls(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
     fn parse(text: &str) -> Checked<Self> {
         let expected = "https://HOST[:PORT], or http:// to this machine";
         let text = text.trim().trim_end_matches('/');

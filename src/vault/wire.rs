@@ -113,6 +113,9 @@ fn in_words(error: &ureq::Error, server: &Server) -> Failure {
             (Some(code), _) => unreachable(&plain(&std::io::Error::from_raw_os_error(code))),
             // The TLS library tells of a certificate, or of bytes that are no TLS, in this way.
             (None, std::io::ErrorKind::InvalidData) => insecure(),
+            (None, _) if server.address.is_tls() => {
+                unreachable("a connection that ended before the answer, perhaps since it is no TLS")
+            }
             (None, _) => unreachable("a connection that ended before the answer"),
         },
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => insecure(),

@@ -135,6 +135,13 @@ impl Workspace {
         for name in [
             "POLICY_AUDIT_SECRET",
             "POLICY_AUDIT_SECRET_FILE",
+            "POLICY_AUDIT_SECRET_VAULT",
+            "POLICY_TENANT_KEY",
+            "VAULT_ADDR",
+            "VAULT_TOKEN",
+            "VAULT_TOKEN_FILE",
+            "VAULT_NAMESPACE",
+            "VAULT_CACERT",
             "POLICY_AUDIT_OLD_SECRET",
             "POLICY_AUDIT_OLD_SECRET_FILE",
             "SCALPEL_AUDIT_SECRET",
@@ -160,6 +167,8 @@ impl Workspace {
         ] {
             command.env_remove(name);
         }
+        // Secrets come from the environment here, also in production.
+        command.env("SIMULATION_MODE", "false");
         command
     }
 

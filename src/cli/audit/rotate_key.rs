@@ -3,10 +3,11 @@
 use clap::Args;
 use serde::Serialize;
 
+use crate::approval::Operation;
 use crate::cli::actor::actor;
 use crate::cli::recording::with_records;
 use crate::cli::run::parse_timeout;
-use crate::cli::{Context, Exit, Format, clock, is_tampering, parse_reason, parse_time};
+use crate::cli::{Context, Exit, Format, clock, is_tampering, parse_reason, parse_time, second};
 use crate::ids::Digest;
 use crate::protection::change::{self, Ground, Refused};
 use crate::protection::rules::MANIFEST;
@@ -25,8 +26,12 @@ rotation that was cut off is finished by the next one.
 Example:
   policy-orchestrator audit rotate-key --reason 'yearly rotation, ticket 4711'
 
-Exit codes: 0 done, or nothing to do, 1 a secret or a write, 5 a journal is not whole,
-or protected files were changed: then the journals are handed over, and the manifest is not signed";
+Under ENV=production it needs a second person's approval, asked for while the old secret still signs,
+and Vault, which keeps the signed record: `approve request --operation rotate_key --subject KEY-ID`.
+
+Exit codes: 0 done, or nothing to do, 1 a secret or a write, 4 no approval or no Vault in production,
+5 a journal is not whole, or protected files were changed: then the journals are handed over, and the
+manifest is not signed";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -46,8 +51,16 @@ pub(in crate::cli) struct RotateKeyArgs {
 
 pub(super) fn rotate_key(context: &Context, arguments: &RotateKeyArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
+    if let Some(exit) = second::look(context, "audit rotate-key")? {
+        return Ok(exit);
+    }
     let holding = ("audit rotate-key", arguments.lock_timeout);
     let (rotation, manifest) = with_records(&workspace, holding, |records| {
+        let change = match records.key {
+            Some(key) => second::wanted(records, Operation::RotateKey, key.id().as_str())?,
+            // There is nothing to rotate, which the rotation says itself.
+            None => None,
+        };
         let request = Request {
             at: clock(arguments.at).read(),
             given_clock: arguments.at.is_some(),
@@ -55,6 +68,11 @@ pub(super) fn rotate_key(context: &Context, arguments: &RotateKeyArgs) -> anyhow
             reason: &arguments.reason,
         };
         let rotation = rotation::rotate_key(records, request)?;
+        // Bound to the new key, so a kill in between leaves an approval of what was done already. The
+        // journal of approvals is signed by the new key only from here on.
+        if let Some(change) = change {
+            second::done(records, &change)?;
+        }
         // Behind the journals: until then the old keys at hand speak for it, as after a kill.
         let manifest = change::sign_anew(
             Ground {
