@@ -7,11 +7,13 @@
 mod action;
 mod actor;
 mod alerts;
+mod analytics;
 mod approve;
 mod attest;
 mod audit;
 mod brake;
 mod completions;
+mod compliance;
 mod doctor;
 mod exit;
 mod explain;
@@ -39,6 +41,7 @@ mod tamper;
 mod trust;
 mod under_way;
 mod undo;
+mod vault;
 mod workflow;
 
 pub use exit::Exit;
@@ -77,6 +80,7 @@ Examples:
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator portal --serve          all of it on a page
+  policy-orchestrator compliance report       which evidence is there, and what broke the rules?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -139,7 +143,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`)
+    /// Markdown for a pull request (`policy backtest`) or an auditor (`compliance report`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -220,6 +224,11 @@ enum Command {
     Scan(scan::ScanCommand),
     /// The status page: serve it, write it out, make its data anew
     Portal(portal::PortalArgs),
+    /// Compliance: evidence of controls, what broke the rules, and may data be used
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
+    /// The numbers of a period: evaluations, violations, latency, evidence, alerts
+    Analytics(analytics::AnalyticsArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -339,7 +348,9 @@ impl Command {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
             FormatChoice::Markdown => {
-                matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)))
+                let is_backtest = matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)));
+                let reports = compliance::ComplianceCommand::reports;
+                is_backtest || matches!(self, Self::Compliance(command) if reports(command))
             }
             FormatChoice::Jsonl | FormatChoice::Csv => {
                 matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
@@ -387,6 +398,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
         Command::Portal(arguments) => portal::portal(context, &arguments),
+        Command::Compliance(command) => compliance::compliance(context, &command),
+        Command::Analytics(arguments) => analytics::analytics(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

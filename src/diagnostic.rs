@@ -124,6 +124,9 @@ codes! {
     Error KeyLocked = "KEY_LOCKED": "A private key is encrypted, and no password or another one is set.",
     Error KeyExposed = "KEY_EXPOSED": "A private key that is not encrypted can be read or replaced by others than its owner.",
     Error KeyAbsent = "KEY_ABSENT": "Something is to be signed, and no variable names a private key.",
+    Error VaultUnusable = "VAULT_UNUSABLE": "What the environment says of Vault, or of its simulation, can't be used.",
+    Error VaultUnavailable = "VAULT_UNAVAILABLE": "Vault can't be reached, is sealed or simulated, does not answer as Vault does, or this program was built without it.",
+    Error VaultRefused = "VAULT_REFUSED": "Vault answered, and did not do what was asked: the token, its rights, the path, or what stands there.",
     Error EnvelopeUnreadable = "ENVELOPE_UNREADABLE": "A file is no DSSE envelope, or not one with the statement that belongs there.",
     Error NoteUnreadable = "NOTE_UNREADABLE": "A file is no signed note, or not one with the text that belongs there.",
     Error AttestationUnsigned = "ATTESTATION_UNSIGNED": "None of the given keys signed a statement, or it was changed since.",
@@ -182,6 +185,9 @@ codes! {
     Error AllowanceInvalid = "ALLOWANCE_INVALID": "A line of the list of allowed findings can't be read.",
     Warning AllowanceUnused = "ALLOWANCE_UNUSED": "A line of the list of allowed findings allows nothing any more.",
     Error ScanIncomplete = "SCAN_INCOMPLETE": "There are more files than a scan looks at.",
+    Warning EvidenceUnwise = "EVIDENCE_UNWISE": "A piece of declared evidence has run out, is to be looked at again, or counts for very long.",
+    Warning RetentionUnwise = "RETENTION_UNWISE": "A rule of retention changes nothing, or can't be kept.",
+    Warning PolicyConflict = "POLICY_CONFLICT": "Two policy documents say different things about the same; the stricter one counts.",
     Error WorkspaceAbsent = "WORKSPACE_ABSENT": "The workspace is no directory.",
 }
 

@@ -213,6 +213,10 @@ impl EventType {
     pub const OVERRIDE_REFUSED: Self = Self::builtin("OVERRIDE_REFUSED");
     /// So many wrong codes were given that none is looked at for a while.
     pub const OVERRIDE_LOCKED: Self = Self::builtin("OVERRIDE_LOCKED");
+    /// `compliance ask` let data be used.
+    pub const DATA_ACCESS_ALLOWED: Self = Self::builtin("DATA_ACCESS_ALLOWED");
+    /// `compliance ask` denied a use of data.
+    pub const DATA_ACCESS_DENIED: Self = Self::builtin("DATA_ACCESS_DENIED");
     /// An override was used up.
     pub const OVERRIDE_USED: Self = Self::builtin("OVERRIDE_USED");
 }

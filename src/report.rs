@@ -7,6 +7,7 @@ pub mod account;
 pub mod backtest;
 pub mod check;
 pub mod codes;
+pub mod compliance;
 pub mod documents;
 pub mod findings;
 pub mod github;

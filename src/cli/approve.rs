@@ -1,21 +1,18 @@
 //! `approve`: approvals, asked for by one person, signed by another, used once.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::keys::password;
 use super::output::variable_os;
 use super::recording::{self, Now};
-use super::{Context, Exit, Format, clock, parse_time, secrets};
+use super::{Context, Exit, Format, clock, keys, parse_time, secrets};
 use crate::approval::requests::{self, Approved};
 use crate::approval::{Operation, Subject};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
-use crate::keys::{PrivateKey, file};
+use crate::keys::PrivateKey;
 use crate::lifecycle;
 use crate::policy::document;
 use crate::record::{APPROVAL_LOG, Head, SigningKey};
@@ -25,6 +22,9 @@ use crate::time::Timestamp;
 
 /// The variable that names the file of an approver's own key.
 const KEY_FILE: &str = "POLICY_APPROVER_KEY_FILE";
+
+/// The variable that says where in Vault it is.
+const KEY_VAULT: &str = "POLICY_APPROVER_KEY_VAULT";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApproveCommand {
@@ -191,10 +191,8 @@ pub(super) fn approve(context: &Context, command: &ApproveCommand) -> anyhow::Re
 
 /// The key of whoever gives this command; `None` where no variable names one.
 fn own_key() -> Checked<Option<PrivateKey>> {
-    let password = password();
-    variable_os(KEY_FILE)
-        .map(|path| file::private(Path::new(&path), password.as_ref()))
-        .transpose()
+    let named = variable_os(KEY_FILE).map(|path| (KEY_FILE, path));
+    keys::private(named, KEY_VAULT)
 }
 
 /// What the last dry run previewed.

@@ -6,6 +6,7 @@ mod list;
 mod rotate;
 mod rotate_key;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -170,12 +171,7 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
             "nobody asked who signed the checkpoint: name the public key with --checkpoint-key",
         );
     }
-    for problem in rotation::put_back(&journals) {
-        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
-        if let Some(journal) = journals.iter_mut().find(cut) {
-            add(journal, problem.clone());
-        }
-    }
+    add_put_back(&mut journals);
     let whole = journals
         .iter()
         .all(|journal| journal.verdict != Verdict::Broken);
@@ -208,6 +204,24 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     } else {
         Exit::Failed
     })
+}
+
+/// Every journal, verified in full.
+pub(super) fn verified_journals(workspace: &Workspace) -> Checked<Vec<Verification>> {
+    let key = secrets::signing_key()?;
+    let mut journals = journals(workspace, key.as_ref(), None)?;
+    add_put_back(&mut journals);
+    Ok(journals)
+}
+
+/// Adds that a journal was put back to before a rotation of keys.
+fn add_put_back(journals: &mut [Verification]) {
+    for problem in rotation::put_back(journals) {
+        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
+        if let Some(journal) = journals.iter_mut().find(cut) {
+            add(journal, problem.clone());
+        }
+    }
 }
 
 /// Journals that a rotation of keys has not come to yet.
@@ -328,10 +342,12 @@ fn against_verified(
             verified: Some(known),
         },
     };
-    Ok(match chain::look(question, &mut |_| {})? {
-        Found::Whole(_) => None,
-        Found::Broken(mut problems) => Some(problems.swap_remove(0)),
-    })
+    Ok(
+        match chain::look(question, &mut |_| ControlFlow::Break(()))? {
+            Found::Whole(_) => None,
+            Found::Broken(mut problems) => Some(problems.swap_remove(0)),
+        },
+    )
 }
 
 fn add(found: &mut Verification, problem: Diagnostic) {

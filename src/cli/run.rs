@@ -104,7 +104,7 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
         }
     };
     if workflow::is_running() {
-        workflow::tell(context.output, &workspace, &evaluated, options.dry_run);
+        workflow::tell(context.output, &workspace, &evaluated);
     }
     context
         .output

@@ -74,6 +74,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             OverrideCommand::Approve(_) => Some("override approve"),
             OverrideCommand::Status(_) | OverrideCommand::Enroll(_) => None,
         },
+        Command::Compliance(command) => command.asks().then_some("compliance ask"),
         Command::Keys(command) => match command {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.
             KeysCommand::Generate(_) | KeysCommand::Show(_) => None,
@@ -95,6 +96,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Doctor(_)
         | Command::Scan(_)
         | Command::Portal(_)
+        // It says itself that it reports nothing by documents that were changed.
+        | Command::Analytics(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -286,6 +289,9 @@ mod tests {
         ("keys generate --out x", false),
         ("keys show x", false),
         ("scan secrets", false),
+        ("compliance report", false),
+        ("compliance ask --subject x --purpose y --fields z", true),
+        ("analytics", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),

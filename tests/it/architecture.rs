@@ -134,6 +134,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("keys", &["ids", "time", "diagnostic", "fs", "keys"]),
     (
+        "vault",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "privacy",
+            "keys",
+            "vault",
+        ],
+    ),
+    (
         "approval",
         &[
             "ids",
@@ -189,6 +201,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "compliance",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "policy",
+            "record",
+            "compliance",
+        ],
+    ),
+    (
         "scan",
         &["ids", "time", "diagnostic", "fs", "privacy", "scan"],
     ),
@@ -206,6 +230,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "privacy",
             "scan",
+            "compliance",
         ],
     ),
     (
@@ -234,6 +259,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "privacy",
             "scan",
+            "compliance",
+            "vault",
         ],
     ),
 ];
@@ -274,6 +301,13 @@ const PURE_FILES: &[&str] = &[
     "alerts/conditions/safeguards.rs",
     "alerts/report.rs",
     "alerts/tracking.rs",
+    "compliance/access.rs",
+    "compliance/analytics.rs",
+    "compliance/consent.rs",
+    "compliance/controls.rs",
+    "compliance/report.rs",
+    "compliance/tally.rs",
+    "compliance/violations.rs",
     "policy/expression.rs",
     "policy/expression/absent.rs",
     "policy/expression/check.rs",

@@ -46,6 +46,7 @@ mod kill;
 mod lifecycle;
 mod orchestrator;
 mod overrides;
+mod packaging;
 mod policies;
 mod policy_check;
 mod policy_commands;
