@@ -671,6 +671,7 @@ function render(stateFile, dataFile, now) {
   responses(held, now);
   record(verdict, held, now);
   say('refresh', `Checked ${new Date(now).toISOString().slice(11, 19)} UTC, again every ${REFRESH / 1000} s`);
+  performance.mark('drawn');
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn ?? 0) + 1);
 }
 
