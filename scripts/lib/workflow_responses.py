@@ -11,7 +11,7 @@ PREVIEW = "state/policy_response_preview.json"
 RESPONSES = "policy/responses.json"
 FIX = re.compile(r"fix/policy-response-\d{14}")
 # Every file that a response may record, and what its actions may change.
-RECORD = re.compile(r"audit_summary\.md|state/(policy_response_.+|journal_heads\.json|portal_data\.json|segments/.+)"
+RECORD = re.compile(r"audit_summary\.md|state/(policy_response_.+|journal_heads\.json|segments/.+)"
                     r"|mirrors/.+|forensics/verification_log\.jsonl|notes\.txt")
 SCORES = {"GREEN": "97.5", "YELLOW": "93", "RED": "80"}
 
