@@ -515,7 +515,7 @@ function row(name, words, plot) {
   return make('div', { class: 'row' }, make('h3', {}, make('span', {}, name), make('small', {}, words)), plot);
 }
 
-function spans(entries, x, from, until, label, name) {
+function spans(entries, x, from, until, label, noun, name) {
   const inside = entries.map((entry) => ({ ...entry, from: time(entry.from), until: time(entry.until) }))
     .filter((entry) => entry.from !== null && entry.until !== null && entry.until >= from && entry.from <= until);
   if (!inside.length) return null;
@@ -523,7 +523,7 @@ function spans(entries, x, from, until, label, name) {
   for (const entry of inside) {
     plot.append(box(x, Math.max(entry.from, from), Math.min(entry.until, until), 100, name, `${text(entry.what, 80)} from ${utc(entry.from)} to ${utc(entry.until)}`));
   }
-  return row(label, many(inside.length, 'window'), plot);
+  return row(label, many(inside.length, noun), plot);
 }
 
 function axis(from, until) {
@@ -547,8 +547,8 @@ function timeline(verdict, held, now) {
   const x = scale(from, until);
   const missing = gaps(data, from, until);
   const turns = stretches(data, until).filter((turn) => turn.at >= from);
-  const waived = spans(objects(data.waived).map((entry) => ({ what: own(entry, 'code'), from: own(entry, 'from'), until: own(entry, 'until') })), x, from, until, 'Waivers', 'span');
-  const frozen = spans(objects(data.freezes).map((entry) => ({ what: own(entry, 'name'), from: own(entry, 'from'), until: own(entry, 'until') })), x, from, until, 'Freeze windows', 'frost');
+  const waived = spans(objects(data.waived).map((entry) => ({ what: own(entry, 'code'), from: own(entry, 'from'), until: own(entry, 'until') })), x, from, until, 'Waivers', 'waiver', 'span');
+  const frozen = spans(objects(data.freezes).map((entry) => ({ what: own(entry, 'name'), from: own(entry, 'from'), until: own(entry, 'until') })), x, from, until, 'Freeze windows', 'window', 'frost');
   const complete = time(data.complete_from);
   return show('timeline', legend(), make('div', { class: 'rows' },
     row('Level', many(turns.length, 'change'), levels(data, x, from, until, missing)),
@@ -671,6 +671,7 @@ function render(stateFile, dataFile, now) {
   responses(held, now);
   record(verdict, held, now);
   say('refresh', `Checked ${new Date(now).toISOString().slice(11, 19)} UTC, again every ${REFRESH / 1000} s`);
+  performance.mark('drawn');
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn ?? 0) + 1);
 }
 

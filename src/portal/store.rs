@@ -84,7 +84,8 @@ fn advance(ground: Ground<'_>, recorded: Recorded<'_>) -> Checked<()> {
         data.freeze(ground.policy.freeze(), since, *at);
     }
     data.verified = verified::head_of(ground.workspace, STATE_JOURNAL, ground.key);
-    data.preview = activity::previewed(ground.workspace);
+    let responses = activity::recent(ground.workspace)?;
+    data.respond(responses, activity::previewed(ground.workspace));
     keep(ground, &data)
 }
 

@@ -79,6 +79,8 @@ fn help_texts_are_as_reviewed() {
         vec!["keys", "show", "--help"],
         vec!["init", "--help"],
         vec!["doctor", "--help"],
+        vec!["portal", "--help"],
+        vec!["portal", "data", "--help"],
         vec!["completions", "--help"],
         vec!["man", "--help"],
     ] {
