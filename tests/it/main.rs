@@ -44,6 +44,7 @@ mod journal;
 mod keys;
 mod kill;
 mod lifecycle;
+mod metrics;
 mod orchestrator;
 mod overrides;
 mod policies;
@@ -54,6 +55,7 @@ mod policy_show;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;
+mod reports;
 mod response;
 mod runbook;
 mod secrets;
