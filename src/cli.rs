@@ -26,6 +26,8 @@ mod init;
 mod keys;
 mod kill;
 mod launch;
+mod logs;
+mod metrics;
 mod output;
 mod overrides;
 mod perform;
@@ -34,6 +36,8 @@ mod policy;
 mod portal;
 mod recording;
 mod replay;
+mod report;
+mod reports;
 mod respond;
 mod run;
 mod scan;
@@ -134,6 +138,10 @@ struct Global {
     /// Say on standard error what is being done
     #[arg(long, short, global = true)]
     verbose: bool,
+
+    /// The same as lines of text or of JSON
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<logs::LogFormat>,
 }
 
 /// The formats that most commands have.
@@ -165,6 +173,12 @@ enum FormatChoice {
     /// A table (`audit export`, `history`)
     #[value(hide = true)]
     Csv,
+    /// The text of Prometheus (`metrics`)
+    #[value(hide = true)]
+    Prometheus,
+    /// OpenMetrics (`metrics`)
+    #[value(hide = true)]
+    Openmetrics,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -196,6 +210,11 @@ enum Command {
     History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
+    /// How the whole stands, for Prometheus
+    Metrics(metrics::MetricsArgs),
+    /// The last decision and what is wrong, for other programs: Markdown, badge, JUnit, SARIF
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// What somebody should look at: raised once, told again after a day, resolved
     Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
@@ -285,7 +304,9 @@ impl Context {
                 | FormatChoice::Sarif
                 | FormatChoice::Github
                 | FormatChoice::Jsonl
-                | FormatChoice::Csv,
+                | FormatChoice::Csv
+                | FormatChoice::Prometheus
+                | FormatChoice::Openmetrics,
             ) => Format::Human,
         }
     }
@@ -305,12 +326,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let output = Output::new(cli.global.color);
-    if cli.global.verbose {
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .without_time()
-            .with_ansi(false);
-        subscriber.with_max_level(tracing::Level::DEBUG).init();
+    let of_verbose = cli.global.verbose.then_some(logs::LogFormat::Text);
+    if let Some(format) = cli.global.log_format.or(of_verbose) {
+        logs::begin(format);
     }
     let context = Context {
         global: cli.global,
@@ -364,6 +382,9 @@ impl Command {
                 Self::Compliance(command) => command.reports(),
                 _ => false,
             },
+            FormatChoice::Prometheus | FormatChoice::Openmetrics => {
+                matches!(self, Self::Metrics(_))
+            }
             FormatChoice::Jsonl => matches!(self, Self::Audit(audit::AuditCommand::Export(_))),
             FormatChoice::Csv => matches!(
                 self,
@@ -413,6 +434,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::History(arguments) => history::history(context, &arguments),
         Command::Policy(command) => policy::policy(context, &command),
         Command::Replay(arguments) => replay::replay(context, &arguments),
+        Command::Metrics(arguments) => metrics::metrics(context, &arguments),
+        Command::Report(command) => report::report(context, &command),
         Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),

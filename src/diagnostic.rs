@@ -135,6 +135,8 @@ codes! {
     Error FormatNewer = "FORMAT_NEWER": "A file was written by a newer version.",
     Error StateUnreadable = "STATE_UNREADABLE": "The state file can't be read.",
     Warning FindingsCut = "FINDINGS_CUT": "A run found more than a record of it lists; standard error has all.",
+    Error ReportRefused = "REPORT_REFUSED": "A report or the file of metrics can't go where it was asked for; nothing was decided.",
+    Warning ReportFailed = "REPORT_FAILED": "A report or the file of metrics could not be written; the decision stands.",
     Warning FixBranchFailed = "FIX_BRANCH_FAILED": "The fix branch could not be made.",
     Error NothingRecorded = "NOTHING_RECORDED": "No decision was recorded here yet.",
     Error UnlockLimit = "UNLOCK_LIMIT": "As many manual unlocks were made today as are allowed.",

@@ -220,8 +220,8 @@ fn limits(
 ) -> anyhow::Result<Exit> {
     let at = clock(arguments.at).read();
     let key = secrets::signing_key()?;
-    let (values, findings) = facts::values(workspace, at, key.as_ref());
-    let health = health::health(&values, findings);
+    let found = facts::survey(workspace, at, key.as_ref());
+    let health = health::health(&found.values, found.findings);
     context.output.findings(&health.findings);
     match written {
         Written::Json => context.output.json(&Shape {

@@ -97,6 +97,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Undo(_)
         | Command::History(_)
         | Command::Replay(_)
+        | Command::Report(_)
+        | Command::Metrics(_)
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
@@ -277,6 +279,12 @@ mod tests {
         ("policy status", false),
         ("history", false),
         ("replay", false),
+        ("metrics", false),
+        ("report summary", false),
+        ("report badge", false),
+        ("report junit", false),
+        ("report sarif", false),
+        ("report annotations", false),
         ("alerts", false),
         ("action integrity_check", false),
         ("action integrity_anchor_mirror", false),

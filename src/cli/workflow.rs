@@ -32,6 +32,7 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated)
         evaluated.head,
         &findings,
     );
+    let summary = github::within(summary, github::SUMMARY_LIMIT);
     append(output, "GITHUB_STEP_SUMMARY", &summary);
     let made = evaluated
         .fix_branch

@@ -155,6 +155,7 @@ fn write(
         seq: link.seq,
         sha256: Digest::of(&line),
     };
+    tracing::debug!(number = head.seq, sha256 = %head.sha256, "recorded");
     let journal = Some(JournalRef {
         head: Some(head),
         broken: false,

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::health::Values;
 use crate::alerts::conditions::{Brake, Decided, Facts, History};
-use crate::alerts::facts::{Question, survey};
+use crate::alerts::facts::{self as alerts, Question};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::Level;
@@ -22,13 +22,20 @@ const WEEK: TimeDelta = TimeDelta::days(7);
 /// The window of the attempts to apply.
 const MONTH: TimeDelta = TimeDelta::days(30);
 
-/// The values that are held against the operating limits, and why some are not known.
-pub fn values(
-    workspace: &Workspace,
-    at: Timestamp,
-    key: Option<&SigningKey>,
-) -> (Values, Vec<Diagnostic>) {
-    let facts = survey(Question {
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The values that are held against the operating limits.
+    pub values: Values,
+    /// Why some are not known.
+    pub findings: Vec<Diagnostic>,
+    /// How many things are wrong with journals and state files.
+    pub problems: u64,
+}
+
+/// Looks at everything.
+pub fn survey(workspace: &Workspace, at: Timestamp, key: Option<&SigningKey>) -> Found {
+    let facts = alerts::survey(Question {
         workspace,
         at,
         look_back: WINDOW,
@@ -50,7 +57,11 @@ pub fn values(
         brake_seconds: brake_seconds(&facts, &mut known),
         blocked_in_a_row: known.get(&facts.blocked, |blocked| blocked.len() as u64),
     };
-    (values, findings)
+    Found {
+        values,
+        findings,
+        problems: facts.record.len() as u64,
+    }
 }
 
 /// Notes why something is not known.

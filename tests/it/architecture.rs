@@ -341,6 +341,7 @@ const PURE_FILES: &[&str] = &[
     "approval/operation.rs",
     "lifecycle/criteria.rs",
     "metrics/health.rs",
+    "metrics/families.rs",
     "lifecycle/version.rs",
     "alerts/alert.rs",
     "alerts/conditions.rs",

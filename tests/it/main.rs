@@ -49,6 +49,7 @@ mod journal;
 mod keys;
 mod kill;
 mod lifecycle;
+mod metrics;
 mod orchestrator;
 mod overrides;
 mod packaging;
@@ -62,6 +63,7 @@ mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;
+mod reports;
 mod response;
 mod restoring;
 mod runbook;
