@@ -252,6 +252,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "approval",
             "privacy",
             "scan",
+            "vault",
             "checks",
         ],
     ),
