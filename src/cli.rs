@@ -89,9 +89,9 @@ Examples:
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
+  policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator compliance report       which evidence is there, and what broke the rules?
   policy-orchestrator portal --serve          all of it on a page
-  policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -248,6 +248,11 @@ enum Command {
     /// Are there secrets in the files of the workspace?
     #[command(subcommand)]
     Scan(scan::ScanCommand),
+    /// The policies P-1 to P-6: list them, plan them for a task, test them against this workspace
+    #[command(subcommand)]
+    Checks(checks::ChecksCommand),
+    /// Do the components work: the record, Vault, the signing key, the storage?
+    Health(checks::HealthArgs),
     /// Compliance: evidence of controls, what broke the rules, and may data be used
     #[command(subcommand)]
     Compliance(compliance::ComplianceCommand),
@@ -255,11 +260,6 @@ enum Command {
     Analytics(analytics::AnalyticsArgs),
     /// The status page: serve it, write it out, make its data anew
     Portal(portal::PortalArgs),
-    /// The policies P-1 to P-6: list them, plan them for a task, test them against this workspace
-    #[command(subcommand)]
-    Checks(checks::ChecksCommand),
-    /// Do the components work: the record, Vault, the signing key, the storage?
-    Health(checks::HealthArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -446,11 +446,11 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
+        Command::Checks(command) => checks::checks(context, &command),
+        Command::Health(arguments) => checks::health(context, &arguments),
         Command::Compliance(command) => compliance::compliance(context, &command),
         Command::Analytics(arguments) => analytics::analytics(context, &arguments),
         Command::Portal(arguments) => portal::portal(context, &arguments),
-        Command::Checks(command) => checks::checks(context, &command),
-        Command::Health(arguments) => checks::health(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::diagnostic::Checked;
+use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock, write};
 use crate::keys::dsse::Envelope;
+use crate::time::Timestamp;
+use crate::vault::Settings;
 
 /// The files of the simulation, relative to the workspace.
 pub const SIMULATED: &str = "state/simulated";
@@ -46,10 +48,52 @@ pub struct Unavailable {
 pub enum Missing {
     /// Nothing says where it is.
     NoAddress,
-    /// An address is given, and this build has no client.
-    NoClient,
     /// It was said that everything is simulated.
     Simulated,
+}
+
+/// A server of Vault. A record there is never written over, so each run keeps one of its own.
+#[derive(Debug)]
+pub struct Server<'a> {
+    /// Where, and how it is talked to.
+    pub settings: &'a Settings,
+    /// The time now.
+    pub at: Timestamp,
+}
+
+impl Keeper for Server<'_> {
+    fn unavailable(&self) -> Option<Unavailable> {
+        let status = crate::vault::status(self.settings);
+        status.why().map(|found| Unavailable {
+            found,
+            remedy: status.help().to_owned(),
+        })
+    }
+
+    fn keep(&self, id: &str, signed: &Envelope, approver: Option<&str>) -> Checked<String> {
+        let id = format!("{id}-{}", self.at.compact());
+        let signed = String::from_utf8_lossy(&signed.to_json()).into_owned();
+        let approver = approver.unwrap_or_default();
+        let kept = crate::vault::write_signature(self.settings, &id, &signed, approver)?;
+        Ok(kept.place)
+    }
+}
+
+/// What the environment says of Vault makes no sense.
+#[derive(Debug)]
+pub struct Unusable<'a>(pub &'a Diagnostic);
+
+impl Keeper for Unusable<'_> {
+    fn unavailable(&self) -> Option<Unavailable> {
+        Some(Unavailable {
+            found: self.0.to_string(),
+            remedy: self.0.help.clone().unwrap_or_default(),
+        })
+    }
+
+    fn keep(&self, _: &str, _: &Envelope, _: Option<&str>) -> Checked<String> {
+        Err(Box::new(self.0.clone()))
+    }
 }
 
 /// Files in the place of Vault.
@@ -76,10 +120,6 @@ impl Keeper for Simulation<'_> {
                 "VAULT_ADDR is not set",
                 "install Vault and set VAULT_ADDR and VAULT_TOKEN",
             ),
-            Missing::NoClient => (
-                "VAULT_ADDR is set, and this build has no client of Vault",
-                "build the program with the feature `vault`, or unset VAULT_ADDR",
-            ),
             Missing::Simulated => (
                 "SIMULATION_MODE is `true`",
                 "install Vault, set VAULT_ADDR and VAULT_TOKEN, and unset SIMULATION_MODE",
@@ -92,7 +132,7 @@ impl Keeper for Simulation<'_> {
     }
 
     fn is_simulation(&self) -> bool {
-        self.missing != Missing::NoClient
+        true
     }
 
     fn keep(&self, id: &str, signed: &Envelope, approver: Option<&str>) -> Checked<String> {

@@ -21,7 +21,7 @@ use crate::approval::operation::Subject;
 use crate::checks::artifact::Artifact;
 use crate::checks::library::{self, Library};
 use crate::checks::task::{self, TaskId};
-use crate::checks::vault::{Missing, Simulation};
+use crate::checks::vault::{Keeper, Missing, Server, Simulation, Unusable};
 use crate::checks::{self, Ground, Outcome, Policy, Status, p4, p6};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{Workspace, pretty, write};
@@ -34,6 +34,7 @@ use crate::record::{Records, SigningKey};
 use crate::report::checks as view;
 use crate::report::sarif;
 use crate::time::Timestamp;
+use crate::vault::{self, Settings};
 
 const LIST_HELP: &str = "\
 Examples:
@@ -334,27 +335,30 @@ struct Gathered {
     journal_key: Checked<Option<SigningKey>>,
     signing_key: Checked<Option<PrivateKey>>,
     missing: Missing,
+    /// Where Vault is, where a server is named.
+    server: Option<Checked<Settings>>,
     pending: Option<Subject>,
     tenant_variables: Vec<&'static str>,
 }
 
 impl Gathered {
     fn new(workspace: &Workspace, simulation: Option<bool>) -> Self {
-        let in_files = secrets::not_in_environment().unwrap_or_default();
+        let elsewhere = secrets::not_in_environment().unwrap_or_default();
         let own = super::output::all_variables()
             .filter(|(name, _)| OWN_SECRETS.iter().any(|own| name == own));
         let is_set = |name: &&'static str| variable_os(name).is_some();
+        let is_named = variable_os(vault::ADDRESS).is_some() && simulation != Some(true);
         Self {
+            server: is_named.then(super::vault::settings),
             at: clock(None).read(),
             user: actor(),
             simulation,
-            secrets: Secrets::from_environment(super::output::all_variables(), in_files.clone()),
-            own_secrets: Secrets::from_environment(own, in_files),
+            secrets: Secrets::from_environment(super::output::all_variables(), elsewhere.clone()),
+            own_secrets: Secrets::from_environment(own, elsewhere),
             journal_key: secrets::signing_key(),
             signing_key: keys::signing_key(),
             missing: match simulation {
                 Some(true) => Missing::Simulated,
-                _ if variable_os("VAULT_ADDR").is_some() => Missing::NoClient,
                 _ => Missing::NoAddress,
             },
             pending: approve::previewed(workspace).ok(),
@@ -362,10 +366,25 @@ impl Gathered {
         }
     }
 
+    /// What keeps signed records: the server that is named, else files in its place.
+    fn keeper<'a>(&'a self, workspace: &'a Workspace) -> Box<dyn Keeper + 'a> {
+        match &self.server {
+            Some(Err(finding)) => Box::new(Unusable(finding)),
+            Some(Ok(settings)) => Box::new(Server {
+                settings,
+                at: self.at,
+            }),
+            None => Box::new(Simulation {
+                workspace,
+                missing: self.missing,
+            }),
+        }
+    }
+
     fn ground<'a>(
         &'a self,
         workspace: &'a Workspace,
-        vault: &'a Simulation<'a>,
+        vault: &'a dyn Keeper,
         asked: &'a Asked,
     ) -> Ground<'a> {
         Ground {
@@ -379,7 +398,7 @@ impl Gathered {
             own_secrets: &self.own_secrets,
             journal_key: &self.journal_key,
             signing_key: &self.signing_key,
-            vault_is_named: variable_os("VAULT_ADDR").is_some(),
+            vault_is_named: self.server.is_some(),
             vault,
             artifact: asked.artifact.as_ref(),
             trusted: &asked.trusted,
@@ -432,17 +451,14 @@ pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::R
     };
     let workspace = context.workspace()?;
     let gathered = Gathered::new(&workspace, simulation);
-    let vault = Simulation {
-        workspace: &workspace,
-        missing: gathered.missing,
-    };
+    let vault = gathered.keeper(&workspace);
     let asked = Asked {
         task: "health".parse().map_err(anyhow::Error::msg)?,
         artifact: None,
         trusted: Vec::new(),
         slo_ms: p6::SLO_MS,
     };
-    let components = p4::components(&gathered.ground(&workspace, &vault, &asked));
+    let components = p4::components(&gathered.ground(&workspace, &*vault, &asked));
     match context.format() {
         Format::Json => context.output.json(&view::health(&components))?,
         Format::Human => context
@@ -463,11 +479,8 @@ fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let gathered = Gathered::new(&workspace, simulation);
     let asked = asked(arguments, &gathered)?;
-    let vault = Simulation {
-        workspace: &workspace,
-        missing: gathered.missing,
-    };
-    let ground = gathered.ground(&workspace, &vault, &asked);
+    let vault = gathered.keeper(&workspace);
+    let ground = gathered.ground(&workspace, &*vault, &asked);
     let wanted =
         |policy: &Policy| arguments.policies.is_empty() || arguments.policies.contains(policy);
     let policies = Policy::ALL.into_iter().filter(wanted);
@@ -478,7 +491,7 @@ fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {
     let simulated = outcomes.iter().any(|outcome| outcome.policy == Policy::P2)
         && !ground.production
         && ground.simulation != Some(false)
-        && gathered.missing != Missing::NoClient;
+        && vault.is_simulation();
     let mut checked = view::Checked {
         schema: 1,
         task: asked.task.as_str(),

@@ -102,11 +102,11 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
+        | Command::Checks(_)
+        | Command::Health(_)
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
         | Command::Portal(_)
-        | Command::Checks(_)
-        | Command::Health(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -309,13 +309,13 @@ mod tests {
         ("keys generate --out x", false),
         ("keys show x", false),
         ("scan secrets", false),
-        ("compliance report", false),
-        ("compliance ask --subject x --purpose y --fields z", true),
-        ("analytics", false),
         ("checks list", false),
         ("checks plan x", false),
         ("checks run", false),
         ("health", false),
+        ("compliance report", false),
+        ("compliance ask --subject x --purpose y --fields z", true),
+        ("analytics", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),

@@ -29,8 +29,9 @@ pub(super) fn contradiction(
     };
     let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
     let mut back: Option<Back> = None;
-    // A line that nobody can read tells nothing here; whether it may be there is asked elsewhere.
-    while let Ok(next) = reverse.next_line() {
+    loop {
+        // A line that nobody can read tells nothing here; whether it may be there is asked elsewhere.
+        let Ok(next) = reverse.next_line() else { break };
         let line = next.filter(|next| next.ended).map(|next| next.bytes);
         let goes_on = match &mut back {
             Some(back) => back.take(line),

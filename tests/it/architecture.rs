@@ -253,6 +253,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "approval",
             "privacy",
             "scan",
+            "vault",
             "checks",
         ],
     ),
