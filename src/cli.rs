@@ -4,6 +4,7 @@
 //! variables are read here and passed on as arguments. Standard output carries results,
 //! everything else goes to standard error.
 
+mod acceptance;
 mod action;
 mod actor;
 mod alerts;
@@ -12,6 +13,7 @@ mod approve;
 mod attest;
 mod audit;
 mod brake;
+mod checks;
 mod completions;
 mod compliance;
 mod doctor;
@@ -24,22 +26,31 @@ mod init;
 mod keys;
 mod kill;
 mod launch;
+mod logs;
+mod metrics;
 mod output;
 mod overrides;
 mod perform;
+mod personal;
 mod policy;
+mod portal;
 mod recording;
 mod replay;
+mod report;
+mod reports;
 mod respond;
 mod run;
 mod scan;
+mod second;
 mod secrets;
+mod simulation;
 mod status;
 mod supervise;
 mod tamper;
 mod trust;
 mod under_way;
 mod undo;
+mod vault;
 mod workflow;
 
 pub use exit::Exit;
@@ -52,7 +63,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
-use crate::policy::duration;
+use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
 use crate::safeguard::kill_switch;
 use crate::time::{Clock, Timestamp};
@@ -79,6 +90,8 @@ Examples:
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator compliance report       which evidence is there, and what broke the rules?
+  policy-orchestrator portal --serve          all of it on a page
+  policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -125,6 +138,10 @@ struct Global {
     /// Say on standard error what is being done
     #[arg(long, short, global = true)]
     verbose: bool,
+
+    /// The same as lines of text or of JSON
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<logs::LogFormat>,
 }
 
 /// The formats that most commands have.
@@ -141,7 +158,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`) or an auditor (`compliance report`)
+    /// Markdown for a pull request (`policy backtest`, `history`) or an auditor (`compliance report`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -153,9 +170,15 @@ enum FormatChoice {
     /// JSON lines (`audit export`)
     #[value(hide = true)]
     Jsonl,
-    /// A table (`audit export`)
+    /// A table (`audit export`, `history`)
     #[value(hide = true)]
     Csv,
+    /// The text of Prometheus (`metrics`)
+    #[value(hide = true)]
+    Prometheus,
+    /// OpenMetrics (`metrics`)
+    #[value(hide = true)]
+    Openmetrics,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -183,10 +206,15 @@ enum Command {
     /// Policy documents: write, check, test, compare, try them, and bring them into production
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// How the level went: counts, time, longest stretches, changes
+    /// How the level and the signals went: stretches, changes, recovery, near misses, limits
     History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
+    /// How the whole stands, for Prometheus
+    Metrics(metrics::MetricsArgs),
+    /// The last decision and what is wrong, for other programs: Markdown, badge, JUnit, SARIF
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// What somebody should look at: raised once, told again after a day, resolved
     Alerts(alerts::AlertsArgs),
     /// Run one native check or action, now and alone
@@ -225,6 +253,13 @@ enum Command {
     Compliance(compliance::ComplianceCommand),
     /// The numbers of a period: evaluations, violations, latency, evidence, alerts
     Analytics(analytics::AnalyticsArgs),
+    /// The status page: serve it, write it out, make its data anew
+    Portal(portal::PortalArgs),
+    /// The policies P-1 to P-6: list them, plan them for a task, test them against this workspace
+    #[command(subcommand)]
+    Checks(checks::ChecksCommand),
+    /// Do the components work: the record, Vault, the signing key, the storage?
+    Health(checks::HealthArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -269,7 +304,9 @@ impl Context {
                 | FormatChoice::Sarif
                 | FormatChoice::Github
                 | FormatChoice::Jsonl
-                | FormatChoice::Csv,
+                | FormatChoice::Csv
+                | FormatChoice::Prometheus
+                | FormatChoice::Openmetrics,
             ) => Format::Human,
         }
     }
@@ -289,12 +326,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let output = Output::new(cli.global.color);
-    if cli.global.verbose {
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .without_time()
-            .with_ansi(false);
-        subscriber.with_max_level(tracing::Level::DEBUG).init();
+    let of_verbose = cli.global.verbose.then_some(logs::LogFormat::Text);
+    if let Some(format) = cli.global.log_format.or(of_verbose) {
+        logs::begin(format);
     }
     let context = Context {
         global: cli.global,
@@ -343,14 +377,19 @@ impl Command {
     fn has_format(&self, format: FormatChoice) -> bool {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
-            FormatChoice::Markdown => {
-                let is_backtest = matches!(self, Self::Policy(policy::PolicyCommand::Backtest(_)));
-                let reports = compliance::ComplianceCommand::reports;
-                is_backtest || matches!(self, Self::Compliance(command) if reports(command))
+            FormatChoice::Markdown => match self {
+                Self::Policy(policy::PolicyCommand::Backtest(_)) | Self::History(_) => true,
+                Self::Compliance(command) => command.reports(),
+                _ => false,
+            },
+            FormatChoice::Prometheus | FormatChoice::Openmetrics => {
+                matches!(self, Self::Metrics(_))
             }
-            FormatChoice::Jsonl | FormatChoice::Csv => {
-                matches!(self, Self::Audit(audit::AuditCommand::Export(_)))
-            }
+            FormatChoice::Jsonl => matches!(self, Self::Audit(audit::AuditCommand::Export(_))),
+            FormatChoice::Csv => matches!(
+                self,
+                Self::Audit(audit::AuditCommand::Export(_)) | Self::History(_)
+            ),
             FormatChoice::Sarif => matches!(
                 self,
                 Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)
@@ -366,9 +405,15 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         let text = "this command has no such format: give `human` or `json` to `--format`";
         return Ok(usage_error(context, text));
     }
+    if let Some(name) = simulation::refused(&command) {
+        simulation::refuse(name)?;
+    }
     if let Some(name) = tamper::acting(&command)
         && let Some(exit) = tamper::refuse(context, name)?
     {
+        return Ok(exit);
+    }
+    if let Some(exit) = checks::refuse_simulated(context, &command) {
         return Ok(exit);
     }
     if tamper::is_stopped_at_the_door(&command)
@@ -389,6 +434,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::History(arguments) => history::history(context, &arguments),
         Command::Policy(command) => policy::policy(context, &command),
         Command::Replay(arguments) => replay::replay(context, &arguments),
+        Command::Metrics(arguments) => metrics::metrics(context, &arguments),
+        Command::Report(command) => report::report(context, &command),
         Command::Perform(arguments) => perform::perform(context, &arguments),
         Command::Trust(command) => trust::trust(context, &command),
         Command::Brake(command) => brake::brake(context, &command),
@@ -401,6 +448,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Scan(command) => scan::scan(context, &command),
         Command::Compliance(command) => compliance::compliance(context, &command),
         Command::Analytics(arguments) => analytics::analytics(context, &arguments),
+        Command::Portal(arguments) => portal::portal(context, &arguments),
+        Command::Checks(command) => checks::checks(context, &command),
+        Command::Health(arguments) => checks::health(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
@@ -441,6 +491,12 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     time.filter(|time| time.unix_seconds() >= 0).ok_or_else(|| {
         "expected a time after RFC 3339 from 1970 on, 2026-01-31T04:45:00Z say".to_owned()
     })
+}
+
+/// Parses the name of a level.
+fn parse_level(name: &str) -> Result<Level, String> {
+    Level::parse(name)
+        .ok_or_else(|| "expected GREEN, YELLOW, RED or another level of the policy".to_owned())
 }
 
 /// From when on: a time, or a while back from now.
@@ -534,6 +590,8 @@ fn is_denied(finding: &Diagnostic) -> bool {
             | Code::CriterionViolated
             | Code::SwitchCutOff
             | Code::SecondPersonMissing
+            | Code::PiiForbidden
+            | Code::SimulationForbidden
     )
 }
 

@@ -125,6 +125,7 @@ fn under_lock<T>(
     then: impl FnOnce(Ground<'_>) -> T,
 ) -> Checked<T> {
     let lock = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)?;
+    tracing::debug!("the workspace lock is held");
     Ground::survey(workspace, options, Some(&lock)).map(then)
 }
 
@@ -228,6 +229,12 @@ impl<'a> Ground<'a> {
             lock: health(&looked),
         };
         let decision = evaluate(situation);
+        tracing::debug!(
+            policy = decision.level.name(),
+            reasons = decision.reasons.len() as u64,
+            document = %loaded.policy.identity().sha256,
+            "decided"
+        );
         let held_before = held_before(&loaded.policy, before.as_ref(), &tail, &past);
         Ok(Self {
             workspace,

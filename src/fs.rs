@@ -10,6 +10,7 @@
 
 pub mod copy;
 pub mod create;
+mod directory;
 pub mod glob;
 pub mod lock;
 pub mod named;

@@ -2,13 +2,15 @@
 //!
 //! A journal of any length is read in constant memory: sealed segments first, then the journal that
 //! goes on from them. [`walk`] reads, [`records`] takes a folder of inputs instead, [`backtest`]
-//! decides by another policy, [`replay`] by the one that each line names; [`levels`] only counts. Nothing is written, and
+//! decides by another policy, [`replay`] by the one that each line names; [`levels`] tells how it went,
+//! [`tables`] as rows. Nothing is written, and
 //! whether the chain is whole is the business of [`crate::record::verify`].
 
 pub mod backtest;
 pub mod levels;
 pub mod records;
 pub mod replay;
+pub mod tables;
 pub mod walk;
 
 use serde::Serialize;
@@ -84,6 +86,15 @@ pub struct LeftOut {
     pub markers: u64,
     /// Last lines that were never finished, as a kill leaves them.
     pub torn: u64,
+    /// Decisions that were RED since protected files were changed, whatever the signals said: of a
+    /// backtest, which is about what a policy makes of signals.
+    #[serde(skip_serializing_if = "is_none")]
+    pub tampered: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl LeftOut {

@@ -205,12 +205,20 @@ impl EventType {
     pub const KEY_ROTATED: Self = Self::builtin("KEY_ROTATED");
     /// A document of the guard asks for less than it does outside of production.
     pub const GUARD_WEAKENED: Self = Self::builtin("GUARD_WEAKENED");
+    /// The policies of the library were tested against the workspace.
+    pub const CHECKS_RUN: Self = Self::builtin("CHECKS_RUN");
     /// Somebody asked for an override.
     pub const OVERRIDE_REQUESTED: Self = Self::builtin("OVERRIDE_REQUESTED");
     /// An override was given.
     pub const OVERRIDE_APPROVED: Self = Self::builtin("OVERRIDE_APPROVED");
     /// An override was not given, or one was not accepted where it was shown.
     pub const OVERRIDE_REFUSED: Self = Self::builtin("OVERRIDE_REFUSED");
+    /// An answer to a request for an approval that nobody made.
+    pub const APPROVAL_REFUSED: Self = Self::builtin("APPROVAL_REFUSED");
+    /// A step of a version of the policy was refused.
+    pub const STEP_REFUSED: Self = Self::builtin("STEP_REFUSED");
+    /// A checkpoint of the journals was written.
+    pub const CHECKPOINT_WRITTEN: Self = Self::builtin("CHECKPOINT_WRITTEN");
     /// So many wrong codes were given that none is looked at for a while.
     pub const OVERRIDE_LOCKED: Self = Self::builtin("OVERRIDE_LOCKED");
     /// `compliance ask` let data be used.
@@ -219,6 +227,12 @@ impl EventType {
     pub const DATA_ACCESS_DENIED: Self = Self::builtin("DATA_ACCESS_DENIED");
     /// An override was used up.
     pub const OVERRIDE_USED: Self = Self::builtin("OVERRIDE_USED");
+    /// Personal data left the workspace.
+    pub const PII_ACCESS: Self = Self::builtin("PII_ACCESS");
+    /// Somebody wanted personal data and did not get it.
+    pub const PII_REFUSED: Self = Self::builtin("PII_REFUSED");
+    /// A secret was changed in production, with a second person's approval.
+    pub const SECRET_CHANGED: Self = Self::builtin("SECRET_CHANGED");
 }
 
 impl SignalName {

@@ -7,7 +7,9 @@
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`protection`]
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
-//! [`attestation`] says it of decisions, and [`report`] and [`cli`] show it. [`privacy`] takes personal
+//! [`attestation`] says it of decisions, [`vault`] keeps what no file should hold, [`compliance`] says
+//! which evidence is there, [`checks`] which of the policies P-1 to P-6 hold, and [`report`],
+//! [`portal`] and [`cli`] show it. [`privacy`] takes personal
 //! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
 //! ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
@@ -15,6 +17,7 @@
 pub mod alerts;
 pub mod approval;
 pub mod attestation;
+pub mod checks;
 pub mod cli;
 pub mod compliance;
 pub mod decision;
@@ -25,7 +28,9 @@ pub mod history;
 pub mod ids;
 pub mod keys;
 pub mod lifecycle;
+pub mod metrics;
 pub mod policy;
+pub mod portal;
 pub mod privacy;
 pub mod protection;
 pub mod record;
@@ -35,3 +40,4 @@ pub mod safeguard;
 pub mod scan;
 pub mod signals;
 pub mod time;
+pub mod vault;

@@ -5,19 +5,26 @@
 
 pub mod account;
 pub mod backtest;
+pub mod badge;
 pub mod check;
+pub mod checks;
 pub mod codes;
 pub mod compliance;
 pub mod documents;
+pub mod exposition;
 pub mod findings;
 pub mod github;
+pub mod history;
 pub mod human;
 pub mod junit;
 pub mod lints;
+pub mod outcome;
 pub mod paint;
 pub mod replay;
 pub mod sarif;
 pub mod secrets;
+mod table;
+pub mod triggers;
 
 pub use paint::Paint;
 

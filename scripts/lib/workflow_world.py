@@ -31,7 +31,7 @@ STATE = "state/policy_state.json"
 JOURNAL = "state/policy_state_log.jsonl"
 SUMMARY = "audit_summary.md"
 RECORD = re.compile(r"audit_summary\.md|state/(policy_state\.json|policy_state_log\.jsonl(\.torn)?"
-                    r"|journal_heads\.json|policies/.+|segments/.+)")
+                    r"|journal_heads\.json|portal_data\.json|policies/.+|segments/.+)")
 FIX = re.compile(r"fix/policy-orchestrator-\d{14}")
 KEY = "0123456789abcdef0123456789abcdef"
 SIGNALS = {

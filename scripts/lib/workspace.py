@@ -42,7 +42,7 @@ TEMPORARY = ["state/.policy_state.json.tmp", ".audit_summary.md.tmp",
              "state/policies/.document.tmp", "reports/.policy_orchestrator_failure.json.tmp"]
 OUTPUTS = [re.compile(p) for p in (
     r"state/\.lock", r"state/policy_state\.json", r"state/policy_state_log\.jsonl(\.torn)?",
-    r"state/journal_heads\.json", r"state/policies/[0-9a-f]{64}",
+    r"state/journal_heads\.json", r"state/portal_data\.json", r"state/policies/[0-9a-f]{64}",
     r"state/segments/policy_state_log\.\d{14}\.broken\.jsonl",
     r"audit_summary\.md", r"reports/policy_orchestrator_failure\.json")]
 MARKER = re.compile(rb"<!-- POLICY_ORCHESTRATION: (UPDATED|FAILED) (\S+?)(?: policy=(\S+))? -->")

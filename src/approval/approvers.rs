@@ -67,6 +67,11 @@ pub struct Approver {
 }
 
 impl Approver {
+    /// From when on they may approve nothing any more.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     fn is_listed_at(&self, at: Timestamp) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
@@ -78,19 +83,33 @@ impl Approver {
     }
 }
 
-/// Those who may approve.
+/// Those who may approve, and those who have the scope `pii:read`.
 #[derive(Debug, Clone, Default)]
-pub struct Approvers(Vec<Approver>);
+pub struct Approvers {
+    all: Vec<Approver>,
+    pii_readers: Vec<String>,
+}
 
 impl Approvers {
+    /// All of them, in the order of the list.
+    pub fn all(&self) -> impl Iterator<Item = &Approver> {
+        self.all.iter()
+    }
+
     /// The one of that name.
     pub fn named(&self, name: &str) -> Option<&Approver> {
-        self.0.iter().find(|one| is_same_person(&one.name, name))
+        self.all.iter().find(|one| is_same_person(&one.name, name))
     }
 
     /// Whose key it is.
     pub fn holder(&self, key: &VerifyingKey) -> Option<&Approver> {
-        self.0.iter().find(|one| one.key == *key)
+        self.all.iter().find(|one| one.key == *key)
+    }
+
+    /// True where somebody of that name has the scope `pii:read`.
+    pub fn may_read_personal_data(&self, name: &str) -> bool {
+        let mut readers = self.pii_readers.iter();
+        readers.any(|reader| is_same_person(reader, name))
     }
 
     /// True where somebody of that name may give overrides at that time.
@@ -107,6 +126,15 @@ impl Approvers {
 struct Raw {
     schema: Field<f64>,
     approvers: List<RawApprover>,
+    scopes: Field<RawScopes>,
+}
+
+/// Who has a scope, by name. A scope gives nothing alone: an approval is needed beside it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawScopes {
+    #[serde(rename = "pii:read")]
+    pii_read: List<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,19 +150,47 @@ struct RawApprover {
 
 /// Reads the list; `None` where there is none. Fails with everything that is wrong with it.
 pub fn load(workspace: &Workspace) -> Result<Option<Approvers>, Vec<Diagnostic>> {
-    let bytes = read_own(workspace, FILE, LIMIT).map_err(|problem| vec![*problem])?;
-    let key_file = |name: &str| read_own(workspace, name, LIMIT);
-    bytes.map(|bytes| parse(&bytes, key_file)).transpose()
+    read(|name| read_own(workspace, name, LIMIT))
+}
+
+/// As [`load`], out of files that `file` hands out: those of another time, say.
+pub fn read(
+    file: impl Fn(&str) -> Checked<Option<Vec<u8>>>,
+) -> Result<Option<Approvers>, Vec<Diagnostic>> {
+    let bytes = file(FILE).map_err(|problem| vec![*problem])?;
+    bytes.map(|bytes| parse(&bytes, file)).transpose()
+}
+
+/// The list and the files of keys that it names, as they stand: for whoever keeps copies of them.
+pub fn files(workspace: &Workspace) -> Vec<(String, Vec<u8>)> {
+    let files = std::cell::RefCell::new(Vec::new());
+    // A list with problems names files all the same.
+    let _ = read(|name| {
+        let bytes = read_own(workspace, name, LIMIT)?;
+        let found = bytes.iter().map(|bytes| (name.to_owned(), bytes.clone()));
+        files.borrow_mut().extend(found);
+        Ok(bytes)
+    });
+    files.into_inner()
 }
 
 /// As [`load`], where one problem is enough.
 pub fn load_or_first_problem(workspace: &Workspace) -> Checked<Option<Approvers>> {
-    load(workspace).map_err(|mut problems| Box::new(problems.swap_remove(0)))
+    load(workspace).map_err(first)
+}
+
+fn first(mut problems: Vec<Diagnostic>) -> Box<Diagnostic> {
+    Box::new(problems.swap_remove(0))
 }
 
 /// The list, for what can't go on without one.
 pub fn needed(workspace: &Workspace) -> Checked<Approvers> {
-    load_or_first_problem(workspace)?.ok_or_else(|| {
+    needed_of(|name| read_own(workspace, name, LIMIT))
+}
+
+/// As [`needed`], out of files that `file` hands out.
+pub fn needed_of(file: impl Fn(&str) -> Checked<Option<Vec<u8>>>) -> Checked<Approvers> {
+    read(file).map_err(first)?.ok_or_else(|| {
         Box::new(
             Diagnostic::new(
                 Code::ApproversUnusable,
@@ -171,11 +227,37 @@ fn parse(
             }
         }
     }
+    if let Some(scopes) = raw.get().and_then(|document| document.scopes.get()) {
+        approvers.pii_readers = readers(&scopes.pii_read, &mut problems);
+    }
     if problems.is_empty() {
         Ok(approvers)
     } else {
         Err(problems.in_order())
     }
+}
+
+fn readers(names: &List<String>, problems: &mut Problems<'_>) -> Vec<String> {
+    let mut readers = Vec::new();
+    for field in names.get().into_iter().flatten() {
+        match field.get().map(|name| name.trim()) {
+            Some(name) if is_name(name) => readers.push(name.to_owned()),
+            Some(name) => {
+                let message = "the name of somebody with a scope can't be used";
+                problems.refuse(field, Code::ValueUnknown, message, |finding| {
+                    finding.found(name).expected(NAME).help(HELP)
+                });
+            }
+            None => {}
+        }
+    }
+    readers
+}
+
+const NAME: &str = "1 to 100 characters in a line";
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= NAME_LENGTH && !name.chars().any(char::is_control)
 }
 
 fn schema(schema: &Field<f64>, here: Spot, problems: &mut Problems<'_>) {
@@ -197,16 +279,11 @@ fn approver(
 ) -> Option<Approver> {
     let name = problems.required(&raw.name, "name", here).and_then(|name| {
         let name = name.trim();
-        let is_usable = !name.is_empty()
-            && name.chars().count() <= NAME_LENGTH
-            && !name.chars().any(char::is_control);
+        let is_usable = is_name(name);
         if !is_usable {
             let message = "the name of an approver can't be used";
             problems.refuse(&raw.name, Code::ValueUnknown, message, |finding| {
-                finding
-                    .found(name)
-                    .expected("1 to 100 characters in a line")
-                    .help(HELP)
+                finding.found(name).expected(NAME).help(HELP)
             });
         }
         is_usable.then(|| name.to_owned())
@@ -302,7 +379,7 @@ fn may(raw: &RawApprover, here: Spot, problems: &mut Problems<'_>) -> Vec<May> {
                 problems.refuse(field, Code::ValueUnknown, message, |finding| {
                     finding
                         .found(word)
-                        .expected("apply, accept, kill_off, promote, override or *")
+                        .expected("apply, accept, kill_off, promote, pii_access, rotate_key, enroll, override or *")
                         .help(HELP)
                 });
             }
@@ -355,7 +432,7 @@ fn add(approvers: &mut Approvers, new: Approver, raw: &RawApprover, problems: &m
         });
         return;
     }
-    approvers.0.push(new);
+    approvers.all.push(new);
 }
 
 #[cfg(test)]

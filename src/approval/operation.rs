@@ -19,11 +19,25 @@ pub enum Operation {
     KillOff,
     /// Letting a version of the policy decide: `policy promote --to production`.
     Promote,
+    /// Letting personal data out: `audit export --include-pii`.
+    PiiAccess,
+    /// Handing the journals over to another signing secret: `audit rotate-key`.
+    RotateKey,
+    /// Making another secret of one-time codes: `override enroll`.
+    Enroll,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Apply, Self::Accept, Self::KillOff, Self::Promote];
+    pub const ALL: [Self; 7] = [
+        Self::Apply,
+        Self::Accept,
+        Self::KillOff,
+        Self::Promote,
+        Self::PiiAccess,
+        Self::RotateKey,
+        Self::Enroll,
+    ];
 
     /// The word that stands in journals and in the list of approvers.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +46,9 @@ impl Operation {
             Self::Accept => "accept",
             Self::KillOff => "kill_off",
             Self::Promote => "promote",
+            Self::PiiAccess => "pii_access",
+            Self::RotateKey => "rotate_key",
+            Self::Enroll => "enroll",
         }
     }
 }
@@ -64,6 +81,11 @@ impl Subject {
             policy: None,
             inputs: None,
         }
+    }
+
+    /// A change of a secret: which, by its name, or for whom it is.
+    pub fn of_secret(operation: Operation, name: &str) -> Self {
+        Self::of(Digest::of(format!("{operation}\0{name}").as_bytes()))
     }
 
     /// What is another one in `now`; `None` where nothing is.

@@ -6,22 +6,25 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::given::Given;
-use super::{Context, Exit, Format, keys, secrets};
+use super::{Context, Exit, Format, keys, secrets, vault};
 use crate::attestation::check::Claim;
 use crate::attestation::commit::Checkout;
 use crate::attestation::statement::{self, NEVER_PASSES, PAYLOAD_TYPE, Says, Subject};
 use crate::attestation::{Predicate, Recorded, Statement};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
+use crate::fs::Workspace;
 use crate::fs::create::{Readers, create};
 use crate::keys::dsse::{self, Envelope};
-use crate::keys::{KeyId, VerifyingKey, file};
+use crate::keys::{KeyId, PrivateKey, VerifyingKey, file};
 use crate::policy::Level;
-use crate::record::STATE_JOURNAL;
+use crate::record::{STATE_JOURNAL, SigningKey};
+use crate::vault::{TransitName, Vault};
 
 const EXAMPLES: &str = "\
 Examples:
   POLICY_SIGNING_KEY_FILE=~/policy.key policy-orchestrator attest --out decision.intoto.json
   policy-orchestrator attest --predicate decision --number 41 --out decision-41.intoto.json
+  policy-orchestrator attest --key vault-transit:policy --out decision.intoto.json
   policy-orchestrator attest verify decision.intoto.json --key policy.pub
 
 The key is the file that POLICY_SIGNING_KEY_FILE or COSIGN_KEY_PATH names, its password
@@ -75,8 +78,19 @@ pub(super) struct AttestArgs {
     resource: Option<String>,
 
     /// Who verified, as a URI
-    #[arg(long, value_name = "URI", default_value = "urn:policy-orchestrator", value_parser = parse_uri)]
+    #[arg(long, value_name = "URI", default_value = VERIFIER, value_parser = parse_uri)]
     verifier: String,
+
+    /// Let a key sign that never leaves Vault: vault-transit:NAME, or vault-transit:MOUNT/NAME
+    #[arg(long, value_name = "KEY", value_parser = parse_transit)]
+    key: Option<TransitName>,
+}
+
+fn parse_transit(text: &str) -> Result<TransitName, String> {
+    TransitName::parse(text).ok_or_else(|| {
+        "expected vault-transit:NAME or vault-transit:MOUNT/NAME; a key in a file is named by POLICY_SIGNING_KEY_FILE"
+            .to_owned()
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,7 +106,8 @@ struct VerifyArgs {
     #[arg(value_name = "FILE")]
     file: String,
 
-    /// The file of a public key that is trusted; may be repeated, and one of them has to have signed
+    /// The file of a public key that is trusted, or vault-transit:NAME; may be repeated, and one of
+    /// them has to have signed
     #[arg(long, value_name = "PUB", required = true)]
     key: Vec<PathBuf>,
 }
@@ -154,16 +169,11 @@ pub(super) fn attest(context: &Context, arguments: &AttestArgs) -> anyhow::Resul
         Number::Given(number) => Some(number),
     };
     let recorded = Recorded::load(&workspace, number, secret.as_ref())?;
-    let key = keys::needed_signing_key("a statement")?;
-    let commit = Checkout::of(&workspace)
-        .filter(|checkout| {
-            let holds = recorded
-                .state
-                .as_ref()
-                .is_some_and(|state| checkout.holds(state));
-            arguments.commit || holds
-        })
-        .and_then(|checkout| checkout.name());
+    let signer = match &arguments.key {
+        Some(name) => Signer::InVault(name),
+        None => Signer::Here(Box::new(keys::needed_signing_key("a statement")?)),
+    };
+    let commit = commit_of(&workspace, &recorded, arguments.commit);
     if arguments.commit && commit.is_none() {
         return Ok(super::usage_error(
             context,
@@ -181,15 +191,87 @@ pub(super) fn attest(context: &Context, arguments: &AttestArgs) -> anyhow::Resul
         accepted: &arguments.accept,
     };
     let statement = Statement::of(&recorded, says);
-    let envelope = Envelope::new(PAYLOAD_TYPE, statement.to_bytes()).signed(&key);
+    let envelope = Envelope::new(PAYLOAD_TYPE, statement.to_bytes());
+    let (envelope, key_id) = match signer {
+        Signer::Here(key) => (envelope.signed(&key), key.verifying().id()),
+        Signer::InVault(name) => signed_in_vault(envelope, name)?,
+    };
     let bytes = envelope.to_json();
     let Some(out) = &arguments.out else {
         context.output.result_bytes(&bytes)?;
         return Ok(Exit::Done);
     };
     create(out, &bytes, Readers::Everybody)?;
-    written(context, out, &recorded, &statement, key.verifying().id())?;
+    written(context, out, &recorded, &statement, key_id)?;
     Ok(Exit::Done)
+}
+
+/// The commit that is checked out, where it holds what was read, or is to be named `anyway`.
+fn commit_of(workspace: &Workspace, recorded: &Recorded, anyway: bool) -> Option<String> {
+    let holds = |checkout: &Checkout| {
+        let state = recorded.state.as_ref();
+        anyway || state.is_some_and(|state| checkout.holds(state))
+    };
+    Checkout::of(workspace).filter(holds)?.name()
+}
+
+/// Who verified, where nobody says otherwise.
+const VERIFIER: &str = "urn:policy-orchestrator";
+
+/// Attests a decision that was just recorded, as a summary with every default; the file that it is in.
+pub(super) fn attest_run(
+    workspace: &Workspace,
+    number: u64,
+    secret: Option<&SigningKey>,
+    place: &Path,
+) -> Checked<PathBuf> {
+    let key = keys::needed_signing_key("a statement")?;
+    let recorded = Recorded::load(workspace, Some(number), secret)?;
+    let commit = commit_of(workspace, &recorded, false);
+    let says = Says {
+        predicate: Predicate::Summary,
+        commit: commit.as_deref(),
+        verifier: VERIFIER,
+        resource: None,
+        accepted: &[],
+    };
+    let statement = Statement::of(&recorded, says);
+    let envelope = Envelope::new(PAYLOAD_TYPE, statement.to_bytes()).signed(&key);
+    let out = if place.is_dir() {
+        place.join(format!("decision-{number}.intoto.json"))
+    } else {
+        place.to_owned()
+    };
+    create(&out, &envelope.to_json(), Readers::Everybody)?;
+    Ok(out)
+}
+
+/// Who signs.
+enum Signer<'a> {
+    Here(Box<PrivateKey>),
+    InVault(&'a TransitName),
+}
+
+/// Lets a key in Vault sign.
+fn signed_in_vault(envelope: Envelope, name: &TransitName) -> Checked<(Envelope, KeyId)> {
+    let settings = vault::settings()?;
+    let vault = Vault::open(settings.server()?)?;
+    let key = vault.transit(name.clone())?;
+    let signature = key.sign(&envelope.message())?;
+    let signed = envelope.with_signature(key.public(), signature);
+    Ok((signed, key.public().id()))
+}
+
+/// The public key in a file, or of a key in Vault.
+fn trusted(named: &Path) -> Checked<VerifyingKey> {
+    let text = named.to_string_lossy();
+    if !text.starts_with(TransitName::PREFIX) {
+        return file::public(named);
+    }
+    let name = TransitName::parse(&text).ok_or_else(|| TransitName::refused("--key", &text))?;
+    let settings = vault::settings()?;
+    let vault = Vault::open(settings.server()?)?;
+    Ok(vault.transit(name)?.public().clone())
 }
 
 /// The JSON shape of `attest --out`.
@@ -267,7 +349,7 @@ fn verify(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let trusted: Vec<VerifyingKey> = arguments
         .key
         .iter()
-        .map(|path| file::public(path))
+        .map(|named| trusted(named))
         .collect::<Checked<_>>()?;
     let given = Given {
         path: name,

@@ -1,11 +1,13 @@
 //! `doctor`: what is wrong here, each finding with its remedy. It changes nothing.
 
+mod trust;
+
 use chrono::TimeDelta;
 use clap::Args;
 use serde::Serialize;
 
 use super::under_way::UnderWay;
-use super::{Context, Exit, Format, clock, init, is_tampering, parse_time, secrets};
+use super::{Context, Exit, Format, clock, init, is_tampering, parse_time, secrets, vault};
 use crate::alerts::configuration;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::fs::Workspace;
@@ -21,6 +23,7 @@ use crate::response::declared;
 use crate::safeguard::{brake, kill_switch, trust_guard};
 use crate::signals::{DEFAULT_LIMIT, Outcome, ReadContext, Reading};
 use crate::time::Timestamp;
+use crate::vault::Mode;
 
 #[derive(Debug, Args)]
 #[command(
@@ -130,6 +133,7 @@ fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
     checks.extend(policy(workspace, &loaded));
     checks.extend(permissions(workspace));
     checks.extend(record(workspace, at));
+    checks.extend(trust::trust(workspace, at));
     checks.extend(responses(workspace, &loaded, at));
     checks.push(summary(workspace));
     checks.push(git(workspace));
@@ -143,6 +147,7 @@ fn examine(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
         ));
     }
     checks.push(secret());
+    checks.extend(vault_use());
     checks.extend(left_over(workspace));
     checks
 }
@@ -469,6 +474,31 @@ fn git(workspace: &Workspace) -> Check {
             "diagnostics of a failed run go to `reports/`; `git init` if they should go to a fix branch",
         ),
         Err(error) => Check::of("git", &error),
+    }
+}
+
+/// Can Vault be used? Nothing is said where the environment doesn't speak of it.
+fn vault_use() -> Option<Check> {
+    const WHAT: &str = "vault";
+    let settings = match vault::settings() {
+        Ok(settings) => settings,
+        Err(error) => return Some(Check::of(WHAT, &error)),
+    };
+    match &settings.mode {
+        Mode::Missing | Mode::Simulated { asked: false, .. } => None,
+        Mode::Simulated { asked: true, .. } => Some(Check::graded(
+            WHAT,
+            Grade::Remark,
+            "simulated: nothing passes on it, and in production nothing is applied, promoted or exported",
+            "take SIMULATION_MODE back, and name the server in VAULT_ADDR",
+        )),
+        Mode::Server(_) => {
+            let status = crate::vault::status(&settings);
+            Some(match status.why() {
+                None => Check::ok(WHAT, "answers, is open, and takes the token"),
+                Some(why) => Check::graded(WHAT, Grade::Wrong, why, status.help()),
+            })
+        }
     }
 }
 

@@ -54,7 +54,8 @@ impl From<Exit> for ExitCode {
 pub(super) const HELP: &str = "\
 Exit codes:
   0  done, whatever the level
-  1  failed: an invalid input or policy document (RED was recorded), a write, the lock, a secret
+  1  failed: an invalid input or policy document (RED was recorded), a write, the lock, a secret, or
+     --attest (the decision was recorded)
   2  the command line makes no sense
   5  tampering or a broken journal was found
   10, 15, 20  with --exit-code: YELLOW, a level between, RED; 1 and 5 beat them";

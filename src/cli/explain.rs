@@ -21,7 +21,7 @@ use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::past::{self, Numbers, Sought};
 use crate::record::verify::{Against, verify};
 use crate::record::{
-    LINE_LIMIT, POLICIES_DIR, RecordedLine, STATE_JOURNAL, SigningKey, StoredState,
+    Head, LINE_LIMIT, POLICIES_DIR, RecordedLine, STATE_JOURNAL, SigningKey, StoredState,
 };
 use crate::report::human;
 use crate::signals::{Readings, Value, json};
@@ -91,6 +91,7 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
         number,
         segment,
         broken,
+        ..
     } = &explained;
     if let Some(segment) = segment.as_ref().filter(|_| *broken) {
         context.output.note(&format!(
@@ -133,10 +134,12 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
     Ok(Exit::Done)
 }
 
-struct Explained {
-    decision: Decision,
-    readings: Readings,
-    policy: Policy,
+pub(super) struct Explained {
+    pub(super) decision: Decision,
+    pub(super) readings: Readings,
+    pub(super) policy: Policy,
+    /// The journal line, where the state file names it.
+    pub(super) head: Option<Head>,
     number: Option<u64>,
     /// The sealed segment that the line stands in.
     segment: Option<String>,
@@ -145,7 +148,7 @@ struct Explained {
 }
 
 /// Decides again what a journal line records.
-fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
+pub(super) fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
     // Readers read the state before the journal.
     let state = StoredState::load(workspace)?;
     let key = secrets::signing_key()?;
@@ -174,6 +177,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         }
     };
     let policy = kept_policy(workspace, &line)?;
+    let head = state.as_ref().and_then(StoredState::head);
     let since = state
         .filter(|state| state.evaluated_at == line.at)
         .and_then(|state| state.since);
@@ -198,6 +202,7 @@ fn of_record(workspace: &Workspace, number: Option<u64>) -> Checked<Explained> {
         decision,
         readings: line.readings,
         policy,
+        head: head.filter(|head| head.seq == line.seq),
         number: Some(line.seq),
         segment,
         broken,
@@ -371,6 +376,7 @@ fn of_inputs(
     Ok(Explained {
         decision: evaluate(situation),
         policy: loaded.policy,
+        head: None,
         number: None,
         segment: None,
         broken: false,

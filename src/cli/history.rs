@@ -1,26 +1,39 @@
-//! `history`: how the level went.
+//! `history`: how the level and the signals went, and whether the operating limits are kept.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Context, Exit, Format, Since, clock, parse_since, parse_time};
-use crate::decision::trend::{OfLevel, Trend};
+use super::output::row;
+use super::{
+    Context, Exit, FormatChoice, Since, clock, parse_level, parse_since, parse_time, secrets,
+    usage_error,
+};
 use crate::diagnostic::{Code, Diagnostic, Place};
-use crate::history::Selection;
+use crate::fs::Workspace;
 use crate::history::levels::{self, Levels};
+use crate::history::tables::{self, Table};
 use crate::history::walk::Source;
+use crate::history::{Findings, LeftOut, Selection};
+use crate::metrics::facts;
+use crate::metrics::health::{self, Health};
+use crate::policy::Level;
 use crate::record::STATE_JOURNAL;
-use crate::report::paint::symbol;
-use crate::time::{Timestamp, in_words};
+use crate::report::history::{self as view, Screen};
+use crate::time::Timestamp;
 
 const EXAMPLES: &str = "\
 Examples:
   policy-orchestrator history
+  policy-orchestrator history --since 30d --level RED
   policy-orchestrator history --since 30d --format json | jq '.levels[] | {level, seconds}'
+  policy-orchestrator history --table changes > changes.csv
+  policy-orchestrator history --health
 
 Counts of each level, how long it held, its longest stretch, every change from one level to another,
-and the 24 hours with the most of them. Decisions made with `--at` are left out unless
---include-given takes them; sealed segments are read too. Writes nothing.";
+the 24 hours with the most of them, the mean time to recovery from RED, each signal's lowest, highest
+and mean value, near misses, a line of blocks for each and a calendar of the last year. Decisions made
+with `--at` are left out unless --include-given takes them; sealed segments are read too. Writes nothing.
+`--format` is human, json, markdown, or csv with --table.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -33,25 +46,81 @@ pub(super) struct HistoryArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<Timestamp>,
 
+    /// Tell of this level alone: its stretches, the changes into it and out of it, the signals in it
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    level: Option<Level>,
+
     /// Decisions that were made with `--at` too
     #[arg(long)]
     include_given: bool,
 
-    /// The time that a duration is counted back from
+    /// Rows as CSV instead: every decision, every change of the level, or every day
+    #[arg(long, value_name = "ROWS", conflicts_with = "health")]
+    table: Option<Rows>,
+
+    /// Hold how it stands now against the operating limits instead
+    #[arg(long, conflicts_with_all = ["since", "until", "level", "include_given"])]
+    health: bool,
+
+    /// Letters instead of blocks and symbols, as on a dumb terminal
+    #[arg(long)]
+    ascii: bool,
+
+    /// The time that a duration is counted back from, and that limits are looked at
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<Timestamp>,
 }
 
-/// The JSON shape of a history.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Rows {
+    Decisions,
+    Changes,
+    Days,
+}
+
+impl From<Rows> for Table {
+    fn from(rows: Rows) -> Self {
+        match rows {
+            Rows::Decisions => Self::Decisions,
+            Rows::Changes => Self::Changes,
+            Rows::Days => Self::Days,
+        }
+    }
+}
+
+/// The JSON shape of a history, and of a look at the limits.
 #[derive(Serialize)]
-struct Shape<'a> {
+struct Shape<'a, T> {
     schema: u32,
     #[serde(flatten)]
-    levels: &'a Levels,
+    told: &'a T,
+}
+
+/// A look at the limits with its time.
+#[derive(Serialize)]
+struct Looked<'a> {
+    at: Timestamp,
+    #[serde(flatten)]
+    health: &'a Health,
+}
+
+/// How a result is written.
+enum Written {
+    Human,
+    Json,
+    Markdown,
+    Rows(Table),
 }
 
 pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Result<Exit> {
+    let Some(written) = written(context, arguments) else {
+        let text = "`--format csv` is for --table (without it, for every day), and no other format is; --health has human, json and markdown";
+        return Ok(usage_error(context, text));
+    };
     let workspace = context.workspace()?;
+    if arguments.health {
+        return limits(context, arguments, &workspace, &written);
+    }
     let Some(source) = Source::of_workspace(&workspace)? else {
         return Err(anyhow::Error::new(nothing()));
     };
@@ -60,20 +129,127 @@ pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Res
         until: arguments.until,
         include_given: arguments.include_given,
     };
-    let levels = levels::of_journal(&source, selection)?;
-    context.output.findings(&levels.findings.listed);
-    match context.format() {
-        Format::Json => context.output.json(&Shape {
-            schema: 1,
-            levels: &levels,
-        })?,
-        Format::Human => context.output.result(&human(&levels.trend))?,
+    let only = arguments.level.as_ref();
+    if let Written::Rows(table) = written {
+        let (left_out, findings) = write_rows(context, &source, selection, only, table)?;
+        context.output.findings(&findings.listed);
+        if let Some(remark) = view::left_out_remark(&left_out) {
+            context.output.note(&remark);
+        }
+        return Ok(ending(&findings));
     }
-    Ok(if levels.findings.count > 0 {
+    let levels = levels::of_journal(&workspace, &source, selection, only)?;
+    context.output.findings(&levels.findings.listed);
+    match written {
+        Written::Json => context.output.json(&Shape {
+            schema: 1,
+            told: &levels,
+        })?,
+        Written::Markdown => context.output.result(&view::markdown(&levels))?,
+        Written::Human | Written::Rows(_) => human(context, arguments, &levels)?,
+    }
+    Ok(ending(&levels.findings))
+}
+
+fn written(context: &Context, arguments: &HistoryArgs) -> Option<Written> {
+    let rows = arguments.table.map(Table::from);
+    Some(match (context.global.format, rows) {
+        (None | Some(FormatChoice::Csv), Some(table)) => Written::Rows(table),
+        (Some(_), Some(_)) => return None,
+        (Some(FormatChoice::Csv), None) if arguments.health => return None,
+        (Some(FormatChoice::Csv), None) => Written::Rows(Table::Days),
+        (Some(FormatChoice::Markdown), None) => Written::Markdown,
+        (Some(FormatChoice::Json), None) => Written::Json,
+        (None, None) if !context.output.on_terminal() => Written::Json,
+        _ => Written::Human,
+    })
+}
+
+fn human(context: &Context, arguments: &HistoryArgs, levels: &Levels) -> anyhow::Result<()> {
+    let output = context.output;
+    let screen = Screen {
+        width: output.width(),
+        unicode: output.has_unicode() && !arguments.ascii,
+        paint: output.paint(),
+    };
+    output.result(&view::human(levels, screen))
+}
+
+/// Rows leave as they are found: whoever stops reading stops nothing that matters.
+fn write_rows(
+    context: &Context,
+    source: &Source,
+    selection: Selection,
+    only: Option<&Level>,
+    table: Table,
+) -> anyhow::Result<(LeftOut, Findings)> {
+    let head: Vec<String> = table
+        .columns()
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
+    let mut waiting = row(&head)?;
+    let mut failed = None;
+    let told = tables::rows(source, selection, only, table, &mut |cells| {
+        if failed.is_some() {
+            return;
+        }
+        match row(cells) {
+            Ok(line) => waiting.extend(line),
+            Err(finding) => failed = Some(anyhow::Error::new(*finding)),
+        }
+        if waiting.len() > ENOUGH {
+            failed = failed
+                .take()
+                .or(context.output.result_bytes(&waiting).err());
+            waiting.clear();
+        }
+    })?;
+    context.output.result_bytes(&waiting)?;
+    failed.map_or(Ok(told), Err)
+}
+
+/// So many bytes of rows are written at once.
+const ENOUGH: usize = 64 * 1024;
+
+fn limits(
+    context: &Context,
+    arguments: &HistoryArgs,
+    workspace: &Workspace,
+    written: &Written,
+) -> anyhow::Result<Exit> {
+    let at = clock(arguments.at).read();
+    let key = secrets::signing_key()?;
+    let found = facts::survey(workspace, at, key.as_ref());
+    let health = health::health(&found.values, found.findings);
+    context.output.findings(&health.findings);
+    match written {
+        Written::Json => context.output.json(&Shape {
+            schema: 1,
+            told: &Looked {
+                at,
+                health: &health,
+            },
+        })?,
+        Written::Markdown => context.output.result(&view::limits_markdown(&health))?,
+        Written::Human | Written::Rows(_) => {
+            let paint = context.output.paint();
+            context.output.result(&view::limits(&health, paint))?;
+        }
+    }
+    Ok(if health.findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn ending(findings: &Findings) -> Exit {
+    if findings.count > 0 {
         Exit::Failed
     } else {
         Exit::Done
-    })
+    }
 }
 
 fn nothing() -> Diagnostic {
@@ -85,49 +261,4 @@ fn nothing() -> Diagnostic {
     .found("no journal of decisions")
     .expected("decisions that `run` recorded")
     .help("run `policy-orchestrator run` first, or name the workspace with `--workspace DIR`")
-}
-
-fn human(trend: &Trend) -> String {
-    let (Some(first), Some(last)) = (trend.first, trend.last) else {
-        return "no decision in that time\n".to_owned();
-    };
-    let mut text = format!(
-        "{} decisions from {} to {}\n\n",
-        trend.decisions,
-        first.human(),
-        last.human()
-    );
-    for of in &trend.levels {
-        text.push_str(&row(of));
-    }
-    if !trend.changes.is_empty() {
-        text.push_str("\nChanges\n");
-    }
-    for change in &trend.changes {
-        text.push_str(&format!(
-            "  {} -> {}  {}\n",
-            change.from, change.to, change.times
-        ));
-    }
-    if let Some(busiest) = trend.busiest {
-        text.push_str(&format!(
-            "  at most {} within 24 h, up to {}\n",
-            busiest.changes,
-            busiest.until.human()
-        ));
-    }
-    text
-}
-
-fn row(of: &OfLevel) -> String {
-    let held = chrono::TimeDelta::seconds(of.seconds);
-    format!(
-        "  {} {:<8} {:>6} decisions  {:>10}  longest {} from {}\n",
-        symbol(&of.level),
-        of.level.name(),
-        of.decisions,
-        in_words(held),
-        in_words(of.longest.length()),
-        of.longest.from.human()
-    )
 }

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::{ColorChoice, Exit, is_blocking, is_denied, is_tampering};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::report::{Paint, findings};
 
 /// Where results and findings go.
@@ -42,6 +42,29 @@ impl Output {
     /// Is standard output a terminal?
     pub(super) fn on_terminal(self) -> bool {
         self.on_terminal
+    }
+
+    /// How many characters a line of the result may have.
+    pub(super) fn width(self) -> usize {
+        let of_terminal = || {
+            let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+            Some(usize::from(size.ws_col)).filter(|width| self.on_terminal && *width > 0)
+        };
+        let told = variable("COLUMNS").and_then(|text| text.parse().ok());
+        let width = told.filter(|width| *width > 0).or_else(of_terminal);
+        width.unwrap_or(80).clamp(20, 500)
+    }
+
+    /// False on a dumb terminal, and where the language settings name another encoding than UTF-8.
+    pub(super) fn has_unicode(self) -> bool {
+        let named = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(variable);
+        let is_utf8 = |locale: String| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        };
+        variable("TERM").is_none_or(|term| term != "dumb") && named.is_none_or(is_utf8)
     }
 
     /// How results are painted.
@@ -140,6 +163,36 @@ pub(super) fn finding_of(error: &anyhow::Error) -> Option<&Diagnostic> {
             .downcast_ref::<Box<Diagnostic>>()
             .map(|boxed| &**boxed)
     })
+}
+
+/// A row of a table as CSV. A cell that a spreadsheet would take for a formula is set off by an
+/// apostrophe.
+pub(super) fn row(cells: &[String]) -> Checked<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    let plain = cells.iter().map(|cell| {
+        if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            format!("'{cell}")
+        } else {
+            cell.clone()
+        }
+    });
+    let unwritten = |error: String| {
+        Box::new(
+            Diagnostic::new(
+                Code::WriteFailed,
+                Place::file("export"),
+                "a row can't be written",
+            )
+            .found(error)
+            .expected("cells of text")
+            .help("export as JSON"),
+        )
+    };
+    let written = writer.write_record(plain.map(String::into_bytes));
+    written.map_err(|error| unwritten(error.to_string()))?;
+    writer
+        .into_inner()
+        .map_err(|error| unwritten(error.to_string()))
 }
 
 /// Writes a line to standard error. Where even that is closed there is nobody to tell.

@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::actor::actor;
 use super::approve::previewed;
-use super::recording::{self, Now};
-use super::{Context, Exit, Format, secrets};
+use super::recording::{self, Now, with_records};
+use super::{Context, Exit, Format, second, secrets};
+use crate::approval::Operation;
 use crate::approval::operation::Overridden;
 use crate::approval::overrides::{self, LONGEST, Outcome, USUAL};
 use crate::approval::totp::{Code, TotpSecret};
@@ -367,11 +368,29 @@ fn human_status(status: &Status) -> String {
 /// What the app shows above the codes.
 const ISSUER: &str = "policy-orchestrator";
 
+/// How long an enrolment in production waits for another command.
+const WAIT: Duration = Duration::from_secs(30);
+
 fn enroll(context: &Context, arguments: &EnrollArgs) -> anyhow::Result<Exit> {
     let is_for_person = context.output.on_terminal() && context.format() == Format::Human;
     if !is_for_person && !arguments.show_secret {
         let text = "the secret is shown on a terminal only; `--show-secret` prints it all the same";
         return Ok(super::usage_error(context, text));
+    }
+    let account = arguments.account.clone().unwrap_or_else(actor);
+    if let Some(exit) = second::look(context, "override enroll")? {
+        return Ok(exit);
+    }
+    if super::production() {
+        let workspace = context.workspace()?;
+        with_records(
+            &workspace,
+            ("override enroll", WAIT),
+            |records| match second::wanted(records, Operation::Enroll, &account)? {
+                Some(change) => second::done(records, &change),
+                None => Ok(()),
+            },
+        )?;
     }
     let secret = TotpSecret::generate()?;
     let text = secret.to_base32();
@@ -379,7 +398,6 @@ fn enroll(context: &Context, arguments: &EnrollArgs) -> anyhow::Result<Exit> {
         context.output.result(&format!("{}\n", text.as_str()))?;
         return Ok(Exit::Done);
     }
-    let account = arguments.account.clone().unwrap_or_else(actor);
     let uri = secret.uri(ISSUER, &account);
     context.output.result(&format!(
         "{}\n{}\n\nsecret  {}\n\nThe app reads the picture; POLICY_TOTP_SECRET, or the file that POLICY_TOTP_SECRET_FILE\nnames, takes the secret. It is kept nowhere and not shown again.\n",

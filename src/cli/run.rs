@@ -1,16 +1,21 @@
 //! `run`: evaluate once.
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::output::variable_os;
+use super::reports::{self, Target};
 use super::under_way::UnderWay;
-use super::{Context, Exit, Format, clock, exit, parse_time, secrets, workflow};
+use super::{Context, Exit, Format, attest, clock, exit, metrics, parse_time, secrets, workflow};
+use crate::diagnostic::Diagnostic;
 use crate::evaluation::{self, Ending, Evaluated, Options, Undecided};
 use crate::fs::lock::APPLY_LOCK_FILE;
-use crate::fs::{LockTimeout, RetryDelays};
+use crate::fs::{LockTimeout, RetryDelays, Workspace};
 use crate::record::STATE_JOURNAL;
 use crate::report::human;
+use crate::report::outcome::{Reported, Shown, Told};
 use crate::signals::DEFAULT_LIMIT;
 use crate::time::Timestamp;
 
@@ -19,7 +24,13 @@ Examples:
   policy-orchestrator run
   policy-orchestrator run --dry-run --format human
   policy-orchestrator --run | jq -r .policy
-  policy-orchestrator run --at 2026-01-31T04:45:00Z     for tests and replays";
+  policy-orchestrator run --report markdown:summary.md --report junit:policy.xml
+  policy-orchestrator run --metrics /var/lib/node_exporter/policy.prom
+  policy-orchestrator run --attest statements/           also as a signed statement
+  policy-orchestrator run --at 2026-01-31T04:45:00Z     for tests and replays
+
+Reports are written behind the record, each atomically; a place that can't take one is refused before
+anything is decided, and one that can't be written is a warning and exit 1: the decision stands.";
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
@@ -48,7 +59,23 @@ pub(super) struct RunArgs {
     /// The size limit of a JSON input, and of a line or row of the others
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_LIMIT, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     max_input_bytes: u64,
+
+    /// Write the decision as a signed statement here too, as `attest` does: a new file, or a directory
+    /// in which one is made; POLICY_ATTEST says the same
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    attest: Option<PathBuf>,
+
+    /// Leave a report: markdown, junit, badge, badge-json, sarif or annotations; can be repeated
+    #[arg(long = "report", value_name = "KIND:PATH", value_parser = reports::parse, conflicts_with = "dry_run")]
+    reports: Vec<Target>,
+
+    /// Leave the metrics for the node exporter's textfile collector, and count this run
+    #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
+    metrics: Option<PathBuf>,
 }
+
+/// The variable that says what `--attest` says.
+const ATTEST: &str = "POLICY_ATTEST";
 
 /// A wait of which a person is told.
 pub(super) fn lock_timeout(limit: Duration) -> LockTimeout {
@@ -74,6 +101,12 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
+    if arguments.leaves_files() {
+        let mut paths = reports::paths(&arguments.reports);
+        paths.extend(arguments.metrics.as_deref());
+        reports::check(&workspace, &paths)?;
+    }
+    let begin = Instant::now();
     let options = Options {
         clock: clock(arguments.at),
         dry_run: arguments.dry_run,
@@ -100,11 +133,19 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
                 let made = fix_branch.as_deref().filter(|_| made_branch);
                 workflow::tell_undecided(context.output, &workspace, &finding, made);
             }
+            let reported = Reported::Undecided(&finding);
+            let mut unwritten =
+                reports::write(&workspace, &arguments.reports, reported, &Shown::Unknown);
+            unwritten.extend(leave_metrics(&workspace, arguments, &options, begin));
+            context.output.findings(&unwritten);
             return Err(anyhow::Error::new(*finding));
         }
     };
+    let mut unwritten = leave_metrics(&workspace, arguments, &options, begin);
+    unwritten.extend(leave_reports(&workspace, arguments, &evaluated));
+    context.output.findings(&unwritten);
     if workflow::is_running() {
-        workflow::tell(context.output, &workspace, &evaluated, options.dry_run);
+        workflow::tell(context.output, &workspace, &evaluated);
     }
     context
         .output
@@ -127,10 +168,110 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
             context.output.paint(),
         ))?,
     }
-    Ok(exit(&evaluated, arguments.exit_code))
+    let place = arguments
+        .attest
+        .clone()
+        .or_else(|| variable_os(ATTEST).map(PathBuf::from));
+    let is_attested =
+        place.is_none_or(|place| is_attested(context, &workspace, (&evaluated, &options), &place));
+    Ok(match exit(&evaluated, arguments.exit_code) {
+        Exit::Done | Exit::Level(_) if !unwritten.is_empty() || !is_attested => Exit::Failed,
+        exit => exit,
+    })
 }
 
-fn exit(evaluated: &Evaluated, by_level: bool) -> Exit {
+/// Attests what was recorded; false where that failed. The decision stands whatever comes of it.
+fn is_attested(
+    context: &Context,
+    workspace: &Workspace,
+    (evaluated, options): (&Evaluated, &Options),
+    place: &Path,
+) -> bool {
+    let Some(head) = evaluated.head.filter(|_| is_recorded(evaluated, options)) else {
+        context
+            .output
+            .note("nothing was recorded, so nothing is attested");
+        return true;
+    };
+    match attest::attest_run(workspace, head.seq, options.key.as_ref(), place) {
+        Ok(file) => {
+            let file = file.display();
+            context.output.note(&format!("attested in {file}"));
+            true
+        }
+        Err(finding) => {
+            context.output.findings([&*finding]);
+            context
+                .output
+                .note("the decision is recorded and stands; it is not attested");
+            false
+        }
+    }
+}
+
+fn is_recorded(evaluated: &Evaluated, options: &Options) -> bool {
+    let not = matches!(evaluated.ending, Ending::Broken | Ending::NotRecorded);
+    !options.dry_run && !not
+}
+
+impl RunArgs {
+    fn leaves_files(&self) -> bool {
+        !self.reports.is_empty() || self.metrics.is_some()
+    }
+}
+
+/// Writes the metrics, where they were asked for: why they could not be.
+fn leave_metrics(
+    workspace: &Workspace,
+    arguments: &RunArgs,
+    options: &Options,
+    begin: Instant,
+) -> Vec<Diagnostic> {
+    let Some(path) = &arguments.metrics else {
+        return Vec::new();
+    };
+    let took = begin.elapsed();
+    metrics::after_run(
+        workspace,
+        path,
+        options.key.as_ref(),
+        options.clock.read(),
+        took,
+    )
+}
+
+/// Writes the reports of a decision: why some could not be.
+fn leave_reports(
+    workspace: &Workspace,
+    arguments: &RunArgs,
+    evaluated: &Evaluated,
+) -> Vec<Diagnostic> {
+    if arguments.reports.is_empty() {
+        return Vec::new();
+    }
+    let findings: Vec<Diagnostic> = evaluated
+        .errors
+        .iter()
+        .chain(&evaluated.warnings)
+        .cloned()
+        .collect();
+    let level = &evaluated.decision.level;
+    let shown = match evaluated.ending {
+        Ending::NotRecorded => Shown::Unknown,
+        _ if arguments.at.is_some() => Shown::Stale,
+        _ => Shown::Level(level),
+    };
+    let told = Reported::Decided(Told {
+        decision: &evaluated.decision,
+        readings: &evaluated.readings,
+        policy: &evaluated.policy,
+        head: evaluated.head,
+        findings: &findings,
+    });
+    reports::write(workspace, &arguments.reports, told, &shown)
+}
+
+pub(super) fn exit(evaluated: &Evaluated, by_level: bool) -> Exit {
     match evaluated.ending {
         Ending::Broken | Ending::Tampered => Exit::Tampering,
         Ending::Invalid | Ending::NotRecorded => Exit::Failed,

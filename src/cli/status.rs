@@ -12,6 +12,7 @@ use crate::policy::Level;
 use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
 use crate::record::response_journal::Unsettled;
 use crate::record::{Head, LOOK_BACK, STATE_JOURNAL, StoredState, marker, state};
+use crate::report::outcome::Shown;
 use crate::report::paint::symbol;
 use crate::response::settle::Interrupted;
 use crate::safeguard::{brake, kill_switch};
@@ -105,6 +106,38 @@ pub(super) fn status(context: &Context, arguments: &StatusArgs) -> anyhow::Resul
         Format::Json => context.output.json(&status)?,
     }
     Ok(exit(&status))
+}
+
+/// The level of now, for those who see nothing else.
+pub(super) struct Now {
+    status: Status,
+    /// What is wrong with the record.
+    pub(super) problems: Vec<Diagnostic>,
+    /// How `status` would end.
+    pub(super) exit: Exit,
+}
+
+impl Now {
+    /// What may be shown.
+    pub(super) fn shown(&self) -> Shown<'_> {
+        if !self.status.journal.whole || self.status.failed_at.is_some() {
+            Shown::Unknown
+        } else if self.status.late {
+            Shown::Stale
+        } else {
+            Shown::Level(&self.status.policy)
+        }
+    }
+}
+
+/// Looks at the last decision.
+pub(super) fn now(workspace: &Workspace, at: Timestamp) -> Checked<Now> {
+    let status = look(workspace, at)?;
+    Ok(Now {
+        problems: status.journal.problems.clone(),
+        exit: exit(&status),
+        status,
+    })
 }
 
 fn exit(status: &Status) -> Exit {

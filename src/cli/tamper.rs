@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::actor::actor;
+use super::audit::AuditCommand;
 use super::brake::BrakeCommand;
 use super::guard::{GuardCommand, HookCommand};
 use super::keys::KeysCommand;
@@ -79,6 +80,10 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.
             KeysCommand::Generate(_) | KeysCommand::Show(_) => None,
         },
+        // Who may see personal data stands in a protected file.
+        Command::Audit(AuditCommand::Export(arguments)) => arguments
+            .includes_personal_data()
+            .then_some("audit export --include-pii"),
         // An approval to accept what was changed can be asked for, seen and given all the same. `run`
         // publishes what it finds; an action of an apply asks the gate `policy_lock`; the others
         // read, take back, or repair.
@@ -92,11 +97,16 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Undo(_)
         | Command::History(_)
         | Command::Replay(_)
+        | Command::Report(_)
+        | Command::Metrics(_)
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
+        | Command::Portal(_)
+        | Command::Checks(_)
+        | Command::Health(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -171,16 +181,10 @@ pub(super) fn own_change<T>(
         given_clock: false,
         user: &user,
     };
-    let first = |Refused(findings): Refused| {
-        let mut findings = findings.into_iter();
-        findings
-            .next()
-            .map_or_else(|| Box::new(change::not_locked()), Box::new)
-    };
-    let begun = change::begin(ground, reason, steps).map_err(first)?;
+    let begun = change::begin(ground, reason, steps).map_err(Refused::into_first)?;
     let done = then()?;
     if let Some(begun) = begun {
-        change::end(ground, &begun).map_err(first)?;
+        change::end(ground, &begun).map_err(Refused::into_first)?;
     }
     Ok(done)
 }
@@ -275,6 +279,12 @@ mod tests {
         ("policy status", false),
         ("history", false),
         ("replay", false),
+        ("metrics", false),
+        ("report summary", false),
+        ("report badge", false),
+        ("report junit", false),
+        ("report sarif", false),
+        ("report annotations", false),
         ("alerts", false),
         ("action integrity_check", false),
         ("action integrity_anchor_mirror", false),
@@ -302,6 +312,10 @@ mod tests {
         ("compliance report", false),
         ("compliance ask --subject x --purpose y --fields z", true),
         ("analytics", false),
+        ("checks list", false),
+        ("checks plan x", false),
+        ("checks run", false),
+        ("health", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),
@@ -316,6 +330,7 @@ mod tests {
         ("override enroll", false),
         ("audit list", false),
         ("audit export --out x", false),
+        ("audit export --out x --include-pii", true),
         (
             "audit record --type CUSTOM_X --severity LOW --details {}",
             false,
@@ -324,6 +339,9 @@ mod tests {
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),
+        ("portal --serve", false),
+        ("portal --export x", false),
+        ("portal data --rebuild", false),
         ("init", true),
         ("doctor", false),
         ("completions bash", false),

@@ -26,6 +26,8 @@ use super::Workspace;
 use super::read::plain;
 use crate::diagnostic::{Code, Diagnostic, Place};
 
+pub use super::directory::{make_directory, make_private_directory};
+
 /// A write that did not happen, or of which nobody knows whether it is on the disk.
 #[derive(Debug)]
 pub struct WriteError {
@@ -57,7 +59,7 @@ impl WriteError {
         }
     }
 
-    fn sync(file: &str, step: &'static str, source: io::Error) -> Self {
+    pub(super) fn sync(file: &str, step: &'static str, source: io::Error) -> Self {
         Self {
             file: file.to_owned(),
             step,
@@ -186,7 +188,8 @@ pub struct Replacement {
 impl Replacement {
     /// Writes `bytes` beside the file `name` of the workspace and confirms them with fsync.
     pub fn prepare(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<Self, WriteError> {
-        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, None)
+        let new = (NEW_FILE_MODE, None);
+        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, new)
     }
 
     /// As [`Replacement::prepare`], with the permissions that the file `name` has now.
@@ -198,7 +201,8 @@ impl Replacement {
         let permissions = std::fs::metadata(workspace.path(name))
             .ok()
             .map(|status| status.permissions());
-        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, permissions)
+        let alike = (NEW_FILE_MODE, permissions);
+        Self::prepare_beside(workspace, name, &temporary_beside(name), bytes, alike)
     }
 
     fn prepare_beside(
@@ -206,10 +210,10 @@ impl Replacement {
         name: &str,
         temporary: &str,
         bytes: &[u8],
-        permissions: Option<std::fs::Permissions>,
+        (mode, permissions): (u32, Option<std::fs::Permissions>),
     ) -> Result<Self, WriteError> {
         let target = workspace.path(name);
-        let mut temporary = create_temporary(&workspace.path(temporary), NEW_FILE_MODE)
+        let mut temporary = create_temporary(&workspace.path(temporary), mode)
             .map_err(|error| WriteError::new(name, "make a temporary file", error))?;
         temporary
             .write_all(bytes)
@@ -320,7 +324,14 @@ pub fn replace_by_way_of(
     temporary: &str,
     bytes: &[u8],
 ) -> Result<(), WriteError> {
-    Replacement::prepare_beside(workspace, name, temporary, bytes, None)?.commit()
+    let new = (NEW_FILE_MODE, None);
+    Replacement::prepare_beside(workspace, name, temporary, bytes, new)?.commit()
+}
+
+/// As [`replace`], for a file that its owner alone may read and write, from its first byte on.
+pub fn replace_private(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+    let private = (PRIVATE_FILE_MODE, None);
+    Replacement::prepare_beside(workspace, name, &temporary_beside(name), bytes, private)?.commit()
 }
 
 /// As [`replace`], for files that most runs do not write: one temporary name for all of a
@@ -346,7 +357,14 @@ pub fn replace_alike(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<
         .ok()
         .map(|status| status.permissions());
     let temporary = rare_temporary(name);
-    Replacement::prepare_beside(workspace, name, &temporary, bytes, permissions)?.commit()
+    Replacement::prepare_beside(
+        workspace,
+        name,
+        &temporary,
+        bytes,
+        (NEW_FILE_MODE, permissions),
+    )?
+    .commit()
 }
 
 /// Makes the file `name` of the workspace in its place, without a temporary file and so without a
@@ -564,38 +582,6 @@ fn removed(result: io::Result<()>, path: &Path, name: &str) -> Result<(), WriteE
     }
 }
 
-/// Makes a directory of the workspace where it is absent, durably. A symbolic link in its place is
-/// refused: nothing is written through links.
-pub fn make_directory(workspace: &Workspace, name: &str) -> Result<(), WriteError> {
-    let path = workspace.path(name);
-    match rustix::fs::lstat(&path) {
-        Ok(status)
-            if rustix::fs::FileType::from_raw_mode(status.st_mode as _)
-                == rustix::fs::FileType::Symlink =>
-        {
-            return Err(WriteError::new(
-                name,
-                "use the directory",
-                rustix::io::Errno::LOOP.into(),
-            ));
-        }
-        Ok(_) => return Ok(()),
-        Err(rustix::io::Errno::NOENT) => {}
-        Err(error) => return Err(WriteError::new(name, "look at the directory", error.into())),
-    }
-    if let Some((above, _)) = name.rsplit_once('/') {
-        make_directory(workspace, above)?;
-    }
-    workspace.made_directory();
-    match std::fs::create_dir(&path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(WriteError::new(name, "make the directory", error))
-        }
-        _ => sync_directory(&path)
-            .map_err(|error| WriteError::sync(name, "fsync of the directory above", error)),
-    }
-}
-
 /// Makes a new file with `bytes`; `false` where something stands there already.
 pub fn create_new(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<bool, WriteError> {
     let path = workspace.path(name);
@@ -608,7 +594,7 @@ pub fn create_new(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<boo
     replace(workspace, name, bytes).map(|()| true)
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::records::{Kept, Records};
 use super::walk::{Entry, Source};
 use super::{Findings, LeftOut, Selection};
+use crate::decision::LockHealth;
 use crate::decision::backtest::{Backtest, Outcome, Past, Said};
 use crate::diagnostic::Checked;
 use crate::policy::Policy;
@@ -45,7 +46,7 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
                 &mut backtest,
                 past,
                 selection,
-                fixed.given_clock,
+                (fixed.given_clock, fixed.is_tampered()),
                 &mut left_out,
             );
         }
@@ -59,7 +60,10 @@ pub fn of_journal(source: &Source, policy: &Policy, selection: Selection) -> Che
                 &mut backtest,
                 past,
                 selection,
-                recorded.given_clock,
+                (
+                    recorded.given_clock,
+                    LockHealth::of(&recorded.reasons) == LockHealth::Tampered,
+                ),
                 &mut left_out,
             );
         }
@@ -83,10 +87,12 @@ fn take(
     backtest: &mut Backtest<'_>,
     past: Past<'_>,
     selection: Selection,
-    given: bool,
+    (given, tampered): (bool, bool),
     left_out: &mut LeftOut,
 ) {
-    if selection.counts(left_out, past.at, given) {
+    let counts = selection.counts(left_out, past.at, given);
+    left_out.tampered += u64::from(counts && tampered);
+    if counts && !tampered {
         backtest.take(past);
     } else {
         // What does not count was recorded all the same: what comes after goes on from it.
@@ -118,7 +124,7 @@ pub fn of_records(
             &mut backtest,
             past,
             selection,
-            record.given_clock,
+            (record.given_clock, false),
             &mut left_out,
         );
     }

@@ -69,9 +69,20 @@ impl Envelope {
 
     /// The same with one more signature.
     #[must_use]
-    pub fn signed(mut self, key: &PrivateKey) -> Self {
-        let sig = key.sign(&pae(&self.payload_type, &self.payload));
-        let keyid = Some(key.verifying().id().to_string());
+    pub fn signed(self, key: &PrivateKey) -> Self {
+        let sig = key.sign(&self.message());
+        self.with_signature(&key.verifying(), sig)
+    }
+
+    /// The bytes that are signed, for a key that is not here.
+    pub fn message(&self) -> Vec<u8> {
+        pae(&self.payload_type, &self.payload)
+    }
+
+    /// The same with one more signature, which that key made over [`Envelope::message`].
+    #[must_use]
+    pub fn with_signature(mut self, key: &VerifyingKey, sig: Vec<u8>) -> Self {
+        let keyid = Some(key.id().to_string());
         self.signatures.push(Signature { keyid, sig });
         self
     }
@@ -121,7 +132,7 @@ impl Envelope {
     /// Those of `keys` that signed this type and payload, each once. The names that the signatures
     /// give are hints which nobody signed, so each key is tried on each signature.
     pub fn signers<'k>(&self, keys: &'k [VerifyingKey]) -> Vec<&'k VerifyingKey> {
-        let message = pae(&self.payload_type, &self.payload);
+        let message = self.message();
         let mut signers: Vec<&VerifyingKey> = Vec::new();
         for key in keys {
             let mut signatures = self.signatures.iter();

@@ -124,6 +124,11 @@ impl Secrets {
         Excerpt { text, cut }
     }
 
+    /// True where one of them stands in a text, or the begin of one at its end.
+    pub fn stand_in(&self, bytes: &[u8]) -> bool {
+        !self.occurrences(bytes, false).is_empty()
+    }
+
     /// Where these values stand in a text.
     fn occurrences(&self, bytes: &[u8], more: bool) -> Vec<Range<usize>> {
         // At the end, the begin of a secret is one too: behind a cut its rest followed, and who

@@ -151,9 +151,25 @@ impl<'a> FixedLine<'a> {
         })
     }
 
+    /// True where protected files were changed: then the level is RED whatever the signals say.
+    pub fn is_tampered(&self) -> bool {
+        // In this form of a line codes stand in quotes with commas between, and nothing else.
+        let mut reasons = self.reasons.split(|byte| *byte == b',');
+        let wanted = ReasonCode::POLICY_TAMPERED;
+        reasons.any(|quoted| {
+            let code = quoted.strip_prefix(b"\"");
+            code.and_then(|code| code.strip_suffix(b"\"")) == Some(wanted.as_str().as_bytes())
+        })
+    }
+
     /// The digest of the policy document.
     pub fn policy(&self) -> Option<Digest> {
         Digest::parse_bytes(self.doc)
+    }
+
+    /// The digits of that digest: what a reader of a million lines compares.
+    pub fn policy_digits(&self) -> &[u8; 64] {
+        self.doc
     }
 
     /// The digest of what stands before the line.
@@ -191,7 +207,8 @@ impl<'a> FixedLine<'a> {
         })
     }
 
-    fn reasons(&self) -> Option<Vec<ReasonCode>> {
+    /// The reason codes.
+    pub fn reasons(&self) -> Option<Vec<ReasonCode>> {
         let text = std::str::from_utf8(self.reasons).ok()?;
         if text.is_empty() {
             return Some(Vec::new());

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use super::Paint;
 use super::github::cell;
 use super::paint::symbol;
+use super::table::Table;
 use crate::decision::backtest::tally::{Came, FLAPS, Held};
 use crate::decision::backtest::{OfTrigger, Outcome};
 use crate::history::LeftOut;
@@ -25,13 +26,6 @@ pub struct View<'a> {
     pub document: &'a Identity,
     /// What came of it.
     pub backtested: &'a Backtested,
-}
-
-/// A table with a head; numbers stand to the right.
-struct Table {
-    title: String,
-    head: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
 }
 
 /// For a person on a terminal.
@@ -148,6 +142,7 @@ pub(super) fn left_out(left_out: &LeftOut) -> Vec<String> {
         plain,
         markers,
         torn,
+        tampered,
     } = *left_out;
     let parts = [
         (given, "decision", " made with `--at`"),
@@ -155,6 +150,11 @@ pub(super) fn left_out(left_out: &LeftOut) -> Vec<String> {
         (plain, "line", " of a log from before the chain"),
         (markers, "line", " of a reseal"),
         (torn, "line", " that was never finished"),
+        (
+            tampered,
+            "decision",
+            " made behind changed protected files (RED with POLICY_TAMPERED whatever the policy says)",
+        ),
     ];
     let told = parts.into_iter().filter(|(count, ..)| *count > 0);
     told.map(|(count, what, which)| format!("{}{which}", counted(count, what)))
@@ -357,61 +357,6 @@ fn remarks(view: View<'_>) -> Vec<String> {
         ));
     }
     remarks
-}
-
-impl Table {
-    /// Columns of equal width, two blanks between them.
-    fn aligned(&self) -> String {
-        let head: Vec<String> = self.head.iter().map(|name| (*name).to_owned()).collect();
-        let all = || std::iter::once(&head).chain(&self.rows);
-        let width = |column: usize| {
-            let cells = all().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let mut text = String::new();
-        for row in all() {
-            let mut line = String::from(" ");
-            for ((cell, width), column) in row.iter().zip(&widths).zip(0..) {
-                let room = " ".repeat(width.saturating_sub(cell.chars().count()));
-                let aligned = if self.is_number(column) {
-                    format!(" {room}{cell} ")
-                } else {
-                    format!(" {cell}{room} ")
-                };
-                line.push_str(&aligned);
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
-    }
-
-    fn piped(&self) -> String {
-        let mut text = format!("| {} |\n|", self.head.join(" | "));
-        for column in 0..self.head.len() {
-            text.push_str(if self.is_number(column) {
-                "--:|"
-            } else {
-                "---|"
-            });
-        }
-        text.push('\n');
-        for row in &self.rows {
-            let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
-            let _ = writeln!(text, "| {} |", cells.join(" | "));
-        }
-        text
-    }
-
-    /// True for a column of numbers.
-    fn is_number(&self, column: usize) -> bool {
-        let cells = self.rows.iter().filter_map(|row| row.get(column));
-        let is_number = |cell: &String| {
-            cell.is_empty() || cell.starts_with(|first: char| first.is_ascii_digit())
-        };
-        column > 0 && cells.into_iter().all(is_number)
-    }
 }
 
 fn badge(level: &Level) -> String {

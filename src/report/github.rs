@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::check::{Finding, Severity};
+use super::outcome::Reported;
 use super::paint::symbol;
 use super::{in_words, nearly_in_words};
 use crate::decision::Decision;
@@ -157,23 +158,67 @@ pub fn summary(
         &mut text,
         "Findings",
         "| code | place | what |\n|---|---|---|\n",
-        findings.iter().map(|finding| {
-            format!(
-                "| `{}` | {} | {} |\n",
-                finding.code,
-                cell(&finding.place.to_string()),
-                cell(&finding.message)
-            )
-        }),
+        findings.iter().map(row),
     );
-    if let Some(head) = head {
-        let _ = write!(
+    let _ = match head {
+        Some(head) => writeln!(
             text,
-            "\nJournal head: number {} `{}`\n",
+            "\nJournal head: number {} `{}`",
             head.seq, head.sha256
-        );
-    }
+        ),
+        None => writeln!(text, "\nNothing was recorded in the journal."),
+    };
     text
+}
+
+/// What GitHub takes of a step's summary, in bytes.
+pub const SUMMARY_LIMIT: usize = 1024 * 1024;
+
+/// What GitHub takes of a comment, in characters.
+pub const COMMENT_LIMIT: usize = 65_536;
+
+/// The first line of a comment, by which the next run finds it again.
+pub const COMMENT_MARK: &str = "<!-- policy-orchestrator: level -->";
+
+/// A report in Markdown: for a step's summary, or for a comment.
+pub fn markdown(reported: Reported<'_>) -> String {
+    match reported {
+        Reported::Decided(told) => summary(told.decision, told.readings, told.head, told.findings),
+        Reported::Undecided(finding) => undecided(finding),
+    }
+}
+
+/// The summary of a run that could not decide.
+fn undecided(finding: &Diagnostic) -> String {
+    let mut text = "## Policy level: unknown\n\nNothing was decided.\n".to_owned();
+    table(
+        &mut text,
+        "Findings",
+        "| code | place | what |\n|---|---|---|\n",
+        std::iter::once(row(finding)),
+    );
+    text
+}
+
+/// Text of at most so many bytes, cut between two lines; what is cut is said.
+pub fn within(text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let room = limit.saturating_sub(100);
+    let mut kept = String::with_capacity(limit);
+    let mut lines = text.split_inclusive('\n');
+    let mut left = 0_usize;
+    for line in lines.by_ref() {
+        if kept.len() + line.len() > room {
+            left = 1;
+            break;
+        }
+        kept.push_str(line);
+    }
+    left += lines.count();
+    let _ = write!(kept, "\n*{left} more lines do not fit here.*\n");
+    kept
 }
 
 /// A response as a workflow is told of it. [`crate::cli`] fills it in.
@@ -191,6 +236,30 @@ pub struct Responded<'a> {
     pub actions: Vec<(&'a str, &'a str)>,
     /// Each closed gate: its name, the reason, what was found.
     pub closed: Vec<(&'a str, &'a str, &'a str)>,
+}
+
+/// The outputs of a recorded decision: `digest` is the SHA-256 of its line in the journal, by which
+/// `audit verify` and `attest verify` know it again, and empty where none was written.
+pub fn outputs(decision: &Decision, head: Option<Head>, fix_branch: &str) -> String {
+    let codes: Vec<&str> = decision
+        .reasons
+        .iter()
+        .map(|reason| reason.code.as_str())
+        .collect();
+    let (number, digest) = head.map_or_else(Default::default, |head| {
+        (head.seq.to_string(), head.sha256.to_string())
+    });
+    format!(
+        "level={}\nchanged={}\nreasons={}\nnumber={number}\ndigest={digest}\nfix_branch={fix_branch}\n",
+        decision.level,
+        decision.is_transition(),
+        codes.join(","),
+    )
+}
+
+/// The outputs of a run that could not decide: all there, and empty.
+pub fn no_outputs(fix_branch: &str) -> String {
+    format!("level=\nchanged=false\nreasons=\nnumber=\ndigest=\nfix_branch={fix_branch}\n")
 }
 
 /// The outputs of a step that responded.
@@ -256,19 +325,29 @@ fn table(text: &mut String, title: &str, header: &str, rows: impl Iterator<Item 
     }
 }
 
+fn row(finding: &Diagnostic) -> String {
+    format!(
+        "| `{}` | {} | {} |\n",
+        finding.code,
+        cell(&finding.place.to_string()),
+        cell(&finding.message)
+    )
+}
+
 /// Text for a table's cell: no pipes, no line ends, no markup from a file's content.
 pub(super) fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\r' => cell.push(' '),
-            '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\' | '@' | '#' => {
+            '|' | '`' | '<' | '>' | '[' | ']' | '*' | '_' | '\\' | '@' | '#' | '~' | '&' | '!' => {
                 let _ = write!(cell, "&#{};", u32::from(character));
             }
             other => cell.push(other),
         }
     }
-    cell
+    // What GitHub would make a link of by itself.
+    cell.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
 #[cfg(test)]
@@ -310,7 +389,23 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_is_cut_between_lines_and_says_so() {
+        let text = "| a | b |\n".repeat(100);
+        assert_eq!(within(text.clone(), 1000), text);
+        let cut = within(text, 600);
+        assert!(cut.len() <= 600, "{}", cut.len());
+        assert!(
+            cut.ends_with("| a | b |\n\n*50 more lines do not fit here.*\n"),
+            "{cut}"
+        );
+        let long = within("x".repeat(1000), 600);
+        assert_eq!(long, "\n*1 more lines do not fit here.*\n");
+    }
+
+    #[test]
     fn a_files_content_can_not_break_out_of_a_table() {
         assert_eq!(cell("a|b\n<img>"), "a&#124;b &#60;img&#62;");
+        let told = cell("&lt; https://a.b www.a.b !x");
+        assert_eq!(told, "&#38;lt; https&#58;//a.b www&#46;a.b &#33;x");
     }
 }

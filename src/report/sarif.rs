@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::check::{Document, Finding, Severity};
-use crate::diagnostic::Code;
+use crate::checks::{Outcome, Status, Test};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::lints::{self, Grade};
 use crate::privacy;
 use crate::scan::Scan;
@@ -155,6 +156,106 @@ pub fn secrets<'d>(scan: &'d Scan, prefix: &str) -> Log<'d> {
         }],
     });
     of(rules.collect(), results.collect())
+}
+
+/// The log of a run's findings: in inputs, in documents, in the record. Columns are left out: ours
+/// are bytes, and the files are not at hand.
+pub fn findings<'d>(findings: &[Diagnostic], prefix: &str) -> Log<'d> {
+    let is_found = |code: &Code| findings.iter().any(|finding| finding.code == *code);
+    let codes = || {
+        let all = Code::DOCUMENTED.iter();
+        all.filter(|(code, ..)| is_found(code))
+    };
+    let rules: Vec<Rule> = codes()
+        .map(|(code, _, meaning)| Rule {
+            id: code.as_str(),
+            short_description: Text {
+                text: (*meaning).into(),
+            },
+            full_description: Text {
+                text: (*meaning).into(),
+            },
+            default_configuration: Configuration {
+                level: match code.severity() {
+                    crate::diagnostic::Severity::Error => Severity::Error.as_str(),
+                    crate::diagnostic::Severity::Warning => Severity::Warning.as_str(),
+                },
+            },
+        })
+        .collect();
+    let results = findings.iter().map(Finding::from).map(|finding| Found {
+        rule_id: finding.code,
+        rule_index: codes().position(|(code, ..)| code.as_str() == finding.code),
+        level: finding.severity.as_str(),
+        message: Text {
+            text: in_full(&finding).into(),
+        },
+        locations: [Location {
+            physical_location: Physical {
+                artifact_location: Artifact {
+                    uri: uri(&format!("{prefix}{}", finding.place.file)),
+                },
+                region: finding.place.line.map(|start_line| Region {
+                    start_line,
+                    start_column: None,
+                }),
+            },
+        }],
+    });
+    let results = results.collect();
+    of(rules, results)
+}
+
+/// The log of checks: whatever does not pass. `fallback` is the file of what is about none.
+pub fn checks<'d>(outcomes: &'d [Outcome], prefix: &str, fallback: &str) -> Log<'d> {
+    let level = |status: Status| match status {
+        Status::Fail => Severity::Error,
+        Status::AwaitingApproval => Severity::Warning,
+        Status::Pass | Status::Blocked => Severity::Note,
+    };
+    let tests = || outcomes.iter().flat_map(|outcome| outcome.policy.tests());
+    let rules = tests().map(|(name, what)| Rule {
+        id: name,
+        short_description: Text {
+            text: (*what).into(),
+        },
+        full_description: Text {
+            text: (*what).into(),
+        },
+        default_configuration: Configuration {
+            level: Severity::Error.as_str(),
+        },
+    });
+    let found = outcomes.iter().flat_map(|outcome| &outcome.tests);
+    let found = found.filter(|test| test.status != Status::Pass);
+    let results = found.map(|test| Found {
+        rule_id: test.name,
+        rule_index: tests().position(|(name, _)| *name == test.name),
+        level: level(test.status).as_str(),
+        message: Text {
+            text: in_words(test).into(),
+        },
+        locations: [Location {
+            physical_location: Physical {
+                artifact_location: Artifact {
+                    uri: uri(&format!(
+                        "{prefix}{}",
+                        test.file.as_deref().unwrap_or(fallback)
+                    )),
+                },
+                region: None,
+            },
+        }],
+    });
+    of(rules.collect(), results.collect())
+}
+
+fn in_words(test: &Test) -> String {
+    let mut text = format!("{}: {}", test.status, test.detail);
+    if let Some(remedy) = &test.remedy {
+        text.push_str(&format!("\nhelp: {remedy}"));
+    }
+    text
 }
 
 fn of(rules: Vec<Rule>, results: Vec<Found<'_>>) -> Log<'_> {

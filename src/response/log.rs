@@ -309,6 +309,29 @@ pub fn ongoing_branch(workspace: &Workspace, failure: Digest) -> Checked<Option<
     Ok(branch)
 }
 
+/// Attempts to apply in a while.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// All of them.
+    pub all: u64,
+    /// Those that a gate blocked.
+    pub blocked: u64,
+}
+
+/// The attempts to apply from `begin` on.
+pub fn attempts(workspace: &Workspace, begin: Timestamp) -> Checked<Attempts> {
+    let mut attempts = Attempts::default();
+    back(workspace, |line| {
+        let read = line.whole().filter(|read| read.mode == "apply");
+        if let Some(read) = read.filter(|read| read.timestamp >= begin) {
+            attempts.all += 1;
+            attempts.blocked += u64::from(read.blocked);
+        }
+        line.time().is_none_or(|time| time >= begin.minus(LONG_AGO))
+    })?;
+    Ok(attempts)
+}
+
 /// A response that was blocked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {

@@ -13,8 +13,8 @@ use super::{Ground, Request, state_file};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
 use crate::ids::Digest;
-use crate::record::Head;
 use crate::record::response_journal::{self, Event};
+use crate::record::{Head, RESPONSE_JOURNAL, ledger};
 use crate::signals::json::{Document, Member, member};
 use crate::time::Timestamp;
 
@@ -41,6 +41,12 @@ struct Raw<'a> {
     #[serde(borrow, default, deserialize_with = "member")]
     reason: Member<'a>,
 }
+
+/// The event of an engaged brake in the journal of responses.
+const ENGAGED: &str = "brake_engaged";
+
+/// Reading stops at a line that is older than what is asked for by this many seconds: clocks differ.
+const LONG_AGO: i64 = 54 * 3_600;
 
 /// The safety brake, as its file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +203,28 @@ impl Before {
     }
 }
 
+/// How often the brake was engaged by command from `begin` on, as the journal of responses has it.
+pub fn engagements(workspace: &Workspace, begin: Timestamp) -> Checked<u64> {
+    #[derive(Deserialize)]
+    struct Line {
+        timestamp: Timestamp,
+        event: String,
+        #[serde(default)]
+        engaged_before: bool,
+    }
+    let long_ago = begin.plus_seconds(-LONG_AGO);
+    let mut count = 0;
+    ledger::back(workspace, RESPONSE_JOURNAL, |line| {
+        let Ok(line) = serde_json::from_slice::<Line>(line) else {
+            return true;
+        };
+        let counts = line.event == ENGAGED && !line.engaged_before && line.timestamp >= begin;
+        count += u64::from(counts);
+        line.timestamp >= long_ago
+    })?;
+    Ok(count)
+}
+
 /// Engages the brake. One that is engaged stays as it is, with its time and reason; it is recorded
 /// all the same.
 ///
@@ -215,7 +243,7 @@ pub fn engage(request: &Request<'_>, reason: &str) -> Checked<Outcome> {
             write(ground, &before, bytes, &mut outcome)?;
         }
         // The brake is engaged whatever becomes of its record.
-        match record(ground, "brake_engaged", &before, bytes.as_deref(), reason) {
+        match record(ground, ENGAGED, &before, bytes.as_deref(), reason) {
             Ok(head) => outcome.head = Some(head),
             Err(finding) => outcome.findings.push(*finding),
         }

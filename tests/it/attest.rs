@@ -298,3 +298,67 @@ fn openssl_verifies_the_signatures() {
         }
     }
 }
+
+fn run_attested(workspace: &Workspace, arguments: &[&str], env: &[(&str, &str)]) -> Ran {
+    let usual = ["run", "--retry-delays", "0,0,0"];
+    let mut command = workspace.command(&[&usual, arguments].concat());
+    command.env("POLICY_SIGNING_KEY_FILE", "k.key");
+    command.envs(env.iter().copied()).output().unwrap().into()
+}
+
+#[test]
+fn a_run_attests_what_it_recorded() {
+    let workspace = Workspace::healthy();
+    let generate = ["keys", "generate", "--out", "k.key"];
+    workspace.program(&generate).exits(0);
+    let ran = run_attested(&workspace, &["--attest", "first"], &[]).exits(0);
+    assert_eq!(ran.json()["policy"], "GREEN");
+    let verify = |file: &str| {
+        let arguments = ["attest", "verify", file, "--key", "k.pub"];
+        workspace.program(&arguments).exits(0).json()
+    };
+    assert_eq!(
+        (&verify("first")["number"], &verify("first")["result"]),
+        (&1.into(), &"PASSED".into())
+    );
+    // A directory takes one file for each, and the variable says the same.
+    std::fs::create_dir(workspace.file("all")).unwrap();
+    run_attested(&workspace, &[], &[("POLICY_ATTEST", "all")]).exits(0);
+    assert_eq!(verify("all/decision-2.intoto.json")["number"], 2);
+    // RED is attested too, as FAILED; the exit code is that of the run.
+    workspace.integrity("x");
+    run_attested(&workspace, &["--attest", "all"], &[]).exits(1);
+    assert_eq!(verify("all/decision-3.intoto.json")["result"], "FAILED");
+}
+
+#[test]
+fn a_decision_stands_where_it_could_not_be_attested() {
+    let workspace = Workspace::healthy();
+    workspace.write("there", "already");
+    let generate = ["keys", "generate", "--out", "k.key"];
+    workspace.program(&generate).exits(0);
+    let ran = run_attested(&workspace, &["--attest", "there", "--exit-code"], &[]).exits(1);
+    assert!(
+        ran.stderr
+            .contains("the decision is recorded and stands; it is not attested"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(workspace.read("there"), "already");
+    assert_eq!(ran.json()["policy"], "GREEN");
+    let keyless = ["run", "--attest", "new"];
+    assert!(
+        workspace
+            .program(&keyless)
+            .exits(1)
+            .stderr
+            .contains("KEY_ABSENT")
+    );
+    assert_eq!(workspace.journal().len(), 2);
+    workspace.program(&["audit", "verify"]).exits(0);
+    // A dry run refuses, and under the variable says that it attests nothing.
+    run_attested(&workspace, &["--dry-run", "--attest", "new"], &[]).exits(2);
+    let dry = run_attested(&workspace, &["--dry-run"], &[("POLICY_ATTEST", "new")]).exits(0);
+    assert!(dry.stderr.contains("nothing is attested"), "{}", dry.stderr);
+    assert!(!workspace.file("new").exists());
+}

@@ -807,3 +807,42 @@ fn what_can_not_be_used_fails() {
         .program(&["run", "--dry-run", "--format", "markdown"])
         .exits(2);
 }
+
+/// What was RED because somebody changed protected files says nothing about a policy: it is left out,
+/// and that is said. A replay takes the reason over.
+#[test]
+fn decisions_behind_tampering_are_left_out_aloud_and_replayed() {
+    let workspace = crate::policy_lock::locked();
+    let budget = workspace.read("budget.yaml");
+    crate::policy_lock::overwrite(&workspace, "budget.yaml", "limit: 9\n");
+    workspace
+        .program(&["run", "--retry-delays", "0,0,0"])
+        .exits(5);
+    crate::policy_lock::overwrite(&workspace, "budget.yaml", budget);
+    workspace
+        .program(&["run", "--retry-delays", "0,0,0"])
+        .exits(0);
+    let backtest = [
+        "policy",
+        "backtest",
+        "policy/policy.yaml",
+        "--include-given",
+    ];
+    let said = workspace.program(&backtest).exits(0).json();
+    assert_eq!(said["left_out"]["tampered"], 1, "{said}");
+    assert_eq!(
+        (&said["decisions"], &said["milder"]),
+        (&json!(2), &json!(0))
+    );
+    let human = [&backtest[..], &["--format", "human"]].concat();
+    let human = workspace.program(&human).exits(0).stdout;
+    assert!(
+        human.contains("1 decision made behind changed protected files (RED with POLICY_TAMPERED"),
+        "{human}"
+    );
+    let replayed = workspace.program(&["replay"]).exits(0).json();
+    assert_eq!(
+        (&replayed["all_reproduced"], &replayed["decisions"]),
+        (&json!(true), &json!(3))
+    );
+}

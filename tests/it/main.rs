@@ -18,6 +18,7 @@
     reason = "tests make, change and break files as other programs do, and say what they skip"
 )]
 
+mod acceptance;
 mod actions;
 mod alert_hooks;
 mod alert_record;
@@ -32,6 +33,7 @@ mod bad_inputs;
 mod brake;
 mod bypass;
 mod checkpoint;
+mod checks;
 mod commands;
 mod compliance;
 mod decision_corpus;
@@ -47,16 +49,21 @@ mod journal;
 mod keys;
 mod kill;
 mod lifecycle;
+mod metrics;
 mod orchestrator;
 mod overrides;
+mod packaging;
+mod personal_data;
 mod policies;
 mod policy_check;
 mod policy_commands;
 mod policy_lock;
 mod policy_show;
+mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;
+mod reports;
 mod response;
 mod restoring;
 mod runbook;
@@ -68,6 +75,7 @@ mod tampering;
 mod trust;
 mod trust_faults;
 mod undo;
+mod vault;
 mod workflows;
 mod workspace;
 mod writes;

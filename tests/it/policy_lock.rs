@@ -712,7 +712,7 @@ fn in_production_one_person_accepts_nothing() {
     let before = workspace.snapshot();
     let refused = in_production(&workspace, &["policy", "accept", "--reason", "x"]).exits(4);
     assert!(
-        refused.stderr.contains("a second person's approval"),
+        refused.stderr.contains("no approval was asked for"),
         "{}",
         refused.stderr
     );
@@ -1013,4 +1013,107 @@ fn every_command_that_acts_asks_first() {
         assert_ne!(ran.code, 5, "{command:?}: {}", ran.stderr);
         assert_ne!(ran.code, 2, "{command:?}: {}", ran.stderr);
     }
+}
+
+/// What `doctor` says of one subject: grades and details.
+fn examined(workspace: &Workspace, env: &[(&str, &str)], what: &str) -> (i32, Vec<String>) {
+    let mut command = workspace.command(&["doctor"]);
+    let ran = Ran::from(command.envs(env.iter().copied()).output().unwrap());
+    let all = ran.json()["checks"].as_array().unwrap().clone();
+    let said = all.iter().filter(|check| check["what"] == what);
+    let text = |check: &Value| {
+        format!(
+            "{}: {}",
+            check["grade"].as_str().unwrap(),
+            check["detail"].as_str().unwrap()
+        )
+    };
+    (ran.code, said.map(text).collect())
+}
+
+#[test]
+fn doctor_tells_how_the_lock_stands_and_changes_nothing() {
+    const WHAT: &str = "policy lock";
+    let workspace = reviewed();
+    let open = examined(&workspace, &[], WHAT).1;
+    assert!(open[0].starts_with("remark: nothing is locked"), "{open:?}");
+    lock(&workspace).exits(0);
+    assert_eq!(
+        examined(&workspace, &[], WHAT).1,
+        ["ok: 6 files as they were accepted"]
+    );
+    let unsigned = examined(&workspace, &[("POLICY_AUDIT_SECRET", SECRET)], WHAT).1;
+    assert!(unsigned[0].contains("is not signed"), "{unsigned:?}");
+    chmod(&workspace, POLICY, 0o644);
+    let (code, drift) = examined(&workspace, &[], WHAT);
+    assert_eq!(code, 0);
+    assert!(
+        drift[0].contains("has mode 0644 instead of 0444"),
+        "{drift:?}"
+    );
+    assert_eq!(mode(&workspace, POLICY), 0o644);
+    workspace.run().exits(0);
+    remove(&workspace, MANIFEST);
+    let (code, gone) = examined(&workspace, &[], WHAT);
+    assert_eq!(code, 5);
+    assert!(gone[0].starts_with("tampered: "), "{gone:?}");
+}
+
+#[test]
+fn doctor_tells_of_approvers_codes_and_checkpoints() {
+    let production = [("ENV", "production")];
+    let workspace = reviewed();
+    let nobody = examined(&workspace, &production, "approvers").1;
+    assert!(nobody[0].contains("nobody can approve"), "{nobody:?}");
+    assert!(examined(&workspace, &[], "approvers").1.is_empty());
+    let codes = examined(&workspace, &production, "one-time codes").1;
+    assert!(codes[0].starts_with("remark: no override"), "{codes:?}");
+    let set = [
+        production[0],
+        ("POLICY_TOTP_SECRET", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+    ];
+    let codes = examined(&workspace, &set, "one-time codes").1;
+    assert_eq!(codes, ["ok: a secret is set"]);
+    crate::approvals::keys(&workspace, "bob", "ed25519");
+    crate::approvals::list(
+        &workspace,
+        &[("bob", "accept]\n    until: 2026-01-01T00:00:00Z\n    x: [a")],
+    );
+    let wrong = examined(&workspace, &[], "approvers");
+    assert!(
+        wrong.0 == 1 && wrong.1[0].contains("KEY_UNKNOWN"),
+        "{wrong:?}"
+    );
+    let listed = "schema: 1\napprovers:\n  - name: bob\n    key_file: policy/bob.pub\n    may: [accept]\n    until: 2026-01-01T00:00:00Z\n";
+    workspace.write("policy/approvers.yaml", listed);
+    let over = examined(&workspace, &[], "approvers").1;
+    assert!(
+        over[0].contains("bob may approve nothing since"),
+        "{over:?}"
+    );
+    assert!(
+        over[1].contains("nobody may approve apply, accept"),
+        "{over:?}"
+    );
+    workspace.write(
+        "policy/approvers.yaml",
+        "schema: 1\napprovers:\n  - name: bob\n    may: [accept]\n",
+    );
+    let keyless = examined(&workspace, &[], "approvers").1;
+    assert!(keyless[0].contains("KEY_MISSING"), "{keyless:?}");
+    let none = examined(&workspace, &[], "checkpoint").1;
+    assert!(none[0].starts_with("remark: none is recorded"), "{none:?}");
+    workspace.run().exits(0);
+    let make = |at: &str, out: &str| {
+        let arguments = ["audit", "checkpoint", "--out", out, "--at", at];
+        let mut command = workspace.command(&arguments);
+        let made = command.env("POLICY_SIGNING_KEY_FILE", "bob.key").output();
+        Ran::from(made.unwrap()).exits(0);
+    };
+    make(AT, "old");
+    let old = examined(&workspace, &[], "checkpoint").1;
+    assert!(old[0].contains("more than 30 days ago"), "{old:?}");
+    let arguments = ["doctor", "--at", "2026-01-16T00:00:00Z"];
+    let early = workspace.program(&arguments).stdout;
+    assert!(early.contains("the last one is of"), "{early}");
 }

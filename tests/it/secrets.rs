@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::workspace::{Ran, Workspace};
 
-/// Every variable with a secret that this program or its policies know, with a canary. `VAULT_ADDR`
-/// and `SIMULATION_MODE` are none. A new one belongs here.
+/// Every variable with a secret that this program or its policies know, with a canary. A new one
+/// belongs here; [`every_variable_with_a_secret_has_a_canary`] looks for it in the sources.
 const CANARIES: &[(&str, &str)] = &[
     (
         "POLICY_AUDIT_SECRET",
@@ -20,8 +20,14 @@ const CANARIES: &[(&str, &str)] = &[
         "POLICY_ALERT_WEBHOOK_URL",
         "https://canary-hook-7f3a.example/T0/B1",
     ),
-    ("POLICY_TOTP_SECRET", "canary-totp-JBSWY3DPEHPK3PXP"),
+    ("POLICY_TOTP_SECRET", "CANARYTOTPJBSWY3DPEHPK3PXPJBSWY3"),
+    (
+        "POLICY_TENANT_KEY",
+        "canary-tenant-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
+    ("POLICY_KEY_PASSWORD", "canary-key-password-5c5c"),
     ("VAULT_TOKEN", "canary-vault-f00dfeed"),
+    ("VAULT_ADDR", "http://127.0.0.1:1"),
     ("COSIGN_KEY_PATH", "/canary-cosign-path-77aa"),
     ("COSIGN_PASSWORD", "canary-cosign-8b8b8b"),
     (
@@ -32,8 +38,52 @@ const CANARIES: &[(&str, &str)] = &[
     ("GITHUB_TOKEN", "canary-github-31337"),
 ];
 
-/// A session that meets every command that writes or shows something. A new command belongs here;
-/// how each of them ends is the business of its own tests.
+/// The same secrets under their other names and in files; the second half are the names of files
+/// with these contents, outside of the workspace.
+const ALIASES: &[(&str, &str)] = &[
+    (
+        "SCALPEL_AUDIT_SECRET",
+        "canary-scalpel-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
+    ("SCALPEL_TOTP_SECRET", "CANARYSCALPELJBSWY3DPEHPK3PXPJBS"),
+    ("VAULT_ADDR", "http://127.0.0.1:1"),
+    ("COSIGN_PASSWORD", "canary-cosign-8b8b8b"),
+    ("VAULT_TOKEN", "canary-vault-f00dfeed"),
+    ("JWT_SECRET", "canary-jwt-0badcafe"),
+];
+
+const IN_FILES: &[(&str, &str)] = &[
+    (
+        "POLICY_AUDIT_SECRET_FILE",
+        "canary-scalpel-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
+    (
+        "POLICY_AUDIT_OLD_SECRET_FILE",
+        "canary-older-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
+    (
+        "POLICY_TENANT_KEY_FILE",
+        "canary-tenants-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
+];
+
+/// What is no secret and named like one, or holds where one is.
+const NO_SECRETS: &[&str] = &[
+    // Only the file, or the place in Vault, is named; what it holds is looked for under IN_FILES.
+    "POLICY_TOTP_SECRET_FILE",
+    "VAULT_TOKEN_FILE",
+    "POLICY_SIGNING_KEY_FILE",
+    "POLICY_APPROVER_KEY_FILE",
+    "POLICY_AUDIT_SECRET_VAULT",
+    "POLICY_AUDIT_OLD_SECRET_VAULT",
+    "POLICY_TOTP_SECRET_VAULT",
+    "POLICY_TENANT_KEY_VAULT",
+    "POLICY_SIGNING_KEY_VAULT",
+    "POLICY_APPROVER_KEY_VAULT",
+];
+
+/// A session that meets every command. A new command belongs here
+/// ([`every_command_is_in_the_session`]); how each of them ends is the business of its own tests.
 const SESSION: &[&[&str]] = &[
     &["run", "--retry-delays", "0,0,0"],
     &["run", "--dry-run"],
@@ -44,6 +94,9 @@ const SESSION: &[&[&str]] = &[
     &["respond", "--apply"],
     &["respond", "--apply", "--again", "--reason", REASON],
     &["undo", "list"],
+    &["undo", "show", ID],
+    &["undo", "run", ID],
+    &["undo", "accept", ID, "--reason", REASON],
     &["undo", "prune", "--keep-days", "1"],
     &["action", "integrity_check"],
     &["action", "schema_validation"],
@@ -51,49 +104,155 @@ const SESSION: &[&[&str]] = &[
     &["trust", "check"],
     &["trust", "enforce"],
     &["trust", "force-unlock", "--reason", REASON],
+    &["trust", "reset-counter", "--reason", REASON],
     &["trust", "status"],
     &["brake", "engage", "--reason", REASON],
     &["brake", "reset", "--reason", REASON],
     &["brake", "status"],
     &["kill", "on", "--reason", REASON],
+    &["kill", "watch", "--until-on"],
     &["kill", "status"],
+    &[
+        "approve",
+        "request",
+        "--operation",
+        "kill_off",
+        "--reason",
+        REASON,
+    ],
+    &["approve", "grant", ID, "--as", "bob"],
+    &["approve", "deny", ID, "--reason", REASON],
+    &["approve", "verify", ID],
+    &["approve", "list"],
     &["kill", "off", "--reason", REASON],
+    &["checks", "list"],
+    &[
+        "checks",
+        "run",
+        "--sarif",
+        "checks.sarif",
+        "--junit",
+        "checks.xml",
+    ],
+    &["health"],
+    &["keys", "generate", "--out", "made.key"],
+    &["keys", "show", "made.key"],
+    &["attest", "--out", "made.json"],
+    &["attest", "--key", "vault-transit:x", "--out", "made.json"],
+    &["attest", "verify", "made.json", "--key", "made.pub"],
+    &["audit", "checkpoint"],
+    &[
+        "override",
+        "request",
+        "--operation",
+        "guard:policy/x",
+        "--justification",
+        REASON,
+    ],
+    &[
+        "override",
+        "approve",
+        ID,
+        "--code",
+        "123456",
+        "--justification",
+        REASON,
+    ],
+    &["override", "status"],
+    &["override", "enroll", "--show-secret"],
     &["policy", "init"],
     &["policy", "check"],
+    &["policy", "schema"],
     &["policy", "show", "policy/policy.yaml"],
     &["policy", "test"],
+    &["policy", "diff", "reference", "policy/policy.yaml"],
     &["policy", "draft", "policy/policy.yaml", "--reason", REASON],
+    &["policy", "validate", "1"],
+    &[
+        "policy",
+        "approve",
+        "1",
+        "--as",
+        "policy_author",
+        "--reason",
+        REASON,
+    ],
+    &[
+        "policy", "promote", "1", "--to", "staging", "--reason", REASON,
+    ],
+    &["policy", "rollback", "--reason", REASON],
     &["policy", "status"],
     &["policy", "backtest", "reference"],
     &["history"],
     &["replay"],
     &["scan", "secrets"],
+    &["guard", "check"],
+    &["guard", "hook", "show"],
+    &["guard", "hook", "install"],
+    &[
+        "audit",
+        "record",
+        "--type",
+        "CUSTOM_X",
+        "--severity",
+        "LOW",
+        "--details",
+        DETAILS,
+    ],
+    &["audit", "list"],
+    &["audit", "export", "--out", "exported.jsonl"],
+    &[
+        "audit",
+        "export",
+        "--include-pii",
+        "--out",
+        "personal.jsonl",
+    ],
     &["audit", "verify"],
     &["audit", "verify", "--record"],
+    &["audit", "rotate"],
+    &["audit", "rotate-key", "--reason", REASON],
+    &["policy", "lock"],
+    &["policy", "verify"],
+    &["policy", "accept", "--reason", REASON],
     &["audit", "reseal", "--reason", REASON],
     &["doctor"],
     &["init"],
+    &["completions", "bash"],
+    &["man"],
 ];
+
+/// Commands that are in no session, with the reason.
+const NOT_IN_THE_SESSION: &[(&str, &str)] = &[(
+    "perform",
+    "an apply starts it, which the session does; alone it ends at once",
+)];
+
+/// An id that nothing has.
+const ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// Details that quote a command line.
+const DETAILS: &str = r#"{"said": "with canary-vault-f00dfeed", "jwt": ["canary-jwt-0badcafe"]}"#;
+
+/// What a hook hands to `guard check`.
+const OPERATION: &str = r#"{"tool": "edit canary-jwt-0badcafe", "files": ["policy/policy.yaml", "canary-vault-f00dfeed"]}"#;
 
 /// A reason that quotes a command line, as people do.
 const REASON: &str = "with canary-vault-f00dfeed and canary-jwt-0badcafe";
 
 /// What a canary is called wherever it stands: none of the product's own words.
-const MARK: &str = "canary-";
+const MARKS: [&str; 2] = ["canary-", "CANARY"];
 
-fn command(workspace: &Workspace, arguments: &[&str]) -> Ran {
-    let mut command = workspace.command(arguments);
-    command.arg("-v").envs(CANARIES.iter().copied());
-    command.output().unwrap().into()
+fn mark_in(bytes: &[u8]) -> Option<usize> {
+    let mut marks = MARKS.into_iter();
+    marks.find_map(|mark| memchr::memmem::find(bytes, mark.as_bytes()))
 }
 
 /// A workspace whose actions print all their variables, and one of whose signals can't be read.
-fn session() -> Workspace {
-    let names: Vec<&str> = CANARIES.iter().map(|(name, _)| *name).collect();
+fn session(canaries: &[(&str, &str)]) -> Workspace {
+    let names = canaries.iter().map(|(name, _)| *name);
     let handed: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| !name.starts_with("POLICY_"))
+        .filter(|name| !name.starts_with("POLICY_") && !name.starts_with("SCALPEL_"))
         .collect();
     let print = "env; env | base64; echo >&2 $VAULT_TOKEN; exit 1";
     let responses = json!({"schema": 1, "builtin": false, "actions": [
@@ -109,16 +268,29 @@ fn session() -> Workspace {
     workspace.with_git()
 }
 
-#[test]
-fn no_secret_of_the_environment_is_said_or_written_in_a_session() {
-    let workspace = session();
+/// Runs every command of the session, and looks at every byte that was said or written.
+fn is_silent(canaries: &[(&str, &str)], in_files: &[(&str, &str)]) {
+    let workspace = session(canaries);
+    let elsewhere = Workspace::empty();
+    for (name, content) in in_files {
+        elsewhere.write(name, format!("{content}\n"));
+    }
+    elsewhere.write("operation", OPERATION);
     let mut applied = false;
     for arguments in SESSION {
-        let ran = command(&workspace, arguments);
+        let mut command = workspace.command(arguments);
+        command
+            .arg("-v")
+            .envs(canaries.iter().copied())
+            .stdin(std::fs::File::open(elsewhere.file("operation")).unwrap());
+        for (name, _) in in_files {
+            command.env(name, elsewhere.file(name));
+        }
+        let ran = Ran::from(command.output().unwrap());
         assert_ne!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
         applied |= ran.stdout.contains("<REDACTED>");
         for said in [&ran.stdout, &ran.stderr] {
-            assert!(!said.contains(MARK), "{arguments:?} says {said}");
+            assert_eq!(mark_in(said.as_bytes()), None, "{arguments:?} says {said}");
         }
     }
     assert!(applied, "the action ran and printed its variables");
@@ -133,9 +305,98 @@ fn no_secret_of_the_environment_is_said_or_written_in_a_session() {
     })
     .unwrap();
     for (name, bytes) in searched {
-        let found = memchr::memmem::find(&bytes, MARK.as_bytes());
-        assert_eq!(found, None, "{} holds a canary", name.display());
+        assert_eq!(mark_in(&bytes), None, "{} holds a canary", name.display());
     }
+}
+
+#[test]
+fn no_secret_of_the_environment_is_said_or_written_in_a_session() {
+    is_silent(CANARIES, &[]);
+}
+
+#[test]
+fn no_secret_under_its_other_name_or_in_a_file_is_said_or_written() {
+    is_silent(ALIASES, IN_FILES);
+}
+
+/// The commands below `above`, as the help names them.
+fn below(above: &[&str]) -> Vec<String> {
+    let help = Workspace::empty().program(&[above, &["--help"]].concat());
+    let (_, rest) = help.stdout.split_once("\nCommands:\n").unwrap_or_default();
+    rest.lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_is_in_the_session() {
+    let mut leaves = vec!["perform".to_owned(), "attest".to_owned()];
+    for name in below(&[]) {
+        let second = below(&[&name]);
+        if second.is_empty() {
+            leaves.push(name.clone());
+        }
+        for sub in second {
+            let third = below(&[&name, &sub]);
+            if third.is_empty() {
+                leaves.push(format!("{name} {sub}"));
+            }
+            leaves.extend(third.iter().map(|last| format!("{name} {sub} {last}")));
+        }
+    }
+    assert!(leaves.len() > 60, "{leaves:?}");
+    let lines: Vec<String> = SESSION.iter().map(|words| words.join(" ")).collect();
+    let is_in = |leaf: &String| {
+        let begins = |line: &String| line == leaf || line.starts_with(&format!("{leaf} "));
+        lines.iter().any(begins)
+    };
+    for leaf in &leaves {
+        let excepted = NOT_IN_THE_SESSION.iter().any(|(name, _)| leaf == name);
+        assert_ne!(is_in(leaf), excepted, "`{leaf}` has no line in SESSION");
+    }
+}
+
+/// Every word in capital letters in the sources that is named like a variable with a secret.
+#[test]
+fn every_variable_with_a_secret_has_a_canary() {
+    fn sources(directory: &std::path::Path, text: &mut String) {
+        for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                sources(&entry.path(), text);
+            } else if entry.path().extension().is_some_and(|end| end == "rs") {
+                let file = std::fs::read_to_string(entry.path()).unwrap();
+                text.push_str(file.split("#[cfg(test)]\nmod tests").next().unwrap());
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    sources(&root.join("src/cli"), &mut text);
+    let named = text.split('"').filter(|word| {
+        let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let prefixes = ["POLICY_", "SCALPEL_", "VAULT_", "COSIGN_"];
+        let parts = ["SECRET", "TOKEN", "PASSWORD", "KEY"];
+        word.chars().all(plain)
+            && prefixes.iter().any(|prefix| word.starts_with(prefix))
+            && parts
+                .iter()
+                .any(|part| word.split('_').any(|own| own == *part))
+    });
+    let known = [CANARIES, ALIASES, IN_FILES].concat();
+    let mut seen = 0;
+    for name in named {
+        seen += 1;
+        let has_canary = known.iter().any(|(known, _)| *known == name);
+        assert!(
+            has_canary || NO_SECRETS.contains(&name),
+            "{name} has no canary"
+        );
+    }
+    assert!(seen > 15, "{seen}");
 }
 
 /// In two parts, so that this file holds none.

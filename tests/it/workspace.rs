@@ -135,6 +135,13 @@ impl Workspace {
         for name in [
             "POLICY_AUDIT_SECRET",
             "POLICY_AUDIT_SECRET_FILE",
+            "POLICY_AUDIT_SECRET_VAULT",
+            "POLICY_TENANT_KEY",
+            "VAULT_ADDR",
+            "VAULT_TOKEN",
+            "VAULT_TOKEN_FILE",
+            "VAULT_NAMESPACE",
+            "VAULT_CACERT",
             "POLICY_AUDIT_OLD_SECRET",
             "POLICY_AUDIT_OLD_SECRET_FILE",
             "SCALPEL_AUDIT_SECRET",
@@ -148,6 +155,11 @@ impl Workspace {
             "POLICY_TOTP_SECRET_FILE",
             "SCALPEL_TOTP_SECRET",
             "ENV",
+            "VAULT_ADDR",
+            "VAULT_TOKEN",
+            "POSTGRES_DSN",
+            "JWT_SECRET",
+            "SIMULATION_MODE",
             "GITHUB_ACTIONS",
             "GITHUB_OUTPUT",
             "GITHUB_STEP_SUMMARY",
@@ -155,6 +167,8 @@ impl Workspace {
         ] {
             command.env_remove(name);
         }
+        // Secrets come from the environment here, also in production.
+        command.env("SIMULATION_MODE", "false");
         command
     }
 

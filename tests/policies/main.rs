@@ -2,8 +2,16 @@
 //! binary in workspaces of their own.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test that fails should stop, and makes files as other programs do"
 )]
 
+mod ground;
 mod p1;
+mod p2;
+mod p3;
+mod p4;
+mod p5;
+mod p6;

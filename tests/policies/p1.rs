@@ -1,10 +1,11 @@
 //! P-1, data privacy: nothing personal is stored or shown by accident.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use policy_orchestrator::privacy::{REDACTED, Redaction};
 use serde_json::json;
+
+use crate::ground::{self, checks, line, program, write};
 
 /// What is planted, in the forms that captured output and signals may have.
 const PLANTED: &[&str] = &[
@@ -16,23 +17,6 @@ const PLANTED: &[&str] = &[
     "4111 1111 1111 1111",
     "GB82WEST12345698765432",
 ];
-
-fn write(workspace: &Path, name: &str, content: impl AsRef<[u8]>) {
-    let path = workspace.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
-}
-
-fn program(workspace: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_policy-orchestrator"))
-        .arg("--workspace")
-        .arg(workspace)
-        .args(arguments)
-        .env_remove("POLICY_AUDIT_SECRET")
-        .env_remove("POLICY_AUDIT_SECRET_FILE")
-        .output()
-        .unwrap()
-}
 
 fn holds(bytes: &[u8], planted: &str) -> bool {
     memchr::memmem::find(bytes, planted.as_bytes()).is_some()
@@ -119,4 +103,67 @@ fn test_p1_fields_are_redacted_by_default() {
         Redaction::new().including_personal_data(true).value(&row),
         row
     );
+}
+
+/// S0-020: a workspace is a tenant. An export holds nothing of the one beside it, not even where a link
+/// in it leads there.
+#[test]
+fn test_p1_export_respects_tenant() {
+    let [mine, theirs] = [ground::workspace("97"), ground::workspace("97")];
+    for (workspace, reason) in [
+        (&mine, "asked by tenant one"),
+        (&theirs, "asked by tenant two"),
+    ] {
+        let kill = ["kill", "on", "--reason", reason];
+        assert!(program(workspace.path(), &kill).status.success());
+    }
+    let export = |name: &str| {
+        let out = mine.path().join(name);
+        let ran = program(
+            mine.path(),
+            &["audit", "export", "--out", out.to_str().unwrap()],
+        );
+        (ran, std::fs::read(&out).unwrap_or_default())
+    };
+    let (ran, exported) = export("one.jsonl");
+    assert!(ran.status.success());
+    assert!(holds(&exported, "tenant one") && !holds(&exported, "tenant two"));
+    let journal = "state/kill_switch_log.jsonl";
+    std::fs::remove_file(mine.path().join(journal)).unwrap();
+    std::os::unix::fs::symlink(theirs.path().join(journal), mine.path().join(journal)).unwrap();
+    let (ran, exported) = export("two.jsonl");
+    assert!(!ran.status.success());
+    assert!(!holds(&exported, "tenant two"));
+    let said = checks(mine.path(), &["P5"], &[], 1);
+    assert_eq!(
+        line(&said),
+        "P5 Multi-Tenancy: FAIL (a link leads out of the workspace)"
+    );
+}
+
+/// What somebody else stored is found, with its place and without showing it.
+#[test]
+fn test_p1_what_is_stored_is_found() {
+    let directory = ground::workspace("97");
+    let workspace = directory.path();
+    assert_eq!(
+        line(&checks(workspace, &["P1"], &[], 0)),
+        "P1 Data Privacy: PASS"
+    );
+    for planted in PLANTED {
+        write(
+            workspace,
+            "logs/other.jsonl",
+            format!("{{}}\n{{\"said\": \"by {planted} today\"}}\n"),
+        );
+        let result = checks(workspace, &["P1"], &[], 1);
+        assert_eq!(
+            line(&result),
+            "P1 Data Privacy: FAIL (personal data or a secret is stored)"
+        );
+        let detail = ground::test_of(&result, "stored_files")["detail"].to_string();
+        assert!(detail.contains("logs/other.jsonl:2: "), "{detail}");
+        assert!(!result.to_string().contains(planted));
+        assert!(!ground::read(workspace, "reports/logs/P1.log").contains(planted));
+    }
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time};
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::cli::output::row;
+use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, personal};
+use crate::diagnostic::Checked;
 use crate::fs::named::NamedOutput;
 use crate::policy::duration;
-use crate::privacy::Redaction;
+use crate::privacy::{HashKey, Redaction};
 use crate::record::audit::Severity;
 use crate::record::entries::{self, Entry, Filter};
 use crate::time::Timestamp;
@@ -24,11 +25,17 @@ Examples:
   policy-orchestrator audit list --severity HIGH --format json | jq -r '[.time, .event_type] | @tsv'";
 
 const EXPORT_HELP: &str = "\
-The same entries as `audit list`, the newest first, written to a file that is not there yet.
+The same entries as `audit list`, the newest first, written to a file that is not there yet. Personal
+data is taken out; with POLICY_TENANT_KEY (or _FILE, _VAULT) a keyed hash stands beside each field.
+With --include-pii it stays: for users with the scope `pii:read` in policy/approvers.yaml, and once for
+each approval of this very export, which the first refusal names. Both answers are recorded.
 
 Examples:
   policy-orchestrator audit export --out audit.jsonl
-  policy-orchestrator audit export --out audit.csv --format csv --since 2026-01-01T00:00:00Z";
+  policy-orchestrator audit export --out audit.csv --format csv --since 2026-01-01T00:00:00Z
+  policy-orchestrator audit export --out audit.jsonl --include-pii --task T-1
+
+Exit codes: 0 written; 1 failed; 4 personal data is refused; 5 protected files were changed";
 
 /// Which entries.
 #[derive(Debug, Args)]
@@ -80,8 +87,19 @@ pub(in crate::cli) struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
+    /// Keep personal data; needs the scope `pii:read` and a second person's approval of this export
+    #[arg(long)]
+    include_pii: bool,
+
     #[command(flatten)]
     which: Which,
+}
+
+impl ExportArgs {
+    /// True where personal data was asked for.
+    pub(in crate::cli) fn includes_personal_data(&self) -> bool {
+        self.include_pii
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +117,30 @@ fn parse_since(text: &str) -> Result<Since, String> {
     }
 }
 
+/// What is exported, in the words of a record.
+const TABLE: &str = "audit_log";
+
 impl Which {
+    /// Which entries of it, in which form: what an approval is bound to. A while back is told as it
+    /// was given, so an approval stays one for the same command.
+    fn described(&self, is_table: bool) -> Value {
+        let since = self.since.map(|since| match since {
+            Since::Time(time) => time.to_string(),
+            Since::While(span) => format!("the last {} s", span.num_seconds()),
+        });
+        serde_json::json!({
+            "type": self.event_type,
+            "severity": self.severity.map(Severity::as_str),
+            "since": since,
+            "until": self.until.map(|time| time.to_string()),
+            "user": self.user,
+            "task": self.task,
+            "limit": self.limit,
+            "at": self.at.map(|time| time.to_string()),
+            "form": if is_table { "csv" } else { "jsonl" },
+        })
+    }
+
     fn filter(&self) -> Filter {
         let since = self.since.map(|since| match since {
             Since::Time(time) => time,
@@ -119,6 +160,7 @@ impl Which {
     fn each(
         &self,
         context: &Context,
+        redaction: Redaction<'_>,
         each: &mut dyn FnMut(&Entry) -> Checked<bool>,
     ) -> Checked<()> {
         let mut left = self.limit.unwrap_or(u64::MAX);
@@ -128,19 +170,32 @@ impl Which {
         let workspace = context.workspace()?;
         entries::newest_first(&workspace, &self.filter(), &mut |entry| {
             left -= 1;
-            Ok(each(&shown(entry))? && left > 0)
+            Ok(each(&shown(entry, redaction))? && left > 0)
         })
+    }
+}
+
+/// What is taken out: personal data unless `included`, with hashes beside it where there is a key;
+/// secrets in any case.
+fn redaction(included: bool, key: Option<&HashKey>) -> Redaction<'_> {
+    let redaction = Redaction::new().including_personal_data(included);
+    match key {
+        Some(key) => redaction.hashed(key),
+        None => redaction,
     }
 }
 
 /// The entry as it may leave the workspace. The one place that all entries pass on their way out:
 /// whatever is to be taken out of them is taken out here.
-fn shown(entry: &Entry) -> Entry {
-    let details = match Redaction::new().value(&Value::Object(entry.details.clone())) {
+fn shown(entry: &Entry, redaction: Redaction<'_>) -> Entry {
+    let details = match redaction.value(&Value::Object(entry.details.clone())) {
         Value::Object(details) => details,
         _ => Map::new(),
     };
+    let text = |text: &String| redaction.text(text).into_owned();
     Entry {
+        user: text(&entry.user),
+        task_id: entry.task_id.as_ref().map(text),
         details,
         ..entry.clone()
     }
@@ -150,7 +205,9 @@ pub(super) fn list(context: &Context, arguments: &ListArgs) -> anyhow::Result<Ex
     let format = context.format();
     let paint = context.output.paint();
     let mut failed = None;
-    arguments.which.each(context, &mut |entry| {
+    let key = personal::hash_key()?;
+    let redaction = redaction(false, key.as_ref());
+    arguments.which.each(context, redaction, &mut |entry| {
         let written = match format {
             Format::Json => context.output.json_line(entry),
             Format::Human => context
@@ -197,16 +254,27 @@ const COLUMNS: [&str; 8] = [
 ];
 
 pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Result<Exit> {
-    let mut out = NamedOutput::create(&arguments.out)?;
     let is_table = context.global.format == Some(FormatChoice::Csv);
+    let key = personal::hash_key()?;
+    let mut out = NamedOutput::create(&arguments.out)?;
+    if arguments.include_pii {
+        let workspace = context.workspace()?;
+        personal::may_leave(
+            context,
+            &workspace,
+            TABLE,
+            &arguments.which.described(is_table),
+        )?;
+    }
+    let redaction = redaction(arguments.include_pii, key.as_ref());
     let mut count = 0_u64;
     if is_table {
-        out.write(&row(COLUMNS.map(str::to_owned))?)?;
+        out.write(&row(&COLUMNS.map(str::to_owned))?)?;
     }
-    arguments.which.each(context, &mut |entry| {
+    arguments.which.each(context, redaction, &mut |entry| {
         count += 1;
         let line = if is_table {
-            row(cells(entry))?
+            row(&cells(entry))?
         } else {
             let mut line = serde_json::to_vec(entry).unwrap_or_default();
             line.push(b'\n');
@@ -242,33 +310,4 @@ fn cells(entry: &Entry) -> [String; 8] {
         entry.severity.to_string(),
         Value::Object(entry.details.clone()).to_string(),
     ]
-}
-
-/// A row of a table. A cell that a spreadsheet would take for a formula is set off by an apostrophe.
-fn row(cells: [String; 8]) -> Checked<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    let plain = cells.map(|cell| {
-        if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-            format!("'{cell}")
-        } else {
-            cell
-        }
-    });
-    let unwritten = |error: String| {
-        Box::new(
-            Diagnostic::new(
-                Code::WriteFailed,
-                Place::file("export"),
-                "a row can't be written",
-            )
-            .found(error)
-            .expected("eight cells")
-            .help("export as JSON lines"),
-        )
-    };
-    let written = writer.write_record(&plain);
-    written.map_err(|error| unwritten(error.to_string()))?;
-    writer
-        .into_inner()
-        .map_err(|error| unwritten(error.to_string()))
 }

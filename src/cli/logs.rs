@@ -1,0 +1,114 @@
+//! What `--verbose` and `--log-format` say on standard error while a command runs.
+//!
+//! Every line of a log in JSON carries the id of this run of the program. What a run recorded is
+//! found by it: the line that says so names the number and the SHA-256 of the journal line.
+
+use std::fmt;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::privacy::Secrets;
+use crate::time::Clock;
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LogFormat {
+    /// A line of text for each event
+    Text,
+    /// A JSON object on each line, with the id of this run
+    Json,
+}
+
+/// Begins to log.
+pub(super) fn begin(format: LogFormat) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::DEBUG);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber
+            .event_format(Json {
+                run_id: uuid::Uuid::new_v4().to_string(),
+                begin: Instant::now(),
+                secrets: Secrets::from_environment(super::output::all_variables(), None),
+            })
+            .init(),
+    }
+}
+
+/// An object for each event.
+struct Json {
+    run_id: String,
+    begin: Instant,
+    secrets: Secrets,
+}
+
+impl<S, N> FormatEvent<S, N> for Json
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let mut line = Map::new();
+        line.insert("timestamp".to_owned(), json!(Clock::System.read()));
+        line.insert("level".to_owned(), json!(metadata.level().as_str()));
+        line.insert("run_id".to_owned(), json!(self.run_id));
+        let elapsed = self.begin.elapsed().as_micros();
+        line.insert("elapsed_us".to_owned(), json!(u64::try_from(elapsed).ok()));
+        line.insert("target".to_owned(), json!(metadata.target()));
+        event.record(&mut Fields {
+            line: &mut line,
+            secrets: &self.secrets,
+        });
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+/// The fields of an event, without secrets.
+struct Fields<'a> {
+    line: &'a mut Map<String, Value>,
+    secrets: &'a Secrets,
+}
+
+impl Fields<'_> {
+    fn add(&mut self, field: &Field, value: Value) {
+        // Nothing that an event says may stand in for what the line says of itself.
+        self.line.entry(field.name()).or_insert(value);
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, json!(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, json!(self.secrets.redact(value)));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, json!(self.secrets.redact(&format!("{value:?}"))));
+    }
+}
