@@ -23,6 +23,7 @@ const TAMPER: bool = true;
 const NO_TAMPER: bool = false;
 
 const RECORD: &str = "it keeps the record, and decides nothing";
+const LOOKS: &str = "it looks, and writes what it found";
 const CLOSES: &str = "it closes";
 const BACK: &str = "it takes back, or says what was seen";
 
@@ -152,6 +153,17 @@ const COMMANDS: &[(&str, Does, bool)] = &[
         TAMPER,
     ),
     ("analytics", Reads, TAMPER),
+    ("metrics", GoesOn(LOOKS), NO_TAMPER),
+    ("report summary", GoesOn(LOOKS), NO_TAMPER),
+    ("report badge", GoesOn(LOOKS), NO_TAMPER),
+    ("report junit", GoesOn(LOOKS), NO_TAMPER),
+    ("report sarif", GoesOn(LOOKS), NO_TAMPER),
+    ("report annotations", GoesOn(LOOKS), NO_TAMPER),
+    ("checks list", Reads, NO_TAMPER),
+    ("checks plan x", Reads, NO_TAMPER),
+    ("checks run", GoesOn(LOOKS), NO_TAMPER),
+    ("health", GoesOn(LOOKS), NO_TAMPER),
+    ("portal data --rebuild", GoesOn(LOOKS), NO_TAMPER),
     ("init", Acts, TAMPER),
     ("doctor", Reads, NO_TAMPER),
     ("completions bash", Reads, NO_TAMPER),

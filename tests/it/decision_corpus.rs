@@ -102,8 +102,13 @@ fn trust(dice: &mut Dice) -> Signal {
     }
 }
 
-fn integrity(dice: &mut Dice) -> Signal {
+/// What is older than a policy allows is YELLOW, whatever it said; without an age it counts as it is.
+fn integrity(dice: &mut Dice, has_age: bool) -> Signal {
     let row = |score: &str| format!("timestamp,integrity_score\n2026-01-15T04:00:00Z,{score}\n");
+    if dice.below(8) == 0 {
+        let old = row("97.5").replace("2026-01-15", "2026-01-13");
+        return (Some(old), if has_age { Warns } else { Fine });
+    }
     match dice.below(12) {
         0 => (None, Absent),
         1 => (Some(row(dice.pick(&NO_PERCENT))), Unusable),
@@ -219,25 +224,43 @@ fn no_wrong_allow_and_at_most_one_wrong_decision_in_ten_thousand() {
     for file in FILES {
         ground.write(file, "");
     }
+    let healthy = Workspace::healthy();
+    let well = FILES.map(|file| healthy.read(file));
     let workspace = Opened::open(ground.path()).unwrap();
     let at = Timestamp::read(AT).unwrap().time;
-    let policy = document::reference();
+    let reference = include_str!("../../src/policy/reference.yaml");
+    let aged = reference.replace("- name: integrity\n", "- {name: integrity, max_age: 26h}\n");
+    assert_ne!(aged, reference);
+    let aged = document::parse("policy/policy.yaml", aged.as_bytes()).unwrap();
+    let policies = [document::reference(), aged];
+    let mut before: [Option<String>; 6] = FILES.map(|_| Some(String::new()));
     let mut dice = Dice(2026);
     let (mut wrong, mut allowed, mut labels) = (Vec::new(), Vec::new(), [0_usize; 3]);
     for case in 0..CASES {
-        let signals = [
+        let (has_age, policy) = (case % 2 == 1, &policies[case % 2]);
+        let mut signals = [
             trust(&mut dice),
-            integrity(&mut dice),
+            integrity(&mut dice, has_age),
             consensus(&mut dice),
             reputation(&mut dice),
             forecast(&mut dice),
             responses(&mut dice),
         ];
-        for (file, (text, _)) in FILES.iter().zip(&signals) {
+        // Most signals are well most of the time, or nearly all would be RED.
+        for (signal, well) in signals.iter_mut().zip(&well) {
+            if dice.below(10) < 7 {
+                *signal = (Some(well.clone()), Fine);
+            }
+        }
+        for ((file, (text, _)), before) in FILES.iter().zip(&signals).zip(&mut before) {
+            if text == before {
+                continue;
+            }
             match text {
                 Some(text) => ground.write(file, text),
                 None => drop(std::fs::remove_file(ground.file(file))),
             }
+            before.clone_from(text);
         }
         let expected = label(&signals.clone().map(|(_, truth)| truth));
         labels[usize::from(rank(expected))] += 1;
@@ -246,9 +269,9 @@ fn no_wrong_allow_and_at_most_one_wrong_decision_in_ten_thousand() {
             at,
             limit: DEFAULT_LIMIT,
         };
-        let readings = readings::load(context, &policy);
+        let readings = readings::load(context, policy);
         let decision = evaluate(Situation {
-            policy: &policy,
+            policy,
             readings: &readings,
             before: None,
             history: &[],

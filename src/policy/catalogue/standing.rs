@@ -206,7 +206,7 @@ pub const ROWS: &[Row] = &[
             "compliance_policies.*.evidence_required",
             "compliance_policies.*.enforcement",
         ],
-        "whoever processes the data has to ask for the evidence; none is kept here",
+        "whoever processes the data has to ask for the evidence; `compliance report` says which is declared in policy/evidence.yaml, and keeps nothing of the rule",
     ),
     told(
         Kind::CompliancePolicies,
@@ -258,7 +258,7 @@ pub const ROWS: &[Row] = &[
     caller(
         Kind::LgpdCompliance,
         &["lgpd_compliance.*.rule", "lgpd_compliance.*.automation"],
-        "whoever processes personal data; the automations are names here, and nothing runs them",
+        "whoever processes personal data; the automations are names here: `compliance report` says which evidence of them there is, `compliance ask` answers whoever asks before a use, and nothing else runs them",
     ),
     told(
         Kind::LgpdCompliance,
@@ -271,7 +271,7 @@ pub const ROWS: &[Row] = &[
             "financial_compliance.*.rule",
             "financial_compliance.*.automation",
         ],
-        "whoever processes payments and signs customers in; the automations are names here, and nothing runs them",
+        "whoever processes payments and signs customers in; the automations are names here: `compliance report` says which evidence of them there is, and nothing runs them",
     ),
     told(
         Kind::FinancialCompliance,
