@@ -224,6 +224,20 @@ const SESSION: &[&[&str]] = &[
     &["audit", "verify", "--record"],
     &["audit", "rotate"],
     &["audit", "rotate-key", "--reason", REASON],
+    &["compliance", "report", "--out", "compliance.md"],
+    &[
+        "compliance",
+        "ask",
+        "--subject",
+        "canary-jwt-0badcafe",
+        "--purpose",
+        "test",
+        "--fields",
+        "email",
+    ],
+    &["analytics"],
+    &["portal", "data", "--rebuild"],
+    &["portal", "--export", "page"],
     &["policy", "lock"],
     &["policy", "verify"],
     &["policy", "accept", "--reason", REASON],
@@ -346,7 +360,7 @@ fn below(above: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_command_is_in_the_session() {
-    let mut leaves = vec!["perform".to_owned(), "attest".to_owned()];
+    let mut leaves = ["perform", "attest", "portal"].map(str::to_owned).to_vec();
     for name in below(&[]) {
         let second = below(&[&name]);
         if second.is_empty() {
