@@ -466,3 +466,97 @@ fn a_checkpoint_is_recorded_behind_what_it_names() {
     assert!(ran.stdout.contains("state/audit.log 2 "), "{}", ran.stdout);
     assert!(ran.stderr.contains("SECRET_MISSING"), "{}", ran.stderr);
 }
+
+/// Closed and packed segments, a handover to another key, and what goes on behind both.
+fn rotated() -> Workspace {
+    let workspace = kept();
+    let rotate = ["audit", "rotate", "--at", "2026-01-15T12:07:00Z"];
+    program(&workspace, &rotate).exits(0);
+    runs(&workspace, 8..10);
+    rotated_key(&workspace, &["audit", "rotate-key", "--reason", "yearly"]).exits(0);
+    for minute in ["10", "11"] {
+        let at = format!("2026-01-15T12:{minute}:00Z");
+        rotated_key(&workspace, &["run", "--at", &at]).exits(0);
+    }
+    rotated_key(&workspace, &["audit", "rotate"]).exits(0);
+    rotated_key(&workspace, &["run", "--at", "2026-01-15T12:12:00Z"]).exits(0);
+    rotated_key(&workspace, &["attest", "--out", "envelope"]).exits(0);
+    workspace
+}
+
+const NEXT: &str = "the next secret of at least 32 bytes";
+
+fn rotated_key(workspace: &Workspace, arguments: &[&str]) -> Ran {
+    let mut command = workspace.command(arguments);
+    command
+        .env("POLICY_AUDIT_SECRET", NEXT)
+        .env("POLICY_AUDIT_OLD_SECRET", SECRET)
+        .env("POLICY_SIGNING_KEY_FILE", "k.key");
+    command.output().unwrap().into()
+}
+
+fn independent_with(workspace: &Workspace, secret: &str, old: &str) -> Ran {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verifier/verify.py");
+    let mut python = Command::new("python3");
+    python.args([
+        script,
+        ".",
+        "--checkpoint",
+        "note",
+        "--envelope",
+        "envelope",
+    ]);
+    python
+        .args(["--key", "k.pub"])
+        .current_dir(workspace.path());
+    python
+        .env("POLICY_AUDIT_SECRET", secret)
+        .env("POLICY_AUDIT_OLD_SECRET", old);
+    python.output().unwrap().into()
+}
+
+#[test]
+fn the_independent_verifier_goes_through_packed_segments_and_handovers() {
+    let workspace = rotated();
+    rotated_key(&workspace, &HELD).exits(0);
+    // With both keys, with the new one alone, and with none.
+    for (secret, old) in [(NEXT, SECRET), (NEXT, ""), ("", "")] {
+        let ran = independent_with(&workspace, secret, old).exits(0);
+        assert_eq!(ran.stdout, "whole\n");
+    }
+    // The old key alone doesn't speak for what comes behind the handover, nor does a stranger's.
+    independent_with(&workspace, SECRET, "").exits(5);
+    independent_with(&workspace, "some other secret of 32 bytes ......", "").exits(5);
+    let segments: Vec<String> = std::fs::read_dir(workspace.file("state/segments"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("policy_state_log"))
+        .collect();
+    assert_eq!(segments.len(), 2, "{segments:?}");
+    for name in segments {
+        let file = format!("state/segments/{name}");
+        let whole = workspace.bytes(&file);
+        flip(&workspace, &file, 40);
+        let found = independent_with(&workspace, NEXT, SECRET).exits(5);
+        assert!(
+            found.stdout.contains("another packed segment"),
+            "{}",
+            found.stdout
+        );
+        std::fs::remove_file(workspace.file(&file)).unwrap();
+        independent_with(&workspace, NEXT, SECRET).exits(5);
+        workspace.write(&file, whole);
+    }
+    independent_with(&workspace, NEXT, SECRET).exits(0);
+    // A line of now that is signed by the old key again, though it follows the handover.
+    let text = workspace.read(JOURNAL);
+    let key = serde_json::from_str::<Value>(text.lines().last().unwrap()).unwrap()["key"].clone();
+    let forged = text.replace(key.as_str().unwrap(), "0123456789abcdef");
+    workspace.write(JOURNAL, forged);
+    let found = independent_with(&workspace, NEXT, SECRET).exits(5);
+    assert!(
+        found.stdout.contains("another key without a handover"),
+        "{}",
+        found.stdout
+    );
+}

@@ -409,3 +409,36 @@ fn the_tables_name_every_gate_every_alert_and_every_native_action() {
         assert!(rows.contains(&action.name()), "{}", action.name());
     }
 }
+
+/// A threat is covered by a test only as long as there is one: every test that SECURITY.md names is
+/// there.
+#[test]
+fn every_test_that_the_threat_tables_name_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let is_name = |text: &&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+        let last = text.rsplit("::").next().unwrap_or_default();
+        text.chars().all(plain) && last.matches('_').count() >= 3
+    };
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let mut sources = String::new();
+    let mut directories = vec![root.join("src"), root.join("tests")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let function = |name: &str| format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+    let gone: Vec<&str> = named
+        .into_iter()
+        .filter(|name| !sources.contains(&function(name)))
+        .collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}
