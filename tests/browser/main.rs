@@ -2,6 +2,14 @@
 //!
 //! Where no Chromium is, the tests say so and pass; with POLICY_REQUIRE_BROWSER=1 they fail. Pictures
 //! are kept in target/screenshots. axe-core is taken from target/axe, where `.ci/run` installs it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that fails should stop, changes files as other programs do, and says what it skips"
+)]
 
 mod driver;
 mod world;
