@@ -413,9 +413,6 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
     {
         return Ok(exit);
     }
-    if let Some(exit) = checks::refuse_simulated(context, &command) {
-        return Ok(exit);
-    }
     if tamper::is_stopped_at_the_door(&command)
         && let Ok(workspace) = context.workspace()
         && let Some(closed) = kill_switch::closed(&workspace)

@@ -25,11 +25,13 @@ pub enum Operation {
     RotateKey,
     /// Making another secret of one-time codes: `override enroll`.
     Enroll,
+    /// Taking a signed artifact into production: `checks run --artifact`.
+    Artifact,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Apply,
         Self::Accept,
         Self::KillOff,
@@ -37,6 +39,7 @@ impl Operation {
         Self::PiiAccess,
         Self::RotateKey,
         Self::Enroll,
+        Self::Artifact,
     ];
 
     /// The word that stands in journals and in the list of approvers.
@@ -49,6 +52,7 @@ impl Operation {
             Self::PiiAccess => "pii_access",
             Self::RotateKey => "rotate_key",
             Self::Enroll => "enroll",
+            Self::Artifact => "artifact",
         }
     }
 }

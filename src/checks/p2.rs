@@ -359,7 +359,7 @@ fn approval(ground: &Ground<'_>) -> Test {
     }
     let (operation, subject, what) = match (ground.artifact, waiting(ground)) {
         (Some(artifact), _) => (
-            Operation::Accept,
+            Operation::Artifact,
             Subject::of(artifact.sha256),
             artifact.name.clone(),
         ),

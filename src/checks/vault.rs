@@ -1,24 +1,16 @@
-//! Where signed records of approvals are kept: the seam to Vault, and what stands in for it.
+//! Where signed records of approvals are kept: the seam between the checks and [`crate::vault`].
 //!
-//! A client of Vault is whatever keeps a record under a path and says whether it can be used. Without
-//! one, files below `state/simulated/` show what would have been kept. They prove nothing, so nothing
+//! A server keeps them, or files that show what would have been kept. Those prove nothing, so nothing
 //! passes on them (S0-065, S0-076).
 
-use std::time::Duration;
-
-use serde::Serialize;
-
 use crate::diagnostic::{Checked, Diagnostic};
-use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock, write};
+use crate::ids::Digest;
 use crate::keys::dsse::Envelope;
 use crate::time::Timestamp;
-use crate::vault::Settings;
+use crate::vault::{Mode, Settings, status, write_signature};
 
-/// The files of the simulation, relative to the workspace.
-pub const SIMULATED: &str = "state/simulated";
-
-/// How long another command is waited for.
-const LOCK_WAIT: Duration = Duration::from_secs(30);
+/// How much of a record's digest is part of its name.
+const NAMED_BY: usize = 12;
 
 /// Something that keeps signed records.
 pub trait Keeper: std::fmt::Debug {
@@ -30,7 +22,7 @@ pub trait Keeper: std::fmt::Debug {
         false
     }
 
-    /// Keeps the record of an approval at `signatures/<id>`, and says where that is.
+    /// Keeps the record of an approval at `signatures/<id>-<time>-<digest>`, and says where that is.
     fn keep(&self, id: &str, signed: &Envelope, approver: Option<&str>) -> Checked<String>;
 }
 
@@ -43,39 +35,56 @@ pub struct Unavailable {
     pub remedy: String,
 }
 
-/// Why there is no Vault to talk to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    /// Nothing says where it is.
-    NoAddress,
-    /// It was said that everything is simulated.
-    Simulated,
+impl Unavailable {
+    fn new(found: &str, remedy: &str) -> Self {
+        Self {
+            found: found.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
 }
 
-/// A server of Vault. A record there is never written over, so each run keeps one of its own.
+/// Vault, or the files that stand in for it. A record is never written over, so each has a name of its
+/// own.
 #[derive(Debug)]
-pub struct Server<'a> {
+pub struct Vault<'a> {
     /// Where, and how it is talked to.
     pub settings: &'a Settings,
     /// The time now.
     pub at: Timestamp,
 }
 
-impl Keeper for Server<'_> {
+impl Keeper for Vault<'_> {
     fn unavailable(&self) -> Option<Unavailable> {
-        let status = crate::vault::status(self.settings);
-        status.why().map(|found| Unavailable {
-            found,
-            remedy: status.help().to_owned(),
-        })
+        match self.settings.mode {
+            Mode::Simulated { asked: true, .. } => Some(Unavailable::new(
+                "SIMULATION_MODE is `true`",
+                "install Vault, set VAULT_ADDR and VAULT_TOKEN, and unset SIMULATION_MODE",
+            )),
+            Mode::Simulated { .. } | Mode::Missing => Some(Unavailable::new(
+                "VAULT_ADDR is not set",
+                "install Vault and set VAULT_ADDR and VAULT_TOKEN",
+            )),
+            Mode::Server(_) => {
+                let status = status(self.settings);
+                let found = status.why()?;
+                Some(Unavailable::new(&found, status.help()))
+            }
+        }
+    }
+
+    fn is_simulation(&self) -> bool {
+        self.settings.is_simulated()
     }
 
     fn keep(&self, id: &str, signed: &Envelope, approver: Option<&str>) -> Checked<String> {
-        let id = format!("{id}-{}", self.at.compact());
-        let signed = String::from_utf8_lossy(&signed.to_json()).into_owned();
+        let signed = signed.to_json();
+        let digest = Digest::of(&signed).to_string();
+        let digest = digest.get(..NAMED_BY).unwrap_or_default();
+        let id = format!("{id}-{}-{digest}", self.at.compact());
+        let signed = String::from_utf8_lossy(&signed).into_owned();
         let approver = approver.unwrap_or_default();
-        let kept = crate::vault::write_signature(self.settings, &id, &signed, approver)?;
-        Ok(kept.place)
+        Ok(write_signature(self.settings, &id, &signed, approver)?.place)
     }
 }
 
@@ -85,10 +94,8 @@ pub struct Unusable<'a>(pub &'a Diagnostic);
 
 impl Keeper for Unusable<'_> {
     fn unavailable(&self) -> Option<Unavailable> {
-        Some(Unavailable {
-            found: self.0.to_string(),
-            remedy: self.0.help.clone().unwrap_or_default(),
-        })
+        let help = self.0.help.clone().unwrap_or_default();
+        Some(Unavailable::new(&self.0.to_string(), &help))
     }
 
     fn keep(&self, _: &str, _: &Envelope, _: Option<&str>) -> Checked<String> {
@@ -96,108 +103,38 @@ impl Keeper for Unusable<'_> {
     }
 }
 
-/// Files in the place of Vault.
-#[derive(Debug, Clone, Copy)]
-pub struct Simulation<'a> {
-    /// Where.
-    pub workspace: &'a Workspace,
-    /// Why there is nothing better.
-    pub missing: Missing,
-}
-
-/// What a record holds (S0-031).
-#[derive(Serialize)]
-struct Record<'a> {
-    signed: serde_json::Value,
-    approver: Option<&'a str>,
-    simulated: bool,
-}
-
-impl Keeper for Simulation<'_> {
-    fn unavailable(&self) -> Option<Unavailable> {
-        let (found, remedy) = match self.missing {
-            Missing::NoAddress => (
-                "VAULT_ADDR is not set",
-                "install Vault and set VAULT_ADDR and VAULT_TOKEN",
-            ),
-            Missing::Simulated => (
-                "SIMULATION_MODE is `true`",
-                "install Vault, set VAULT_ADDR and VAULT_TOKEN, and unset SIMULATION_MODE",
-            ),
-        };
-        Some(Unavailable {
-            found: found.to_owned(),
-            remedy: remedy.to_owned(),
-        })
-    }
-
-    fn is_simulation(&self) -> bool {
-        true
-    }
-
-    fn keep(&self, id: &str, signed: &Envelope, approver: Option<&str>) -> Checked<String> {
-        let directory = format!("{SIMULATED}/vault/signatures");
-        let name = format!("{directory}/{id}.json");
-        let timeout = LockTimeout::silent(LOCK_WAIT);
-        let retry = RetryDelays::none();
-        let _lock = WorkspaceLock::acquire(self.workspace, "checks run", timeout, &retry)?;
-        write::refuse_links(self.workspace, &name)?;
-        write::make_directory(self.workspace, "state")?;
-        write::make_private_directory(self.workspace, &directory)?;
-        let signed = serde_json::from_slice(&signed.to_json()).unwrap_or_default();
-        let record = Record {
-            signed,
-            approver,
-            simulated: true,
-        };
-        write::replace_private(self.workspace, &name, &crate::fs::pretty(&record))?;
-        Ok(name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
-    use crate::diagnostic::Code;
     use crate::keys::{Algorithm, PrivateKey};
+    use crate::vault::Given;
 
     #[test]
-    fn a_simulated_record_is_its_owners_alone_and_goes_through_no_link() {
+    fn each_record_has_a_name_of_its_own_and_a_simulation_is_no_vault() {
         let directory = tempfile::tempdir().unwrap();
-        let workspace = Workspace::open(directory.path()).unwrap();
-        let vault = Simulation {
-            workspace: &workspace,
-            missing: Missing::NoAddress,
+        let settings = Settings::parse(Given {
+            directory: Some(directory.path().join("vault")),
+            ..Given::default()
+        })
+        .unwrap();
+        let at = Timestamp::read("2026-01-15T12:00:00Z").unwrap().time;
+        let vault = Vault {
+            settings: &settings,
+            at,
         };
+        assert!(vault.is_simulation());
+        assert_eq!(vault.unavailable().unwrap().found, "VAULT_ADDR is not set");
         let key = PrivateKey::generate(Algorithm::Ed25519).unwrap();
-        let signed = Envelope::new("t", b"x".to_vec()).signed(&key);
-        let name = vault.keep("T-1", &signed, Some("bob")).unwrap();
-        let mode = |name: &str| {
-            let status = std::fs::metadata(workspace.path(name)).unwrap();
-            status.permissions().mode() & 0o777
+        let keep = |text: &[u8]| {
+            let signed = Envelope::new("t", text.to_vec()).signed(&key);
+            vault.keep("T-1", &signed, Some("bob")).unwrap()
         };
-        assert_eq!(mode(&name), 0o600);
-        assert_eq!(mode(SIMULATED), 0o700);
+        let first = keep(b"x");
+        assert_eq!(first, keep(b"x"));
+        assert_ne!(first, keep(b"y"));
         let record: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(workspace.path(&name)).unwrap()).unwrap();
+            serde_json::from_slice(&std::fs::read(first).unwrap()).unwrap();
         assert_eq!(record["approver"], "bob");
         assert_eq!(record["simulated"], true);
-        assert!(vault.unavailable().is_some());
-        // A second one takes the place of the first.
-        vault.keep("T-1", &signed, None).unwrap();
-
-        let other = tempfile::tempdir().unwrap();
-        let linked = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(other.path(), linked.path().join("state")).unwrap();
-        let workspace = Workspace::open(linked.path()).unwrap();
-        let vault = Simulation {
-            workspace: &workspace,
-            ..vault
-        };
-        let refused = vault.keep("T-1", &signed, None).unwrap_err();
-        assert_eq!(refused.code, Code::LinkRefused);
-        assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
     }
 }

@@ -112,6 +112,8 @@ enum What {
     RotateKey,
     /// Make another secret of one-time codes
     Enroll,
+    /// Take a signed artifact into production
+    Artifact,
 }
 
 impl From<What> for Operation {
@@ -124,6 +126,7 @@ impl From<What> for Operation {
             What::PiiAccess => Self::PiiAccess,
             What::RotateKey => Self::RotateKey,
             What::Enroll => Self::Enroll,
+            What::Artifact => Self::Artifact,
         }
     }
 }
@@ -314,10 +317,14 @@ fn subject_of_other(
         (What::Enroll, None, _) => {
             Err("`--subject` has to be the account, as `override enroll --account` names it")
         }
-        (What::Accept | What::KillOff | What::Promote | What::PiiAccess, Some(_), Some(digest)) => {
-            Ok(Subject::of(digest))
+        (
+            What::Accept | What::KillOff | What::Promote | What::PiiAccess | What::Artifact,
+            Some(_),
+            Some(digest),
+        ) => Ok(Subject::of(digest)),
+        (What::Apply | What::Accept | What::KillOff | What::PiiAccess | What::Artifact, ..) => {
+            Err(NO_DIGEST)
         }
-        (What::Apply | What::Accept | What::KillOff | What::PiiAccess, ..) => Err(NO_DIGEST),
     })
 }
 

@@ -1,40 +1,33 @@
 //! `checks list`, `checks plan`, `checks run`, and `health`: the policies P-1 to P-6.
 
+mod ground;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::actor::actor;
-use super::audit::AuditCommand;
+use ground::{Asked, Gathered, simulation};
+
 use super::given::{self, Given};
-use super::output::{variable, variable_os};
-use super::policy::PolicyCommand;
 use super::recording::with_records;
 use super::run::parse_timeout;
-use super::{
-    Command, Context, Exit, Format, approve, clock, keys, production, secrets, usage_error,
-    workflow,
-};
-use crate::approval::operation::Subject;
+use super::{Context, Exit, Format, usage_error, workflow};
 use crate::checks::artifact::Artifact;
 use crate::checks::library::{self, Library};
 use crate::checks::task::{self, TaskId};
-use crate::checks::vault::{Keeper, Missing, Server, Simulation, Unusable};
 use crate::checks::{self, Ground, Outcome, Policy, Status, p4, p6};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::{Workspace, pretty, write};
+use crate::fs::{pretty, write};
 use crate::ids::{Digest, EventType};
-use crate::keys::{PrivateKey, VerifyingKey, file};
+use crate::keys::file;
 use crate::privacy::Secrets;
+use crate::record::Records;
 use crate::record::audit::{self, Event, Severity};
 use crate::record::entries::{self, Filter};
-use crate::record::{Records, SigningKey};
 use crate::report::checks as view;
 use crate::report::sarif;
-use crate::time::Timestamp;
-use crate::vault::{self, Settings};
 
 const LIST_HELP: &str = "\
 Examples:
@@ -306,144 +299,6 @@ fn plan(context: &Context, arguments: &PlanArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The variables whose values are secrets of this program, and may stand in no file.
-const OWN_SECRETS: [&str; 12] = [
-    "POLICY_AUDIT_SECRET",
-    "POLICY_AUDIT_OLD_SECRET",
-    "SCALPEL_AUDIT_SECRET",
-    "POLICY_TOTP_SECRET",
-    "SCALPEL_TOTP_SECRET",
-    "POLICY_KEY_PASSWORD",
-    "COSIGN_PASSWORD",
-    "POLICY_PRIVACY_SECRET",
-    "VAULT_TOKEN",
-    "JWT_SECRET",
-    "POSTGRES_DSN",
-    "GITHUB_TOKEN",
-];
-
-/// Variables that ask for several tenants in one workspace.
-const TENANT_VARIABLES: [&str; 2] = ["JWT_SECRET", "POSTGRES_DSN"];
-
-/// Owns what a [`Ground`] borrows, but for the workspace.
-struct Gathered {
-    at: Timestamp,
-    user: String,
-    simulation: Option<bool>,
-    secrets: Secrets,
-    own_secrets: Secrets,
-    journal_key: Checked<Option<SigningKey>>,
-    signing_key: Checked<Option<PrivateKey>>,
-    missing: Missing,
-    /// Where Vault is, where a server is named.
-    server: Option<Checked<Settings>>,
-    pending: Option<Subject>,
-    tenant_variables: Vec<&'static str>,
-}
-
-impl Gathered {
-    fn new(workspace: &Workspace, simulation: Option<bool>) -> Self {
-        let elsewhere = secrets::not_in_environment().unwrap_or_default();
-        let own = super::output::all_variables()
-            .filter(|(name, _)| OWN_SECRETS.iter().any(|own| name == own));
-        let is_set = |name: &&'static str| variable_os(name).is_some();
-        let is_named = variable_os(vault::ADDRESS).is_some() && simulation != Some(true);
-        Self {
-            server: is_named.then(super::vault::settings),
-            at: clock(None).read(),
-            user: actor(),
-            simulation,
-            secrets: Secrets::from_environment(super::output::all_variables(), elsewhere.clone()),
-            own_secrets: Secrets::from_environment(own, elsewhere),
-            journal_key: secrets::signing_key(),
-            signing_key: keys::signing_key(),
-            missing: match simulation {
-                Some(true) => Missing::Simulated,
-                _ => Missing::NoAddress,
-            },
-            pending: approve::previewed(workspace).ok(),
-            tenant_variables: TENANT_VARIABLES.into_iter().filter(is_set).collect(),
-        }
-    }
-
-    /// What keeps signed records: the server that is named, else files in its place.
-    fn keeper<'a>(&'a self, workspace: &'a Workspace) -> Box<dyn Keeper + 'a> {
-        match &self.server {
-            Some(Err(finding)) => Box::new(Unusable(finding)),
-            Some(Ok(settings)) => Box::new(Server {
-                settings,
-                at: self.at,
-            }),
-            None => Box::new(Simulation {
-                workspace,
-                missing: self.missing,
-            }),
-        }
-    }
-
-    fn ground<'a>(
-        &'a self,
-        workspace: &'a Workspace,
-        vault: &'a dyn Keeper,
-        asked: &'a Asked,
-    ) -> Ground<'a> {
-        Ground {
-            workspace,
-            at: self.at,
-            user: &self.user,
-            task: asked.task.as_str(),
-            production: production(),
-            simulation: self.simulation,
-            secrets: &self.secrets,
-            own_secrets: &self.own_secrets,
-            journal_key: &self.journal_key,
-            signing_key: &self.signing_key,
-            vault_is_named: self.server.is_some(),
-            vault,
-            artifact: asked.artifact.as_ref(),
-            trusted: &asked.trusted,
-            pending: self.pending.as_ref(),
-            tenant_variables: &self.tenant_variables,
-            slo_ms: asked.slo_ms,
-        }
-    }
-}
-
-/// How a command ends that applies, promotes or exports while everything is simulated (C-25): what
-/// was only simulated must not have effects.
-pub(super) fn refuse_simulated(context: &Context, command: &Command) -> Option<Exit> {
-    let name = match command {
-        Command::Respond(arguments) => arguments.applies().then_some("respond --apply"),
-        Command::Action(arguments) => arguments.applies().then_some("action --apply"),
-        Command::Policy(PolicyCommand::Promote(_)) => Some("policy promote"),
-        Command::Audit(AuditCommand::Export(_)) => Some("audit export"),
-        _ => None,
-    }?;
-    match simulation() {
-        Ok(Some(true)) => {
-            context.output.note(&format!(
-                "nothing was done: `{name}` has no effect while SIMULATION_MODE is `true`; unset it"
-            ));
-            Some(Exit::Blocked)
-        }
-        Ok(_) => None,
-        Err(text) => Some(usage_error(context, &text)),
-    }
-}
-
-/// What the command line asks for.
-struct Asked {
-    task: TaskId,
-    artifact: Option<Artifact>,
-    trusted: Vec<VerifyingKey>,
-    slo_ms: u64,
-}
-
-/// What `SIMULATION_MODE` says; an error text for anything but `true` and `false`.
-fn simulation() -> Result<Option<bool>, String> {
-    checks::parse_simulation(variable("SIMULATION_MODE").as_deref())
-}
-
 pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::Result<Exit> {
     let simulation = match simulation() {
         Ok(simulation) => simulation,
@@ -451,7 +306,7 @@ pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::R
     };
     let workspace = context.workspace()?;
     let gathered = Gathered::new(&workspace, simulation);
-    let vault = gathered.keeper(&workspace);
+    let vault = gathered.keeper();
     let asked = Asked {
         task: "health".parse().map_err(anyhow::Error::msg)?,
         artifact: None,
@@ -479,7 +334,7 @@ fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let gathered = Gathered::new(&workspace, simulation);
     let asked = asked(arguments, &gathered)?;
-    let vault = gathered.keeper(&workspace);
+    let vault = gathered.keeper();
     let ground = gathered.ground(&workspace, &*vault, &asked);
     let wanted =
         |policy: &Policy| arguments.policies.is_empty() || arguments.policies.contains(policy);

@@ -1,6 +1,7 @@
-//! What is not done in production while Vault is only simulated (C-25).
+//! What is not done while Vault is only simulated (C-25).
 
 use super::audit::AuditCommand;
+use super::output::variable;
 use super::overrides::OverrideCommand;
 use super::policy::PolicyCommand;
 use super::{Command, vault};
@@ -20,24 +21,27 @@ pub(super) fn refused(command: &Command) -> Option<&'static str> {
     }
 }
 
-/// Fails under `ENV=production` where Vault is simulated.
+/// Fails under `ENV=production` where Vault is simulated, and everywhere where `SIMULATION_MODE` says
+/// that everything is: what was only tried out must not have effects.
 pub(super) fn refuse(command: &'static str) -> Checked<()> {
-    if !super::production() {
+    let production = super::production();
+    if !production && variable(SIMULATION).is_none() {
         return Ok(());
     }
     let Mode::Simulated { asked, .. } = vault::settings()?.mode else {
         return Ok(());
     };
-    let found = if asked {
-        "SIMULATION_MODE=true"
-    } else {
-        "no VAULT_ADDR, so Vault is simulated"
+    let (place, found) = match (asked, production) {
+        (true, true) => (" in production", "SIMULATION_MODE=true"),
+        (true, false) => ("", "SIMULATION_MODE=true"),
+        (false, true) => (" in production", "no VAULT_ADDR, so Vault is simulated"),
+        (false, false) => return Ok(()),
     };
     Err(Box::new(
         Diagnostic::new(
             Code::SimulationForbidden,
             Place::file(SIMULATION),
-            format!("`{command}` is not done in production while Vault is simulated"),
+            format!("`{command}` is not done{place} while Vault is simulated"),
         )
         .found(found)
         .expected("a Vault server, or SIMULATION_MODE=false")

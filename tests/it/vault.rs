@@ -53,8 +53,11 @@ fn in_production_nothing_is_applied_promoted_or_exported_in_simulation() {
         .env("ENV", "production")
         .env("SIMULATION_MODE", "true"))
     .exits(0);
+    // What was said to be simulated has no effects elsewhere either; that no server is named is no matter.
+    let mut said = workspace.command(&["audit", "export", "--out", "out.jsonl"]);
+    ran(said.env("SIMULATION_MODE", "true")).exits(4);
     let mut elsewhere = workspace.command(&["audit", "export", "--out", "out.jsonl"]);
-    ran(elsewhere.env("SIMULATION_MODE", "true")).exits(0);
+    ran(elsewhere.env_remove("SIMULATION_MODE")).exits(0);
 }
 
 #[test]

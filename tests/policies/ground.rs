@@ -43,6 +43,7 @@ pub(crate) fn command(workspace: &Path, arguments: &[&str]) -> Command {
     for name in CLEARED {
         command.env_remove(name);
     }
+    command.env("POLICY_SIMULATED_VAULT", workspace.join("simulated"));
     command
 }
 

@@ -53,7 +53,7 @@ fn test_p2_cosign_required_in_prod() {
     let issue = read(workspace, "reports/issues/T-9.md");
     assert!(issue.contains("Status: AWAITING_APPROVAL"), "{issue}");
     assert!(
-        issue.contains("approve request --operation accept --subject "),
+        issue.contains("approve request --operation artifact --subject "),
         "{issue}"
     );
 
@@ -105,7 +105,7 @@ fn approve(workspace: &Path, subject: &str) {
                 "approve",
                 "request",
                 "--operation",
-                "accept",
+                "artifact",
                 "--subject",
                 subject,
                 "--reason",
@@ -159,7 +159,10 @@ fn test_p2_envelopes_are_signatures_too() {
 fn test_p2_vault_write_occurs() {
     let directory = ground::workspace("97");
     let workspace = directory.path();
-    let result = checks(workspace, &["P2", "--task", "T-1"], &[], 3);
+    let outside = tempfile::tempdir().unwrap();
+    let simulated = outside.path().join("vault");
+    let variables = [("POLICY_SIMULATED_VAULT", simulated.to_str().unwrap())];
+    let result = checks(workspace, &["P2", "--task", "T-1"], &variables, 3);
     assert_eq!(
         line(&result),
         "P2 Secrets & Signing: BLOCKED (Vault unavailable)"
@@ -167,26 +170,30 @@ fn test_p2_vault_write_occurs() {
     assert_eq!(result["simulated"], true);
     let remedy = test_of(&result, "vault")["remedy"].as_str().unwrap();
     assert_eq!(remedy, "install Vault and set VAULT_ADDR and VAULT_TOKEN");
-    let file = "state/simulated/vault/signatures/T-1.json";
-    let record: serde_json::Value = serde_json::from_str(&read(workspace, file)).unwrap();
+    let kept: Vec<_> = std::fs::read_dir(simulated.join("signatures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let [file] = kept.as_slice() else {
+        panic!("{kept:?}")
+    };
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("T-1-"), "{name}");
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     assert_eq!(record["simulated"], true);
-    let envelope = Envelope::parse(file, record["signed"].to_string().as_bytes()).unwrap();
+    let signed = record["signed"].as_str().unwrap();
+    let envelope = Envelope::parse(name, signed.as_bytes()).unwrap();
     let payload: serde_json::Value = serde_json::from_slice(envelope.payload()).unwrap();
     assert_eq!(payload["id"], "T-1");
-    let mode = |name: &str| {
-        std::fs::metadata(workspace.join(name))
-            .unwrap()
-            .permissions()
-            .mode()
-    };
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(file) & 0o777, 0o600);
-    assert_eq!(mode("state/simulated") & 0o777, 0o700);
+    assert_eq!(mode(&simulated) & 0o777, 0o700);
 
     // Through a link nothing is written.
     let other = tempfile::tempdir().unwrap();
-    std::fs::remove_dir_all(workspace.join("state/simulated")).unwrap();
-    std::os::unix::fs::symlink(other.path(), workspace.join("state/simulated")).unwrap();
-    checks(workspace, &["P2", "--task", "T-1"], &[], 1);
+    std::fs::remove_dir_all(&simulated).unwrap();
+    std::os::unix::fs::symlink(other.path(), &simulated).unwrap();
+    checks(workspace, &["P2", "--task", "T-1"], &variables, 1);
     assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 0);
 }
 
@@ -195,7 +202,7 @@ fn test_p2_vault_write_occurs() {
 fn test_p2_simulation_is_never_a_pass() {
     let directory = ground::workspace("97");
     let workspace = directory.path();
-    let simulated = workspace.join("state/simulated");
+    let simulated = workspace.join("simulated");
     for (variables, code, reason) in [
         (&[("SIMULATION_MODE", "false")][..], 3, "Vault unavailable"),
         (
@@ -231,7 +238,7 @@ fn test_p2_simulation_is_never_a_pass() {
     ] {
         let mut simulated = command(red.path(), arguments);
         let output = simulated.env("SIMULATION_MODE", "true").output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}");
     }
     assert_eq!(read(red.path(), "data/value"), "before\n");
 }
