@@ -23,7 +23,7 @@ use crate::safeguard::Request;
 use crate::time::Timestamp;
 
 pub use operation::{Operation, Subject};
-pub use requests::{Approved, Wanted, find, second_person, spend};
+pub use requests::{Approved, Wanted, find, second_person, second_person_of, spend};
 
 /// What whoever takes a step holds.
 #[derive(Debug, Clone, Copy)]

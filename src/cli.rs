@@ -4,19 +4,23 @@
 //! variables are read here and passed on as arguments. Standard output carries results,
 //! everything else goes to standard error.
 
+mod acceptance;
 mod action;
 mod actor;
 mod alerts;
+mod analytics;
 mod approve;
 mod attest;
 mod audit;
 mod brake;
 mod completions;
+mod compliance;
 mod doctor;
 mod exit;
 mod explain;
 mod given;
 mod guard;
+mod health;
 mod history;
 mod init;
 mod keys;
@@ -28,6 +32,7 @@ mod output;
 mod overrides;
 mod perform;
 mod policy;
+mod portal;
 mod recording;
 mod replay;
 mod report;
@@ -42,6 +47,7 @@ mod tamper;
 mod trust;
 mod under_way;
 mod undo;
+mod vault;
 mod workflow;
 
 pub use exit::Exit;
@@ -79,6 +85,8 @@ Examples:
   policy-orchestrator policy lock             hold it to its bytes; `policy verify`, `policy accept`
   policy-orchestrator guard check             may another program change these files?
   policy-orchestrator scan secrets            is a secret in the files?
+  policy-orchestrator compliance report       which evidence is there, and what broke the rules?
+  policy-orchestrator portal --serve          all of it on a page
   policy-orchestrator init                    start a workspace here";
 
 #[derive(Debug, Parser)]
@@ -145,7 +153,7 @@ enum FormatChoice {
     Human,
     /// JSON for a program
     Json,
-    /// Markdown for a pull request (`policy backtest`, `history`)
+    /// Markdown for a pull request (`policy backtest`, `history`) or an auditor (`compliance report`)
     #[value(hide = true)]
     Markdown,
     /// SARIF 2.1.0 for code scanning (`policy check`, `scan secrets`)
@@ -197,6 +205,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Make every recorded decision again: is it reproduced, byte for byte?
     Replay(replay::ReplayArgs),
+    /// Can the parts that everything rests on be used: record, storage, vault, signing key?
+    Health(health::HealthArgs),
     /// How the whole stands, for Prometheus
     Metrics(metrics::MetricsArgs),
     /// The last decision and what is wrong, for other programs: Markdown, badge, JUnit, SARIF
@@ -235,6 +245,13 @@ enum Command {
     /// Are there secrets in the files of the workspace?
     #[command(subcommand)]
     Scan(scan::ScanCommand),
+    /// Compliance: evidence of controls, what broke the rules, and may data be used
+    #[command(subcommand)]
+    Compliance(compliance::ComplianceCommand),
+    /// The numbers of a period: evaluations, violations, latency, evidence, alerts
+    Analytics(analytics::AnalyticsArgs),
+    /// The status page: serve it, write it out, make its data anew
+    Portal(portal::PortalArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -352,10 +369,11 @@ impl Command {
     fn has_format(&self, format: FormatChoice) -> bool {
         match format {
             FormatChoice::Human | FormatChoice::Json => true,
-            FormatChoice::Markdown => matches!(
-                self,
-                Self::Policy(policy::PolicyCommand::Backtest(_)) | Self::History(_)
-            ),
+            FormatChoice::Markdown => match self {
+                Self::Policy(policy::PolicyCommand::Backtest(_)) | Self::History(_) => true,
+                Self::Compliance(command) => command.reports(),
+                _ => false,
+            },
             FormatChoice::Prometheus | FormatChoice::Openmetrics => {
                 matches!(self, Self::Metrics(_))
             }
@@ -396,6 +414,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::History(arguments) => history::history(context, &arguments),
         Command::Policy(command) => policy::policy(context, &command),
         Command::Replay(arguments) => replay::replay(context, &arguments),
+        Command::Health(arguments) => health::health(context, &arguments),
         Command::Metrics(arguments) => metrics::metrics(context, &arguments),
         Command::Report(command) => report::report(context, &command),
         Command::Perform(arguments) => perform::perform(context, &arguments),
@@ -408,6 +427,9 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Keys(command) => keys::keys(context, &command),
         Command::Guard(command) => guard::guard(context, &command),
         Command::Scan(command) => scan::scan(context, &command),
+        Command::Compliance(command) => compliance::compliance(context, &command),
+        Command::Analytics(arguments) => analytics::analytics(context, &arguments),
+        Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),

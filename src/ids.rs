@@ -211,8 +211,18 @@ impl EventType {
     pub const OVERRIDE_APPROVED: Self = Self::builtin("OVERRIDE_APPROVED");
     /// An override was not given, or one was not accepted where it was shown.
     pub const OVERRIDE_REFUSED: Self = Self::builtin("OVERRIDE_REFUSED");
+    /// An answer to a request for an approval that nobody made.
+    pub const APPROVAL_REFUSED: Self = Self::builtin("APPROVAL_REFUSED");
+    /// A step of a version of the policy was refused.
+    pub const STEP_REFUSED: Self = Self::builtin("STEP_REFUSED");
+    /// A checkpoint of the journals was written.
+    pub const CHECKPOINT_WRITTEN: Self = Self::builtin("CHECKPOINT_WRITTEN");
     /// So many wrong codes were given that none is looked at for a while.
     pub const OVERRIDE_LOCKED: Self = Self::builtin("OVERRIDE_LOCKED");
+    /// `compliance ask` let data be used.
+    pub const DATA_ACCESS_ALLOWED: Self = Self::builtin("DATA_ACCESS_ALLOWED");
+    /// `compliance ask` denied a use of data.
+    pub const DATA_ACCESS_DENIED: Self = Self::builtin("DATA_ACCESS_DENIED");
     /// An override was used up.
     pub const OVERRIDE_USED: Self = Self::builtin("OVERRIDE_USED");
 }

@@ -43,12 +43,12 @@ pub(crate) fn fill_random(bytes: &mut [u8]) -> Checked<()> {
 }
 
 /// Base64 as everything here writes it: the standard alphabet, padded.
-fn to_base64(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn to_base64(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
 /// Base64 of either alphabet, padded or not; `None` for any other text.
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let is_url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
     let decoded = if is_url_safe {
         URL_SAFE_NO_PAD_INDIFFERENT.decode(text)

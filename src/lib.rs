@@ -7,7 +7,8 @@
 //! policy into production, [`safeguard`] holds what stands in the way of a response, [`protection`]
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
-//! [`attestation`] says it of decisions, and [`report`] and [`cli`] show it. [`privacy`] takes personal
+//! [`attestation`] says it of decisions, [`vault`] keeps what no file should hold, [`compliance`] says
+//! which evidence is there, and [`report`], [`portal`] and [`cli`] show it. [`privacy`] takes personal
 //! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
 //! ARCHITECTURE.md draws the picture;
 //! `tests/it/architecture.rs` keeps the arrows.
@@ -16,6 +17,7 @@ pub mod alerts;
 pub mod approval;
 pub mod attestation;
 pub mod cli;
+pub mod compliance;
 pub mod decision;
 pub mod diagnostic;
 pub mod evaluation;
@@ -26,6 +28,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod metrics;
 pub mod policy;
+pub mod portal;
 pub mod privacy;
 pub mod protection;
 pub mod record;
@@ -35,3 +38,4 @@ pub mod safeguard;
 pub mod scan;
 pub mod signals;
 pub mod time;
+pub mod vault;

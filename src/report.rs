@@ -8,6 +8,7 @@ pub mod backtest;
 pub mod badge;
 pub mod check;
 pub mod codes;
+pub mod compliance;
 pub mod documents;
 pub mod exposition;
 pub mod findings;

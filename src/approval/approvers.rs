@@ -122,19 +122,47 @@ struct RawApprover {
 
 /// Reads the list; `None` where there is none. Fails with everything that is wrong with it.
 pub fn load(workspace: &Workspace) -> Result<Option<Approvers>, Vec<Diagnostic>> {
-    let bytes = read_own(workspace, FILE, LIMIT).map_err(|problem| vec![*problem])?;
-    let key_file = |name: &str| read_own(workspace, name, LIMIT);
-    bytes.map(|bytes| parse(&bytes, key_file)).transpose()
+    read(|name| read_own(workspace, name, LIMIT))
+}
+
+/// As [`load`], out of files that `file` hands out: those of another time, say.
+pub fn read(
+    file: impl Fn(&str) -> Checked<Option<Vec<u8>>>,
+) -> Result<Option<Approvers>, Vec<Diagnostic>> {
+    let bytes = file(FILE).map_err(|problem| vec![*problem])?;
+    bytes.map(|bytes| parse(&bytes, file)).transpose()
+}
+
+/// The list and the files of keys that it names, as they stand: for whoever keeps copies of them.
+pub fn files(workspace: &Workspace) -> Vec<(String, Vec<u8>)> {
+    let files = std::cell::RefCell::new(Vec::new());
+    // A list with problems names files all the same.
+    let _ = read(|name| {
+        let bytes = read_own(workspace, name, LIMIT)?;
+        let found = bytes.iter().map(|bytes| (name.to_owned(), bytes.clone()));
+        files.borrow_mut().extend(found);
+        Ok(bytes)
+    });
+    files.into_inner()
 }
 
 /// As [`load`], where one problem is enough.
 pub fn load_or_first_problem(workspace: &Workspace) -> Checked<Option<Approvers>> {
-    load(workspace).map_err(|mut problems| Box::new(problems.swap_remove(0)))
+    load(workspace).map_err(first)
+}
+
+fn first(mut problems: Vec<Diagnostic>) -> Box<Diagnostic> {
+    Box::new(problems.swap_remove(0))
 }
 
 /// The list, for what can't go on without one.
 pub fn needed(workspace: &Workspace) -> Checked<Approvers> {
-    load_or_first_problem(workspace)?.ok_or_else(|| {
+    needed_of(|name| read_own(workspace, name, LIMIT))
+}
+
+/// As [`needed`], out of files that `file` hands out.
+pub fn needed_of(file: impl Fn(&str) -> Checked<Option<Vec<u8>>>) -> Checked<Approvers> {
+    read(file).map_err(first)?.ok_or_else(|| {
         Box::new(
             Diagnostic::new(
                 Code::ApproversUnusable,

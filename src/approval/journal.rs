@@ -23,6 +23,8 @@ pub(super) enum Event {
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requester_key: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        paths: Vec<String>,
     },
     Granted {
         approver: String,
@@ -136,6 +138,9 @@ pub struct Asked {
     /// The id of the requester's key, where they named one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requester_key: Option<String>,
+    /// The files that an accept is for; empty for all that differ, and for other operations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// When.
     pub requested_at: Timestamp,
     /// Why.
@@ -203,6 +208,7 @@ impl Ledger {
                     subject,
                     reason,
                     requester_key,
+                    paths,
                 },
                 None,
             ) => self.0.push(Asked {
@@ -211,6 +217,7 @@ impl Ledger {
                 subject,
                 requester: user,
                 requester_key,
+                paths,
                 requested_at: at,
                 reason,
                 status: Status::Requested,

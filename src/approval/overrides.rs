@@ -95,7 +95,12 @@ fn record(
     details: &Details<'_>,
     after: Overrides,
 ) -> Checked<Head> {
-    let event = Event {
+    let event = event(desk, step, details);
+    audit::append_changed(desk.records, &event, |standing| standing.overrides = after)
+}
+
+fn event<'a>(desk: Desk<'a>, step: &Step<'a>, details: &'a Details<'a>) -> Event<'a, Details<'a>> {
+    Event {
         at: desk.at,
         user: desk.user,
         action: step.action,
@@ -105,8 +110,7 @@ fn record(
         data: Digest::of(details.operation.unwrap_or_default().as_bytes()),
         details,
         given_clock: desk.given_clock,
-    };
-    audit::append_changed(desk.records, &event, |standing| standing.overrides = after)
+    }
 }
 
 /// Asks for an override of an operation. An answer may take as long as it then lasts.
@@ -176,7 +180,11 @@ fn refuse(
         refused: Some(refusal.as_str()),
         ..*details
     };
-    record(desk, &step, &details, after)?;
+    if after == standing(desk.records.workspace)? {
+        audit::append_refusal(desk.records, &event(desk, &step, &details))?;
+    } else {
+        record(desk, &step, &details, after)?;
+    }
     Ok(finding(step.id, refusal))
 }
 

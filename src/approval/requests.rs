@@ -14,7 +14,9 @@ use super::operation::{Operation, Subject};
 use super::{Desk, at_desk, is_same_person, projection};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
+use crate::ids::{Digest, EventType};
 use crate::keys::PrivateKey;
+use crate::record::audit::{self, Severity};
 use crate::record::{APPROVAL_LOG, Head, Records, SigningKey};
 use crate::safeguard::Request;
 use crate::time::Timestamp;
@@ -119,13 +121,24 @@ pub fn find(
     wanted: Wanted<'_>,
     at: Timestamp,
 ) -> Checked<Result<Approved, String>> {
+    find_of(workspace, key, wanted, at, || approvers::needed(workspace))
+}
+
+/// As [`find`], held against another list than the one of now.
+fn find_of(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    wanted: Wanted<'_>,
+    at: Timestamp,
+    approvers: impl FnOnce() -> Checked<Approvers>,
+) -> Checked<Result<Approved, String>> {
     let ledger = Ledger::read(workspace, key)?;
     let mut asked = ledger.0.iter().rev();
     // Without a request there is nothing to hold against the list.
     if !asked.any(|asked| asked.operation == wanted.operation) {
         return Ok(Err("no approval was asked for".to_owned()));
     }
-    let approvers = approvers::needed(workspace)?;
+    let approvers = approvers()?;
     let mut why = None;
     let of_kind = ledger
         .0
@@ -161,8 +174,19 @@ pub fn find(
 /// Looks for a valid approval once more, and uses it up: right before what it is for. Fails with
 /// [`Code::ApprovalMissing`] where there is none.
 pub fn second_person(records: Records<'_>, wanted: Wanted<'_>, at: Timestamp) -> Checked<Approved> {
-    let approved =
-        find(records.workspace, records.key, wanted, at)?.map_err(|why| missing(wanted, &why))?;
+    second_person_of(records, wanted, at, || approvers::needed(records.workspace))
+}
+
+/// As [`second_person`], held against another list than the one of now: whoever approves a change of
+/// the list must not be somebody whom the change brings in.
+pub fn second_person_of(
+    records: Records<'_>,
+    wanted: Wanted<'_>,
+    at: Timestamp,
+    approvers: impl FnOnce() -> Checked<Approvers>,
+) -> Checked<Approved> {
+    let approved = find_of(records.workspace, records.key, wanted, at, approvers)?
+        .map_err(|why| missing(wanted, &why))?;
     spend(records, at, wanted.user, &approved)?;
     Ok(approved)
 }
@@ -237,21 +261,31 @@ fn unknown(id: &str) -> Box<Diagnostic> {
     )
 }
 
-/// Asks for an approval. `own_key` is the key that the requester named as theirs.
-pub fn request(
-    request: &Request<'_>,
-    operation: Operation,
-    subject: Subject,
-    reason: &str,
-    own_key: Option<&PrivateKey>,
-) -> Checked<Asked> {
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// What for.
+    pub operation: Operation,
+    /// What exactly.
+    pub subject: Subject,
+    /// The files that an accept is for; empty for all that differ, and for other operations.
+    pub paths: &'a [String],
+    /// Why.
+    pub reason: &'a str,
+    /// The key that the requester named as theirs.
+    pub own_key: Option<&'a PrivateKey>,
+}
+
+/// Asks for an approval.
+pub fn request(request: &Request<'_>, wish: Wish<'_>) -> Checked<Asked> {
     at_desk(request, |desk| {
         let id = uuid::Uuid::new_v4().to_string();
         let event = Event::Requested {
-            operation,
-            subject,
-            reason: reason.to_owned(),
-            requester_key: own_key.map(|key| key.verifying().id().to_string()),
+            operation: wish.operation,
+            subject: wish.subject,
+            reason: wish.reason.to_owned(),
+            requester_key: wish.own_key.map(|key| key.verifying().id().to_string()),
+            paths: wish.paths.to_vec(),
         };
         step(desk, &id, event)
     })
@@ -275,26 +309,62 @@ fn step(desk: Desk<'_>, id: &str, event: Event) -> Checked<Asked> {
     after.get(id).cloned().ok_or_else(|| unknown(id))
 }
 
-/// Grants a request: signs what it says as the person of that name, with their key.
+/// What a request is held against when it is granted.
+#[derive(Debug)]
+pub struct Against {
+    /// The list of approvers that counts for it.
+    pub approvers: Approvers,
+    /// What its subject is now, where that can be looked at.
+    pub subject: Option<Subject>,
+}
+
+impl Against {
+    /// The list of now, and whatever subject.
+    pub fn now(workspace: &Workspace) -> Checked<Self> {
+        Ok(Self {
+            approvers: approvers::needed(workspace)?,
+            subject: None,
+        })
+    }
+}
+
+/// Who grants, and what they hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Hand<'a> {
+    /// Their name in the list.
+    pub name: &'a str,
+    /// Their key.
+    pub key: &'a PrivateKey,
+}
+
+/// Grants a request: signs what it says as the person of that name, with their key. `against` says
+/// what it is held against.
 ///
 /// Refused, and recorded as such, where whoever asked would grant it, where the key is not theirs by
 /// the list, where they may not, where it is over or answered, and where they gave five that day.
-pub fn grant(request: &Request<'_>, id: &str, name: &str, key: &PrivateKey) -> Checked<Asked> {
+pub fn grant(
+    request: &Request<'_>,
+    id: &str,
+    hand: Hand<'_>,
+    against: impl FnOnce(&Asked) -> Checked<Against>,
+) -> Checked<Asked> {
     at_desk(request, |desk| {
         let Records {
             workspace,
             key: secret,
             ..
         } = desk.records;
-        let approvers = approvers::needed(workspace)?;
         let ledger = Ledger::read(workspace, secret)?;
-        let asked = ledger.get(id).ok_or_else(|| unknown(id))?;
-        match statement(desk, &ledger, asked, &approvers, name, key) {
+        let Some(asked) = ledger.get(id) else {
+            return Err(refuse_unknown(desk, id, "approve_grant")?);
+        };
+        let against = against(asked)?;
+        match statement(desk, &ledger, asked, &against, hand) {
             Ok(statement) => {
                 let event = Event::Granted {
                     approver: statement.approver.clone(),
                     expires_at: statement.expires_at,
-                    envelope: statement.sign(key),
+                    envelope: statement.sign(hand.key),
                 };
                 step(desk, id, event)
             }
@@ -308,10 +378,10 @@ fn statement(
     desk: Desk<'_>,
     ledger: &Ledger,
     asked: &Asked,
-    approvers: &Approvers,
-    name: &str,
-    key: &PrivateKey,
+    against: &Against,
+    Hand { name, key }: Hand<'_>,
 ) -> Result<Statement, String> {
+    let Against { approvers, subject } = against;
     if asked.status != Status::Requested {
         return Err(format!("it is {} already", asked.status.as_str()));
     }
@@ -339,6 +409,9 @@ fn statement(
             approver.name, asked.operation
         ));
     }
+    if let Some(what) = subject.and_then(|now| asked.subject.difference(&now)) {
+        return Err(format!("{what} is another one now: ask again"));
+    }
     let days = projection::grants(ledger, approvers);
     let today = days
         .get(&desk.at.date())
@@ -365,7 +438,9 @@ pub fn deny(request: &Request<'_>, id: &str, reason: &str) -> Checked<Asked> {
     at_desk(request, |desk| {
         let Records { workspace, key, .. } = desk.records;
         let ledger = Ledger::read(workspace, key)?;
-        let asked = ledger.get(id).ok_or_else(|| unknown(id))?;
+        let Some(asked) = ledger.get(id) else {
+            return Err(refuse_unknown(desk, id, "approve_deny")?);
+        };
         if !matches!(asked.status, Status::Requested | Status::Granted) {
             let why = format!("it is {} already", asked.status.as_str());
             return Err(refuse(desk, id, "deny", why)?);
@@ -375,6 +450,33 @@ pub fn deny(request: &Request<'_>, id: &str, reason: &str) -> Checked<Asked> {
         };
         step(desk, id, event)
     })
+}
+
+/// Records an answer to a request that nobody made, where what is refused beside requests is kept.
+fn refuse_unknown(desk: Desk<'_>, id: &str, action: &'static str) -> Checked<Box<Diagnostic>> {
+    /// As much of an id as is repeated: what nobody made may be of any length.
+    const REPEATED: usize = 64;
+    #[derive(Serialize)]
+    struct Details {
+        id: String,
+        refused: &'static str,
+    }
+    let event = audit::Event {
+        at: desk.at,
+        user: desk.user,
+        action,
+        event_type: &EventType::APPROVAL_REFUSED,
+        severity: Severity::High,
+        task_id: None,
+        data: Digest::of(id.as_bytes()),
+        details: &Details {
+            id: id.chars().take(REPEATED).collect(),
+            refused: "approval_unknown",
+        },
+        given_clock: desk.given_clock,
+    };
+    audit::append_refusal(desk.records, &event)?;
+    Ok(unknown(id))
 }
 
 /// Records a refusal, and makes the finding of it.
@@ -407,10 +509,12 @@ pub fn verify(
     key: Option<&SigningKey>,
     id: &str,
     at: Timestamp,
+    against: impl FnOnce(&Asked) -> Checked<Against>,
 ) -> Checked<(Asked, Result<Approved, String>)> {
     let ledger = Ledger::read(workspace, key)?;
     let asked = ledger.get(id).ok_or_else(|| unknown(id))?;
-    let approvers = approvers::needed(workspace)?;
-    let judged = judge(asked, &approvers, asked.operation, None, None, at);
+    let Against { approvers, subject } = against(asked)?;
+    let subject = subject.as_ref();
+    let judged = judge(asked, &approvers, asked.operation, subject, None, at);
     Ok((asked.clone(), judged))
 }

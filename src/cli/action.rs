@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::actor::actor;
 use super::run::{lock_timeout, parse_timeout};
-use super::{Context, Exit, Format, clock, launch, parse_time, respond, secrets, workflow};
+use super::{Context, Exit, Format, clock, launch, parse_time, portal, respond, secrets, workflow};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock};
 use crate::record::SigningKey;
 use crate::response::actions::{self, Action, Ground, Outcome};
@@ -155,7 +155,9 @@ fn apply_one(
         override_id: arguments.override_id.as_deref(),
     };
     let launch = launch::Prepared::new(&Responses::default())?;
-    let applied = apply::apply(operator, &question, launch.as_launch())?;
+    let applied = apply::apply(operator, &question, launch.as_launch());
+    portal::tell_responses(context, question.workspace, arguments.lock_timeout);
+    let applied = applied?;
     respond::tell(context, applied)
 }
 

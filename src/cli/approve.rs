@@ -1,23 +1,25 @@
 //! `approve`: approvals, asked for by one person, signed by another, used once.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::keys::password;
+use super::acceptance::{against, changed_files, proposed};
 use super::output::variable_os;
+use super::policy::lock::parse_glob;
 use super::recording::{self, Now};
-use super::{Context, Exit, Format, clock, parse_time, secrets};
-use crate::approval::requests::{self, Approved};
+use super::{Context, Exit, Format, clock, keys, parse_time, secrets};
+use crate::approval::requests::{self, Against, Approved, Hand, Wish};
 use crate::approval::{Operation, Subject};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
 use crate::fs::Workspace;
+use crate::fs::glob::Glob;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
-use crate::keys::{PrivateKey, file};
+use crate::keys::PrivateKey;
 use crate::lifecycle;
 use crate::policy::document;
+use crate::protection::change::Proposal;
+use crate::protection::manifest::Change;
 use crate::record::{APPROVAL_LOG, Head, SigningKey};
 use crate::response::preview;
 use crate::safeguard::kill_switch;
@@ -25,6 +27,9 @@ use crate::time::Timestamp;
 
 /// The variable that names the file of an approver's own key.
 const KEY_FILE: &str = "POLICY_APPROVER_KEY_FILE";
+
+/// The variable that says where in Vault it is.
+const KEY_VAULT: &str = "POLICY_APPROVER_KEY_VAULT";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApproveCommand {
@@ -45,11 +50,12 @@ Examples:
   policy-orchestrator respond && policy-orchestrator approve request --operation apply --reason 'OPS-7'
   policy-orchestrator approve request --operation kill_off --reason 'mirrors were restored'
   policy-orchestrator approve request --operation promote --subject 2 --reason 'a quiet week'
+  policy-orchestrator approve request --operation accept --path policy/policy.yaml --reason '#57'
 
 What is approved is bound by digests. `apply`: the plan of the last dry run, the policy in force, the
 line that records the inputs. `kill_off`: this very activation. `promote`: the document of a version.
-`accept`: the SHA-256 that `--subject` gives. With POLICY_APPROVER_KEY_FILE set, the request names
-your key, and that key can't grant it.
+`accept`: exactly the changes of protected files that stand there now, which are shown, or those of
+--path. With POLICY_APPROVER_KEY_FILE set, the request names your key, and that key can't grant it.
 
 Exit codes: 0 recorded; 1 failed; 2 usage; 5 the journal was changed";
 
@@ -59,6 +65,7 @@ Example:
 
 The key is yours alone: policy/approvers.yaml lists its public half under your name. Its password is in
 POLICY_KEY_PASSWORD or COSIGN_PASSWORD. A grant lasts 72 hours and works once; five a day and person.
+Of an accept, `approve verify ID` shows the changes before you sign; by the list of approvers of before.
 
 Exit codes: 0 granted; 1 failed; 2 usage; 4 refused, which is recorded; 5 the journal was changed";
 
@@ -118,6 +125,10 @@ pub(super) struct RequestArgs {
     /// What exactly: a SHA-256, or a version for `promote`
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
+
+    /// For `accept`: only these, as `policy accept --path`; may be given more than once
+    #[arg(long, value_name = "PATH", value_parser = parse_glob)]
+    path: Vec<Glob>,
 
     /// Why; it is recorded
     #[arg(long, value_name = "TEXT", value_parser = super::parse_reason)]
@@ -181,7 +192,7 @@ pub(super) fn approve(context: &Context, command: &ApproveCommand) -> anyhow::Re
             let denied = recording::change_now(context, now, "approve deny", |request| {
                 requests::deny(request, id, reason)
             })?;
-            show(context, &denied)?;
+            show(context, &denied, None)?;
             Ok(Exit::Done)
         }
         ApproveCommand::List(ListArgs {}) => list(context),
@@ -191,10 +202,8 @@ pub(super) fn approve(context: &Context, command: &ApproveCommand) -> anyhow::Re
 
 /// The key of whoever gives this command; `None` where no variable names one.
 fn own_key() -> Checked<Option<PrivateKey>> {
-    let password = password();
-    variable_os(KEY_FILE)
-        .map(|path| file::private(Path::new(&path), password.as_ref()))
-        .transpose()
+    let named = variable_os(KEY_FILE).map(|path| (KEY_FILE, path));
+    keys::private(named, KEY_VAULT)
 }
 
 /// What the last dry run previewed.
@@ -225,14 +234,43 @@ pub(super) fn previewed(workspace: &Workspace) -> Checked<Subject> {
     })
 }
 
-/// What is to be approved; what can't be is a text for a usage error.
+/// What is to be approved, with what an accept would take in; what can't be is a text for a usage
+/// error.
 fn subject(
     workspace: &Workspace,
     key: Option<&SigningKey>,
     arguments: &RequestArgs,
-) -> Checked<Result<Subject, &'static str>> {
+) -> Checked<Result<(Subject, Option<Proposal>), &'static str>> {
     let named = arguments.subject.as_deref();
     let digest = named.and_then(Digest::parse);
+    if !matches!(arguments.operation, What::Accept) {
+        if !arguments.path.is_empty() {
+            return Ok(Err("`--path` is for `--operation accept`"));
+        }
+        let subject = subject_of_other(workspace, key, (arguments, named, digest))?;
+        return Ok(subject.map(|subject| (subject, None)));
+    }
+    if named.is_some() && digest.is_none() {
+        return Ok(Err(NO_DIGEST));
+    }
+    let proposal = proposed(workspace, key, &arguments.path)?;
+    let now = proposal.digest();
+    Ok(match digest {
+        Some(digest) if digest != now => Err(
+            "the changes that stand there now have another digest than `--subject`: leave it out, and look at what is shown",
+        ),
+        _ => Ok((Subject::of(now), Some(proposal))),
+    })
+}
+
+const NO_DIGEST: &str = "`--subject` has to be a SHA-256 in 64 lower-case digits";
+
+/// The subject of what is no accept.
+fn subject_of_other(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    (arguments, named, digest): (&RequestArgs, Option<&str>, Option<Digest>),
+) -> Checked<Result<Subject, &'static str>> {
     Ok(match (arguments.operation, named, digest) {
         (What::Apply, None, _) => Ok(previewed(workspace)?),
         (What::Apply, Some(_), Some(digest)) => {
@@ -256,31 +294,30 @@ fn subject(
         (What::Accept | What::KillOff | What::Promote, Some(_), Some(digest)) => {
             Ok(Subject::of(digest))
         }
-        (What::Apply | What::Accept | What::KillOff, ..) => {
-            Err("`--subject` has to be a SHA-256 in 64 lower-case digits")
-        }
+        (What::Apply | What::Accept | What::KillOff, ..) => Err(NO_DIGEST),
     })
 }
 
 fn request(context: &Context, arguments: &RequestArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
-    let subject = match subject(&workspace, key.as_ref(), arguments)? {
-        Ok(subject) => subject,
+    let (subject, proposal) = match subject(&workspace, key.as_ref(), arguments)? {
+        Ok(found) => found,
         Err(text) => return Ok(super::usage_error(context, text)),
     };
     let own_key = own_key()?;
-    let operation = Operation::from(arguments.operation);
+    let paths: Vec<String> = arguments.path.iter().map(Glob::to_string).collect();
+    let wish = Wish {
+        operation: Operation::from(arguments.operation),
+        subject,
+        paths: &paths,
+        reason: &arguments.reason,
+        own_key: own_key.as_ref(),
+    };
     let asked = recording::change_now(context, &arguments.now, "approve request", |request| {
-        requests::request(
-            request,
-            operation,
-            subject,
-            &arguments.reason,
-            own_key.as_ref(),
-        )
+        requests::request(request, wish)
     })?;
-    show(context, &asked)?;
+    show(context, &asked, proposal.as_ref())?;
     Ok(Exit::Done)
 }
 
@@ -298,10 +335,16 @@ fn grant(context: &Context, arguments: &GrantArgs) -> anyhow::Result<Exit> {
             .help("`policy-orchestrator keys generate --out FILE` makes a pair; policy/approvers.yaml takes its public half"),
         ));
     };
+    let (workspace, secret) = (context.workspace()?, secrets::signing_key()?);
+    let (hand, mut proposal) = (Hand { name, key: &key }, None);
     let granted = recording::change_now(context, now, "approve grant", |request| {
-        requests::grant(request, id, name, &key)
+        requests::grant(request, id, hand, |asked| {
+            let (against, found) = against(&workspace, secret.as_ref(), asked)?;
+            proposal = found;
+            Ok(against)
+        })
     })?;
-    show(context, &granted)?;
+    show(context, &granted, proposal.as_ref())?;
     Ok(Exit::Done)
 }
 
@@ -312,16 +355,34 @@ struct Step<'a> {
     #[serde(flatten)]
     request: &'a requests::Asked,
     expires_at: Timestamp,
+    /// What an accept would take in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<&'a [Change]>,
 }
 
-fn show(context: &Context, asked: &requests::Asked) -> anyhow::Result<()> {
+fn show(
+    context: &Context,
+    asked: &requests::Asked,
+    proposal: Option<&Proposal>,
+) -> anyhow::Result<()> {
+    let changes = proposal.map(|proposal| proposal.changes.as_slice());
     match context.format() {
         Format::Json => context.output.json(&Step {
             schema: 1,
             request: asked,
             expires_at: asked.until(),
+            changes,
         }),
-        Format::Human => context.output.result(&human(asked)),
+        Format::Human => context
+            .output
+            .result(&(human(asked) + &changed(changes.unwrap_or_default()))),
+    }
+}
+
+fn changed(changes: &[Change]) -> String {
+    match changes {
+        [] => String::new(),
+        changes => format!("  to be accepted\n{}", changed_files(changes)),
     }
 }
 
@@ -381,28 +442,44 @@ struct Verified<'a> {
     why: Option<&'a str>,
     approval: Option<&'a Approved>,
     request: &'a requests::Asked,
+    /// What an accept would take in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<&'a [Change]>,
 }
 
 fn verify(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let key = secrets::signing_key()?;
     let at = clock(arguments.at).read();
     let workspace = context.workspace()?;
-    let (asked, judged) = requests::verify(&workspace, key.as_ref(), &arguments.id, at)?;
+    let mut proposal = None;
+    let (asked, judged) = requests::verify(&workspace, key.as_ref(), &arguments.id, at, |asked| {
+        // Behind an accept there is nothing more to be accepted: then the list of now will do.
+        let Ok((against, found)) = against(&workspace, key.as_ref(), asked) else {
+            return Against::now(&workspace);
+        };
+        proposal = found;
+        Ok(against)
+    })?;
+    let changes = proposal
+        .as_ref()
+        .map(|proposal| proposal.changes.as_slice());
     let shape = Verified {
         schema: 1,
         valid: judged.is_ok(),
         why: judged.as_ref().err().map(String::as_str),
         approval: judged.as_ref().ok(),
         request: &asked,
+        changes,
     };
+    let text = human(&asked) + &changed(changes.unwrap_or_default());
     match (context.format(), &judged) {
         (Format::Json, _) => context.output.json(&shape)?,
         (Format::Human, Ok(Approved { approver, .. })) => {
-            let text = format!("valid, signed by {}\n{}", shown(approver), human(&asked));
+            let text = format!("valid, signed by {}\n{text}", shown(approver));
             context.output.result(&text)?;
         }
         (Format::Human, Err(why)) => {
-            let text = format!("not valid: {}\n{}", shown(why), human(&asked));
+            let text = format!("not valid: {}\n{text}", shown(why));
             context.output.result(&text)?;
         }
     }

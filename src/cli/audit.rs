@@ -6,6 +6,7 @@ mod list;
 mod rotate;
 mod rotate_key;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,7 +66,8 @@ What a reader without the signing key can and can't conclude is in SECURITY.md."
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY_HELP)]
 pub(super) struct VerifyArgs {
-    /// Hold the journal of decisions against a head that was kept elsewhere too: NUMBER:SHA256
+    /// Hold the journal of decisions against a head that was kept elsewhere too: its line has to be
+    /// there, as with a checkpoint (which is of all journals): NUMBER:SHA256
     #[arg(long, value_name = "NUMBER:SHA256", value_parser = parse_head)]
     head: Option<Head>,
 
@@ -170,12 +172,7 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
             "nobody asked who signed the checkpoint: name the public key with --checkpoint-key",
         );
     }
-    for problem in rotation::put_back(&journals) {
-        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
-        if let Some(journal) = journals.iter_mut().find(cut) {
-            add(journal, problem.clone());
-        }
-    }
+    add_put_back(&mut journals);
     let whole = journals
         .iter()
         .all(|journal| journal.verdict != Verdict::Broken);
@@ -210,6 +207,24 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     })
 }
 
+/// Every journal, verified in full.
+pub(super) fn verified_journals(workspace: &Workspace) -> Checked<Vec<Verification>> {
+    let key = secrets::signing_key()?;
+    let mut journals = journals(workspace, key.as_ref(), None)?;
+    add_put_back(&mut journals);
+    Ok(journals)
+}
+
+/// Adds that a journal was put back to before a rotation of keys.
+fn add_put_back(journals: &mut [Verification]) {
+    for problem in rotation::put_back(journals) {
+        let cut = |journal: &&mut Verification| problem.place.file == journal.file;
+        if let Some(journal) = journals.iter_mut().find(cut) {
+            add(journal, problem.clone());
+        }
+    }
+}
+
 /// Journals that a rotation of keys has not come to yet.
 fn not_handed_over(journals: &[Verification], key: Option<&SigningKey>) -> Vec<Diagnostic> {
     let Some(key) = key else { return Vec::new() };
@@ -233,7 +248,7 @@ fn held_against_checkpoint(
     journals: &mut Vec<Verification>,
 ) -> Checked<()> {
     for (file, head) in &kept.heads {
-        let problems = record::checkpoint::problems(workspace, file, *head, key)?;
+        let problems = record::checkpoint::problems(workspace, (file, "checkpoint"), *head, key)?;
         let known = journals.iter().position(|journal| journal.file == *file);
         let found = match known.and_then(|index| journals.get_mut(index)) {
             Some(found) => found,
@@ -328,10 +343,12 @@ fn against_verified(
             verified: Some(known),
         },
     };
-    Ok(match chain::look(question, &mut |_| {})? {
-        Found::Whole(_) => None,
-        Found::Broken(mut problems) => Some(problems.swap_remove(0)),
-    })
+    Ok(
+        match chain::look(question, &mut |_| ControlFlow::Break(()))? {
+            Found::Whole(_) => None,
+            Found::Broken(mut problems) => Some(problems.swap_remove(0)),
+        },
+    )
 }
 
 fn add(found: &mut Verification, problem: Diagnostic) {
@@ -340,7 +357,8 @@ fn add(found: &mut Verification, problem: Diagnostic) {
     found.problems.push(problem);
 }
 
-/// The head that the auditor kept elsewhere.
+/// The head that the auditor kept elsewhere: its line has to be there, since a reseal that names the head
+/// could be anybody's who holds the key.
 fn held_against(
     workspace: &Workspace,
     kept: Option<Head>,
@@ -348,61 +366,13 @@ fn held_against(
     found: &mut Verification,
 ) -> Checked<()> {
     let Some(kept) = kept else { return Ok(()) };
-    let against = match sealed_that_holds(workspace, found, kept)? {
-        // What else is wrong with a segment that was sealed because it was broken is known.
-        Some(segment) => Verification {
-            problems: held_by_segment(workspace, &segment, kept)?,
-            ..found.clone()
-        },
-        None => verify(
-            workspace,
-            STATE_JOURNAL,
-            Against {
-                head: Some(kept),
-                key,
-            },
-        )?,
-    };
-    for problem in against.problems {
+    let place = (STATE_JOURNAL, "kept head");
+    for problem in record::checkpoint::problems(workspace, place, kept, key)? {
         if !found.problems.contains(&problem) {
             add(found, problem);
         }
     }
     Ok(())
-}
-
-/// The sealed segment that a head belongs to which lies before the first line of the journal.
-fn sealed_that_holds(
-    workspace: &Workspace,
-    found: &Verification,
-    kept: Head,
-) -> Checked<Option<String>> {
-    let Some(segment) = &found.segment else {
-        return Ok(None);
-    };
-    let first = found
-        .head
-        .map_or(0, |head| head.seq + 1)
-        .saturating_sub(found.lines);
-    let Some(file) = segment.file.clone().filter(|_| kept.seq < first) else {
-        return Ok(None);
-    };
-    let sealed = verify(workspace, &file, Against::nothing(None))?;
-    Ok(sealed_that_holds(workspace, &sealed, kept)?.or(Some(file)))
-}
-
-fn held_by_segment(workspace: &Workspace, file: &str, kept: Head) -> Checked<Vec<Diagnostic>> {
-    let sealed = verify(
-        workspace,
-        file,
-        Against {
-            head: Some(kept),
-            key: None,
-        },
-    )?;
-    let about_head =
-        |problem: &Diagnostic| matches!(problem.code, Code::EndCut | Code::HeadDiffers);
-    Ok(sealed.problems.into_iter().filter(about_head).collect())
 }
 
 /// What a run would find at the end of the journal, the state file included.

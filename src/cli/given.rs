@@ -64,3 +64,23 @@ impl Given<'_> {
             .help("check the path")
     }
 }
+
+/// Writes a report to the file that the user named with `option`, over an older one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a report that a user names, wherever that is; a half one is simply made again"
+)]
+pub(super) fn write_report(path: &Path, option: &str, report: &str) -> Checked<()> {
+    std::fs::write(path, report).map_err(|error| {
+        Box::new(
+            Diagnostic::new(
+                Code::WriteFailed,
+                Place::file(path.display().to_string()),
+                "the report could not be written",
+            )
+            .found(plain(&error))
+            .expected("a file in a directory that is there")
+            .help(format!("check the path of `{option}`")),
+        )
+    })
+}

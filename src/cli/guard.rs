@@ -10,7 +10,10 @@ use serde::Serialize;
 use super::actor::actor;
 use super::given::Given;
 use super::output::variable_os;
-use super::{Context, Exit, Format, production, secrets, tamper};
+use super::recording::with_records;
+use super::{Context, Exit, Format, is_denied, production, secrets, tamper};
+use crate::approval::operation::Overridden;
+use crate::approval::overrides;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock, WriteError, tree, write};
 use crate::ids::{Digest, EventType};
@@ -26,12 +29,15 @@ Examples:
   echo '{\"type\":\"edit\",\"affected_files\":[\"src/a.py\"]}' | policy-orchestrator guard check
   policy-orchestrator guard check --batch operations.jsonl
   policy-orchestrator guard check --staged                 what a commit would change
+  policy-orchestrator guard check --override ID < operation.json
   policy-orchestrator guard hook install                   ask before every commit
 
 An operation is {\"type\", \"affected_files\", \"metadata\"?, \"timestamp\"?}; of its metadata `complexity`,
 `file_size` (bytes) and `changes` are held against the limits of .scalpel/policy.yaml. The answer is
 {\"allowed\", \"violated_policies\", \"reason\"?, \"severity\"}. Paths are resolved first: `x/../.scalpel/a`, links,
-second names, other case. A refusal is recorded in state/audit.log.
+second names, other case. A refusal is recorded in state/audit.log. With --override an override of
+`guard:PATH` (see `override request`) is used up where that path alone is refused: never for the record,
+the safeguards or policy/manifest.json, never behind tampering or the kill switch.
 
 Exit codes:
   0  allowed (of a batch: all of it)
@@ -64,6 +70,10 @@ pub(super) struct CheckArgs {
     /// Judge what is staged for a commit: protected files have to be as they were accepted
     #[arg(long, conflicts_with = "batch")]
     staged: bool,
+
+    /// Use this override, where one protected path is all that stands in the way
+    #[arg(long = "override", value_name = "ID", conflicts_with_all = ["batch", "staged"])]
+    override_id: Option<String>,
 }
 
 const HOOK_HELP: &str = "\
@@ -114,6 +124,8 @@ struct Answered {
     kind: String,
     files: Vec<String>,
     judged: Judged,
+    /// The override that was used up for it.
+    override_id: Option<String>,
 }
 
 /// The JSON shape of an answer; in a batch the line that it is about comes first.
@@ -123,6 +135,55 @@ struct Answer<'a> {
     line: Option<usize>,
     #[serde(flatten)]
     decision: &'a Decision,
+    /// The override that was used up for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    override_id: Option<&'a str>,
+}
+
+/// Uses an override up, where the protected path that it is for is all that stands in the way. What
+/// refuses it is told, and recorded by whoever looks at it.
+fn overridden(
+    context: &Context,
+    (guard, id): (&Guard<'_>, &str),
+    bytes: &[u8],
+    answered: Answered,
+) -> Checked<Answered> {
+    if answered.judged.decision.allowed {
+        context
+            .output
+            .note("the override was not needed, and is not used");
+        return Ok(answered);
+    }
+    let operation = Operation::parse(bytes).ok();
+    let path = operation
+        .as_ref()
+        .and_then(|operation| guard.openable(operation));
+    let opened = Guard {
+        opened: path.as_deref(),
+        stopped: guard.stopped.clone(),
+        ..*guard
+    };
+    let with = answer(&opened, bytes, None);
+    let wanted = path.as_deref().and_then(Overridden::guard);
+    let Some(wanted) = wanted.filter(|_| with.judged.decision.allowed) else {
+        context.output.note("the override is not used: it opens one protected path, and that is not all that stands in the way");
+        return Ok(answered);
+    };
+    let records = ("guard check", Duration::from_secs(5));
+    let spent = with_records(guard.workspace, records, |records| {
+        overrides::spend(records, Clock::System.read(), &actor(), id, &wanted)
+    });
+    match spent {
+        Ok(_) => Ok(Answered {
+            override_id: Some(id.to_owned()),
+            ..with
+        }),
+        Err(finding) if is_denied(&finding) => {
+            context.output.findings([&*finding]);
+            Ok(answered)
+        }
+        Err(finding) => Err(finding),
+    }
 }
 
 fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Exit> {
@@ -137,6 +198,7 @@ fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Exit> {
         stopped: kill_switch::closed(&workspace)
             .map(|closed| closed.found.unwrap_or(closed.message)),
         production: production(),
+        opened: None,
     };
     let answered = if arguments.staged {
         vec![of_staged(&guard)?]
@@ -152,7 +214,12 @@ fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Exit> {
             .map(|(number, line)| answer(&guard, line, Some(number)))
             .collect()
     } else {
-        vec![answer(&guard, &standard_input(OPERATION_LIMIT)?, None)]
+        let bytes = standard_input(OPERATION_LIMIT)?;
+        let answered = answer(&guard, &bytes, None);
+        vec![match &arguments.override_id {
+            Some(id) => overridden(context, (&guard, id), &bytes, answered)?,
+            None => answered,
+        }]
     };
     context.output.findings(&looked.findings());
     for (switch, would) in weakened(&answered) {
@@ -208,6 +275,7 @@ fn answer(guard: &Guard<'_>, bytes: &[u8], line: Option<usize>) -> Answered {
             judged: guard.judge(&operation),
             kind: operation.kind,
             files: operation.files,
+            override_id: None,
         },
         Err(why) => {
             let why = format!("the operation can't be read: {why}");
@@ -220,6 +288,7 @@ fn answer(guard: &Guard<'_>, bytes: &[u8], line: Option<usize>) -> Answered {
                     decision: Decision::of(vec![(Rule::OperationUnreadable, why)]),
                     weakened: Vec::new(),
                 },
+                override_id: None,
             }
         }
     }
@@ -238,6 +307,7 @@ fn of_staged(guard: &Guard<'_>) -> Checked<Answered> {
         kind: "commit".to_owned(),
         files,
         judged: guard.judge_staged(&staged),
+        override_id: None,
     })
 }
 
@@ -246,13 +316,21 @@ fn show(context: &Context, answered: &[Answered]) -> anyhow::Result<()> {
         let (line, decision) = (one.line, &one.judged.decision);
         match context.format() {
             Format::Json => {
-                let mut bytes = serde_json::to_vec(&Answer { line, decision })?;
+                let override_id = one.override_id.as_deref();
+                let mut bytes = serde_json::to_vec(&Answer {
+                    line,
+                    decision,
+                    override_id,
+                })?;
                 bytes.push(b'\n');
                 context.output.result_bytes(&bytes)?;
             }
             Format::Human => {
                 let number = line.map(|line| format!("{line}  ")).unwrap_or_default();
                 let text = match &decision.reason {
+                    None if one.override_id.is_some() => {
+                        "allowed by the override, which is used up\n".to_owned()
+                    }
                     None => format!("{number}allowed\n"),
                     Some(reason) => {
                         format!(

@@ -7,23 +7,32 @@ use serde::Serialize;
 
 use super::run::{lock_timeout, parse_timeout};
 use super::tamper::own_change;
-use super::{Context, Exit, Format, clock, parse_time};
+use super::{Context, Exit, Format, clock, parse_time, portal};
 use crate::diagnostic::Checked;
 use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::ids::Digest;
+use crate::portal::PAGES;
 use crate::record::{LINE_LIMIT, STATE_JOURNAL, state};
 use crate::signals::{consensus, forecast, integrity, reputation, responses, trust};
 use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
+    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n  policy-orchestrator init --pages          with the status page, published on GitHub Pages\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
 )]
 pub(super) struct InitArgs {
     /// Leave out the workflows for GitHub Actions
     #[arg(long)]
     no_workflow: bool,
+
+    /// Write the status page's files too, for a server of your own
+    #[arg(long)]
+    portal: bool,
+
+    /// Write the status page's files, and the workflow that publishes it on GitHub Pages
+    #[arg(long, conflicts_with = "no_workflow")]
+    pages: bool,
 
     /// The time to write into the starter files
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -40,6 +49,12 @@ const WORKFLOWS: [&str; 3] = [
     ".github/workflows/policy_response_runner.yml",
     ".github/workflows/policy_orchestration_alerts.yml",
 ];
+
+/// The workflow that publishes the page, where that is asked for.
+const PAGES_WORKFLOW: (&str, &str) = (
+    ".github/workflows/policy_portal.yml",
+    include_str!("init/pages.yml"),
+);
 
 /// The line by which the second workflow knows the first: GitHub starts it by that name.
 const NAME: &str = "name: Policy Orchestration";
@@ -73,6 +88,27 @@ const STARTERS: [(&str, &str); 12] = [
     (WORKFLOWS[2], include_str!("init/alerts.yml")),
 ];
 
+/// Which of the files are written.
+#[derive(Clone, Copy)]
+struct Wanted {
+    workflows: bool,
+    portal: bool,
+    pages: bool,
+}
+
+impl Wanted {
+    /// The files with their contents, the page's behind the others.
+    fn files(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let starters = STARTERS.into_iter();
+        let starters =
+            starters.filter(move |(file, _)| self.workflows || !WORKFLOWS.contains(file));
+        let page = PAGES.into_iter().map(|page| (page.file, page.text));
+        let page = page.filter(move |_| self.portal || self.pages);
+        let published = [PAGES_WORKFLOW].into_iter().filter(move |_| self.pages);
+        starters.chain(page).chain(published)
+    }
+}
+
 /// The JSON shape of what `init` did.
 #[derive(Serialize)]
 struct Initialised {
@@ -98,11 +134,21 @@ pub(super) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Ex
         &RetryDelays::default(),
     )?;
     let at = clock(arguments.at).read();
-    let with_workflows = !arguments.no_workflow;
-    let steps = protected_steps(&workspace, at, with_workflows);
-    let done = own_change(&workspace, &lock, "init", &steps, || {
-        write_starters(&workspace, at, with_workflows)
+    let wanted = Wanted {
+        workflows: !arguments.no_workflow,
+        portal: arguments.portal,
+        pages: arguments.pages,
+    };
+    let steps = protected_steps(&workspace, at, wanted);
+    let mut done = own_change(&workspace, &lock, "init", &steps, || {
+        write_starters(&workspace, at, wanted)
     })?;
+    if portal::is_kept(&workspace) {
+        done.kept.push(portal::FILE);
+    } else {
+        portal::make(&workspace, &lock)?;
+        done.written.push(portal::FILE);
+    }
     match context.format() {
         Format::Json => context.output.json(&done)?,
         Format::Human => context.output.result(&human(&done))?,
@@ -121,12 +167,10 @@ fn filled_in(template: &str, at: Timestamp) -> String {
 fn protected_steps(
     workspace: &Workspace,
     at: Timestamp,
-    with_workflows: bool,
+    wanted: Wanted,
 ) -> Vec<(String, Option<Digest>)> {
     let absent = |file: &str| std::fs::symlink_metadata(workspace.path(file)).is_err();
-    let starters = STARTERS
-        .into_iter()
-        .filter(|(file, _)| absent(file) && (with_workflows || !WORKFLOWS.contains(file)));
+    let starters = wanted.files().filter(|(file, _)| absent(file));
     starters
         .map(|(file, template)| {
             let digest = Digest::of(filled_in(template, at).as_bytes());
@@ -135,11 +179,7 @@ fn protected_steps(
         .collect()
 }
 
-fn write_starters(
-    workspace: &Workspace,
-    at: Timestamp,
-    with_workflows: bool,
-) -> Checked<Initialised> {
+fn write_starters(workspace: &Workspace, at: Timestamp, wanted: Wanted) -> Checked<Initialised> {
     let mut done = Initialised {
         schema: 1,
         written: Vec::new(),
@@ -152,8 +192,8 @@ fn write_starters(
         .into_iter()
         .chain([trust::FILES[1], state::FILE])
         .any(|file| std::fs::symlink_metadata(workspace.path(file)).is_ok());
-    for (file, template) in STARTERS {
-        if WORKFLOWS.contains(&file) && !with_workflows || in_use && SIGNALS.contains(&file) {
+    for (file, template) in wanted.files() {
+        if in_use && SIGNALS.contains(&file) {
             continue;
         }
         let text = filled_in(template, at);

@@ -1,13 +1,13 @@
 //! `keys generate` and `keys show`; which variables hold a private key and its password.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::output::variable_os;
-use super::{Context, Exit, Format};
+use super::{Context, Exit, Format, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::create::{Readers, create, take_back};
 use crate::keys::file;
@@ -26,13 +26,41 @@ pub(super) fn password() -> Option<Password> {
     set.map(|password| Password::new(password.into_encoded_bytes()))
 }
 
+/// The variable that says where in Vault a private key is.
+const KEY_VAULT: &str = "POLICY_SIGNING_KEY_VAULT";
+
 /// The private key that the environment names; `None` where it names none.
 pub(super) fn signing_key() -> Checked<Option<PrivateKey>> {
-    let named = KEY_FILES.into_iter().find_map(variable_os);
+    let named = KEY_FILES
+        .into_iter()
+        .find_map(|name| Some((name, variable_os(name)?)));
+    private(named, KEY_VAULT)
+}
+
+/// The private key in the file that a variable names, or at the place in Vault that another one names.
+pub(super) fn private(
+    file: Option<(&'static str, OsString)>,
+    in_vault: &'static str,
+) -> Checked<Option<PrivateKey>> {
     let password = password();
-    named
-        .map(|path| file::private(Path::new(&path), password.as_ref()))
-        .transpose()
+    match (file, variable_os(in_vault)) {
+        (None, None) => Ok(None),
+        (Some((_, path)), None) => file::private(Path::new(&path), password.as_ref()).map(Some),
+        (None, Some(place)) => {
+            let text = secrets::from_vault(in_vault, &place)?;
+            PrivateKey::from_pem(in_vault, &text, password.as_ref()).map(Some)
+        }
+        (Some((name, _)), Some(_)) => Err(Box::new(
+            Diagnostic::new(
+                Code::KeyUnusable,
+                Place::file(name),
+                "two variables name a private key",
+            )
+            .found(format!("{name} and {in_vault}, both set"))
+            .expected("one of them")
+            .help("take one of them out of the environment"),
+        )),
+    }
 }
 
 /// The same for what can't go on without one.
@@ -45,7 +73,7 @@ pub(super) fn needed_signing_key(what: &str) -> Checked<PrivateKey> {
                 format!("{what} is to be signed, and no variable names a private key"),
             )
             .found("nothing")
-            .expected(format!("{} or {}", KEY_FILES[0], KEY_FILES[1]))
+            .expected(format!("{}, {} or {KEY_VAULT}", KEY_FILES[0], KEY_FILES[1]))
             .help("`policy-orchestrator keys generate --out FILE` makes a pair; name FILE there"),
         )
     })

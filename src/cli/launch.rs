@@ -88,11 +88,20 @@ impl Prepared {
     }
 }
 
+/// Variables that name a file which a native action reads.
+const PATHS: [&str; 4] = [
+    secrets::SECRET_FILE,
+    secrets::OLD_SECRET_FILE,
+    "VAULT_TOKEN_FILE",
+    "VAULT_CACERT",
+];
+
 /// The variables of this process, as an action may get them.
 fn environment() -> Vec<(OsString, OsString)> {
     // A relative path would be looked up elsewhere by an action.
     let absolute = |(name, value): (OsString, OsString)| {
-        let value = if name == secrets::SECRET_FILE || name == secrets::OLD_SECRET_FILE {
+        let is_path = PATHS.iter().any(|path| name == *path);
+        let value = if is_path {
             std::path::absolute(&value).map_or(value, PathBuf::into_os_string)
         } else {
             value
@@ -108,7 +117,7 @@ pub(super) fn secrets(declared: &Responses) -> Checked<Secrets> {
 }
 
 fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Checked<Secrets> {
-    let in_files = secrets::in_files()?;
+    let elsewhere = secrets::not_in_environment()?;
     // Whatever a workspace hands to an action by name may be a secret, whatever its name.
     let handed: Vec<&str> = declared
         .actions
@@ -123,7 +132,7 @@ fn secrets_in(environment: &[(OsString, OsString)], declared: &Responses) -> Che
         .iter()
         .filter_map(|(_, value)| in_address(value));
     let further = values.chain(passwords).map(Zeroizing::new);
-    let further = in_files.into_iter().chain(further);
+    let further = elsewhere.into_iter().chain(further);
     Ok(Secrets::from_environment(
         environment.iter().cloned(),
         further,

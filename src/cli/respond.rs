@@ -11,7 +11,9 @@ use super::actor::actor;
 use super::output::{finding_of, variable};
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
-use super::{Context, Exit, Format, clock, launch, parse_level, parse_time, secrets, workflow};
+use super::{
+    Context, Exit, Format, clock, launch, parse_level, parse_time, portal, secrets, workflow,
+};
 use crate::diagnostic::{Code, Diagnostic, Place, readable};
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::policy::{Level, Policy};
@@ -299,7 +301,9 @@ fn carry_out(
         again: redacted(&question.again),
         ..question.clone()
     };
-    let applied = apply::apply(operator, &question, launch.as_launch())?;
+    let applied = apply::apply(operator, &question, launch.as_launch());
+    portal::tell_responses(context, question.workspace, arguments.lock_timeout);
+    let applied = applied?;
     if let Ending::NoSuchAction(names) = &applied.ending {
         return Ok(no_such_action(context, arguments, names));
     }

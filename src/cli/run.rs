@@ -135,7 +135,7 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
     unwritten.extend(leave_reports(&workspace, arguments, &evaluated));
     context.output.findings(&unwritten);
     if workflow::is_running() {
-        workflow::tell(context.output, &workspace, &evaluated, options.dry_run);
+        workflow::tell(context.output, &workspace, &evaluated);
     }
     context
         .output

@@ -1,6 +1,7 @@
-//! Secrets: from the environment or a file named there, and into nothing that is shown.
+//! Secrets: from the environment, or from a file or a place in Vault that is named there, and into
+//! nothing that is shown.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,11 +10,93 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::output::variable_os;
+use super::vault;
 use crate::approval::totp::{self, TotpSecret};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::privacy::is_default_secret;
 use crate::record::SigningKey;
 use crate::record::signing::LEAST_BYTES;
+use crate::vault::{Reference, Vault};
+
+/// The variables that can hold one secret: itself, the name of a file with it, or where it is in Vault.
+pub(super) struct Source {
+    name: &'static str,
+    file: &'static str,
+    vault: Option<&'static str>,
+}
+
+impl Source {
+    /// A secret that can be in all three.
+    pub(super) const fn new(name: &'static str, file: &'static str, vault: &'static str) -> Self {
+        Self {
+            name,
+            file,
+            vault: Some(vault),
+        }
+    }
+
+    /// One that can't be in Vault, since it opens it.
+    pub(super) const fn outside(name: &'static str, file: &'static str) -> Self {
+        Self {
+            name,
+            file,
+            vault: None,
+        }
+    }
+
+    /// The variables, for a person.
+    fn variables(&self) -> String {
+        let vault = self.vault.map(|name| format!(" or {name}"));
+        format!(
+            "{} or {}{}",
+            self.name,
+            self.file,
+            vault.unwrap_or_default()
+        )
+    }
+
+    /// The secret, and the variable that it came from; `None` where none is set.
+    pub(super) fn read(&self) -> Checked<Option<Named>> {
+        let names = [Some(self.name), Some(self.file), self.vault];
+        let mut set = names
+            .into_iter()
+            .flatten()
+            .filter_map(|name| Some((name, variable_os(name)?)));
+        let Some((name, value)) = set.next() else {
+            return Ok(None);
+        };
+        if let Some((other, _)) = set.next() {
+            return Err(unusable(
+                name,
+                &format!("{name} and {other}, both set"),
+                &format!("{}, one of them", self.variables()),
+            ));
+        }
+        let secret = match name {
+            _ if name == self.file => from_file(name, Path::new(&value))?,
+            _ if Some(name) == self.vault => from_vault(name, &value)?,
+            _ => Zeroizing::new(value.into_encoded_bytes()),
+        };
+        Ok(Some((name, secret)))
+    }
+}
+
+/// The secret that signs the journals.
+const AUDIT: Source = Source::new(SECRET, SECRET_FILE, "POLICY_AUDIT_SECRET_VAULT");
+
+/// Secrets from before, one on each line; they verify and never sign.
+const AUDIT_OLD: Source = Source::new(
+    "POLICY_AUDIT_OLD_SECRET",
+    OLD_SECRET_FILE,
+    "POLICY_AUDIT_OLD_SECRET_VAULT",
+);
+
+/// The secret of one-time codes.
+const TOTP: Source = Source::new(
+    "POLICY_TOTP_SECRET",
+    "POLICY_TOTP_SECRET_FILE",
+    "POLICY_TOTP_SECRET_VAULT",
+);
 
 /// The variable that holds the signing secret.
 pub(super) const SECRET: &str = "POLICY_AUDIT_SECRET";
@@ -24,10 +107,10 @@ pub(super) const SECRET_FILE: &str = "POLICY_AUDIT_SECRET_FILE";
 /// Another name of the first, which the predecessor used.
 const SECRET_ALIAS: &str = "SCALPEL_AUDIT_SECRET";
 
-/// The variable that holds secrets from before, one on each line; they verify and never sign.
-const OLD_SECRET: &str = "POLICY_AUDIT_OLD_SECRET";
+/// The same of one-time codes.
+const TOTP_ALIAS: &str = "SCALPEL_TOTP_SECRET";
 
-/// The variable that names a file that holds them.
+/// The variable that names a file that holds secrets from before.
 pub(super) const OLD_SECRET_FILE: &str = "POLICY_AUDIT_OLD_SECRET_FILE";
 
 /// A file larger than this is no secret.
@@ -35,7 +118,7 @@ const FILE_LIMIT: u64 = 64 * 1024;
 
 /// The key that signs the journals, with those from before it; `None` where no secret is set.
 pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
-    let named = one_of(SECRET, SECRET_FILE)?;
+    let named = AUDIT.read()?;
     let alias = variable_os(SECRET_ALIAS).map(OsString::into_encoded_bytes);
     let alias = alias.map(Zeroizing::new);
     // The other name may stand in for the first, and may not contradict it.
@@ -52,7 +135,7 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
         (None, Some(alias)) => (SECRET_ALIAS, alias),
     };
     let mut key = usable(name, secret, SigningKey::new)?;
-    if let Some((name, secrets)) = one_of(OLD_SECRET, OLD_SECRET_FILE)? {
+    if let Some((name, secrets)) = AUDIT_OLD.read()? {
         for secret in secrets.split(|byte| *byte == b'\n') {
             let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
             if !secret.is_empty() {
@@ -66,32 +149,17 @@ pub(super) fn signing_key() -> Checked<Option<SigningKey>> {
 }
 
 /// A secret, and the variable that it came from.
-type Named = (&'static str, Zeroizing<Vec<u8>>);
+pub(super) type Named = (&'static str, Zeroizing<Vec<u8>>);
 
-/// The content of a variable, or of the file that another one names, and which of the two it was.
-fn one_of(name: &'static str, file: &'static str) -> Checked<Option<Named>> {
-    match (variable_os(name), variable_os(file)) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(unusable(
-            name,
-            "both variables are set",
-            &format!("{name} or {file}, not both"),
-        )),
-        (Some(secret), None) => Ok(Some((name, Zeroizing::new(secret.into_encoded_bytes())))),
-        (None, Some(path)) => Ok(Some((file, from_file(file, Path::new(&path))?))),
-    }
+/// What stands in Vault where the variable says.
+pub(super) fn from_vault(name: &str, value: &OsStr) -> Checked<Zeroizing<Vec<u8>>> {
+    let reference = Reference::parse(name, &value.to_string_lossy())?;
+    let settings = vault::settings()?;
+    Vault::open(settings.server()?)?.read(&reference)
 }
-
-/// The variables that hold the secret of one-time codes, in their order.
-const TOTP: [&str; 2] = ["POLICY_TOTP_SECRET", "SCALPEL_TOTP_SECRET"];
-
-/// The variable that names a file that holds it.
-const TOTP_FILE: &str = "POLICY_TOTP_SECRET_FILE";
 
 /// The secret of one-time codes. Fails where none is set, more than one is, or it can't be used.
 pub(super) fn totp() -> Checked<TotpSecret> {
-    let set = TOTP.into_iter().chain([TOTP_FILE]);
-    let mut set = set.filter_map(|name| Some((name, variable_os(name)?)));
     let found = |name: &str, found: &str| {
         Box::new(
             Diagnostic::new(
@@ -104,18 +172,16 @@ pub(super) fn totp() -> Checked<TotpSecret> {
             .help("`policy-orchestrator override enroll` makes one"),
         )
     };
-    let Some((name, value)) = set.next() else {
-        let [first, second] = TOTP;
-        let expected = format!("{first} ({second}) or {TOTP_FILE}");
-        return Err(Box::new(found(first, "nothing").expected(expected)));
-    };
-    if let Some((other, _)) = set.next() {
-        return Err(found(name, &format!("{name} and {other}, both set")));
-    }
-    let secret = if name == TOTP_FILE {
-        from_file(TOTP_FILE, Path::new(&value))?
-    } else {
-        Zeroizing::new(value.into_encoded_bytes())
+    let (name, secret) = match (TOTP.read()?, variable_os(TOTP_ALIAS)) {
+        (Some((name, _)), Some(_)) => {
+            return Err(found(name, &format!("{name} and {TOTP_ALIAS}, both set")));
+        }
+        (Some(named), None) => named,
+        (None, Some(alias)) => (TOTP_ALIAS, Zeroizing::new(alias.into_encoded_bytes())),
+        (None, None) => {
+            let expected = format!("{} ({TOTP_ALIAS})", TOTP.variables());
+            return Err(Box::new(found(TOTP.name, "nothing").expected(expected)));
+        }
     };
     TotpSecret::parse(&secret).map_err(|why| found(name, why))
 }
@@ -136,13 +202,19 @@ fn usable(
     })
 }
 
-/// What the files hold that variables name, for whoever must not show it.
-pub(super) fn in_files() -> Checked<Vec<Zeroizing<Vec<u8>>>> {
-    let named = [SECRET_FILE, OLD_SECRET_FILE, TOTP_FILE].into_iter();
-    named
-        .filter_map(|name| Some((name, variable_os(name)?)))
-        .map(|(name, path)| from_file(name, Path::new(&path)))
-        .collect()
+/// What the files and places in Vault hold that variables name, for whoever must not show it.
+pub(super) fn not_in_environment() -> Checked<Vec<Zeroizing<Vec<u8>>>> {
+    let sources = [&AUDIT, &AUDIT_OLD, &TOTP, &vault::TOKEN];
+    let elsewhere = sources
+        .into_iter()
+        .filter(|source| variable_os(source.name).is_none());
+    let read = elsewhere.map(Source::read);
+    let found: Vec<Option<Named>> = read.collect::<Checked<_>>()?;
+    Ok(found
+        .into_iter()
+        .flatten()
+        .map(|(_, secret)| secret)
+        .collect())
 }
 
 /// Refuses a default secret of the sources: everybody knows it, so it keeps nothing (S3-028).

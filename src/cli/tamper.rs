@@ -74,6 +74,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             OverrideCommand::Approve(_) => Some("override approve"),
             OverrideCommand::Status(_) | OverrideCommand::Enroll(_) => None,
         },
+        Command::Compliance(command) => command.asks().then_some("compliance ask"),
         Command::Keys(command) => match command {
             // A key is made for a person, wherever that person names; nothing of the workspace changes.
             KeysCommand::Generate(_) | KeysCommand::Show(_) => None,
@@ -93,9 +94,13 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Replay(_)
         | Command::Report(_)
         | Command::Metrics(_)
+        | Command::Health(_)
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
+        // It says itself that it reports nothing by documents that were changed.
+        | Command::Analytics(_)
+        | Command::Portal(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -159,16 +164,10 @@ pub(super) fn own_change<T>(
         given_clock: false,
         user: &user,
     };
-    let first = |Refused(findings): Refused| {
-        let mut findings = findings.into_iter();
-        findings
-            .next()
-            .map_or_else(|| Box::new(change::not_locked()), Box::new)
-    };
-    let begun = change::begin(ground, reason, steps).map_err(first)?;
+    let begun = change::begin(ground, reason, steps).map_err(Refused::into_first)?;
     let done = then()?;
     if let Some(begun) = begun {
-        change::end(ground, &begun).map_err(first)?;
+        change::end(ground, &begun).map_err(Refused::into_first)?;
     }
     Ok(done)
 }
@@ -264,6 +263,7 @@ mod tests {
         ("history", false),
         ("replay", false),
         ("metrics", false),
+        ("health", false),
         ("report summary", false),
         ("report badge", false),
         ("report junit", false),
@@ -293,6 +293,9 @@ mod tests {
         ("keys generate --out x", false),
         ("keys show x", false),
         ("scan secrets", false),
+        ("compliance report", false),
+        ("compliance ask --subject x --purpose y --fields z", true),
+        ("analytics", false),
         ("approve request --operation kill_off --reason x", false),
         ("approve grant x --as y", false),
         ("approve deny x --reason y", false),
@@ -315,6 +318,9 @@ mod tests {
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),
+        ("portal --serve", false),
+        ("portal --export x", false),
+        ("portal data --rebuild", false),
         ("init", true),
         ("doctor", false),
         ("completions bash", false),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::actor::actor;
 use super::run::{lock_timeout, parse_timeout};
 use super::under_way::{self, UnderWay};
-use super::{Context, Exit, Format, is_blocking, is_tampering, secrets};
+use super::{Context, Exit, Format, is_blocking, is_tampering, portal, secrets};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::lock::APPLY_LOCK_FILE;
 use crate::fs::{RetryDelays, Workspace};
@@ -243,6 +243,9 @@ fn run(context: &Context, workspace: &Workspace, arguments: &RunArgs) -> anyhow:
     let ran = as_operator(workspace, arguments.lock_timeout, |operator| {
         undo::run(operator, &id, arguments.dry_run)
     })?;
+    if !arguments.dry_run {
+        portal::tell_responses(context, workspace, arguments.lock_timeout);
+    }
     let undone = match ran {
         Ok(undone) => undone,
         Err(refused) => return Ok(tell_refused(context, refused)),

@@ -15,9 +15,10 @@ pub(super) fn is_running() -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// Writes annotations to standard error, and unless it was a dry run the summary and the outputs to
-/// the files that the runner names. A file that can't be written is a remark: the decision is recorded already.
-pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated, dry_run: bool) {
+/// Writes annotations to standard error, and the summary and the outputs to the files that the runner
+/// names. A file that can't be written is a remark: the decision is recorded already. A dry run tells
+/// them too: they are the step's and not the workspace's, and a pull request is checked by one.
+pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated) {
     let findings: Vec<Diagnostic> = evaluated
         .errors
         .iter()
@@ -25,9 +26,6 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated,
         .cloned()
         .collect();
     output.raw_note(&github::annotations(&findings, &prefix(workspace)));
-    if dry_run {
-        return;
-    }
     let summary = github::summary(
         &evaluated.decision,
         &evaluated.readings,
@@ -41,11 +39,7 @@ pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated,
         .as_deref()
         .filter(|_| evaluated.made_branch)
         .unwrap_or_default();
-    let outputs = format!(
-        "level={}\nchanged={}\nfix_branch={made}\n",
-        evaluated.decision.level,
-        evaluated.decision.is_transition()
-    );
+    let outputs = github::outputs(&evaluated.decision, evaluated.head, made);
     append(output, "GITHUB_OUTPUT", &outputs);
 }
 
@@ -57,11 +51,11 @@ pub(super) fn tell_undecided(
     made: Option<&str>,
 ) {
     output.raw_note(&github::annotations([finding], &prefix(workspace)));
-    let outputs = format!(
-        "level=\nchanged=false\nfix_branch={}\n",
-        made.unwrap_or_default()
+    append(
+        output,
+        "GITHUB_OUTPUT",
+        &github::no_outputs(made.unwrap_or_default()),
     );
-    append(output, "GITHUB_OUTPUT", &outputs);
 }
 
 /// Writes what a response came to into the summary and the outputs, and warns where a gate was

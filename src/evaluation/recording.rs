@@ -8,6 +8,7 @@ use super::{Ending, Evaluated, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, write};
 use crate::ids::Digest;
+use crate::portal::store;
 use crate::protection::change;
 use crate::record::journal::{self, JournalTail};
 use crate::record::line::{self, Entry, Head};
@@ -93,6 +94,8 @@ fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
     match write(&mut ground, tail, failure.as_mut(), ending) {
         Ok((state, head)) => {
             super::shadow::record(&mut ground, head);
+            let behind = store::after_run(portal_ground(&ground), recorded(&ground, tail, head));
+            ground.warnings.extend(behind);
             let evaluated = Evaluated {
                 head: Some(head),
                 ..ground.evaluated(ending, state)
@@ -100,6 +103,26 @@ fn commit(mut ground: Ground<'_>, tail: &JournalTail) -> Evaluated {
             failure::told(evaluated, failure)
         }
         Err(error) => not_recorded(ground, Some(tail), failure, *error, Ending::NotRecorded),
+    }
+}
+
+fn portal_ground<'a>(ground: &'a Ground<'_>) -> store::Ground<'a> {
+    store::Ground {
+        workspace: ground.workspace,
+        key: ground.options.key.as_ref(),
+        policy: &ground.policy,
+        retry: &ground.options.retry,
+    }
+}
+
+/// What the page is told of this run.
+fn recorded<'a>(ground: &'a Ground<'_>, tail: &JournalTail, head: Head) -> store::Recorded<'a> {
+    store::Recorded {
+        decision: &ground.decision,
+        readings: &ground.readings,
+        given: ground.options.clock.is_given(),
+        before: tail.end.head,
+        head,
     }
 }
 

@@ -158,7 +158,7 @@ impl VerifyingKey {
 
     /// The Ed25519 key of these 32 bytes; `None` for a value that is no point, or one of the few
     /// under which some signature holds for every message.
-    pub(super) fn ed25519(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn ed25519(bytes: &[u8]) -> Option<Self> {
         let key = ed25519_dalek::VerifyingKey::from_bytes(bytes.try_into().ok()?).ok()?;
         (!key.is_weak()).then(|| Self::from(key))
     }

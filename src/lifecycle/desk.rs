@@ -1,14 +1,17 @@
 //! Taking a step: the lock, the clock, the kill switch, the journal as it stands, and its next line.
 
+use serde::Serialize;
+
 use super::files::TEMPORARIES;
 use super::findings;
 use super::log::{self, Line, Staged, Standing, Step};
 use super::switch;
 use super::version::{Document, Life, Version};
-use crate::diagnostic::{Checked, Diagnostic};
+use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{Workspace, WorkspaceLock, WriteError, write};
-use crate::ids::{Digest, distinct};
+use crate::ids::{Digest, EventType, distinct};
 use crate::protection::change;
+use crate::record::audit::{self, Event, Severity};
 use crate::record::{Head, Records};
 use crate::safeguard::{Request, kill_switch};
 use crate::time::Timestamp;
@@ -95,7 +98,7 @@ pub(super) fn at_desk<T>(
         write::remove_temporary(workspace, temporary)?;
     }
     let life = log::read(workspace, key)?;
-    take(&Desk {
+    let desk = Desk {
         request,
         records: Records {
             workspace,
@@ -105,7 +108,30 @@ pub(super) fn at_desk<T>(
         },
         at,
         life,
-    })
+    };
+    take(&desk).map_err(|refused| desk.refused(refused))
+}
+
+/// True for a finding by which a step is not granted, rather than failed.
+fn is_denial(finding: &Diagnostic) -> bool {
+    matches!(
+        finding.code,
+        Code::StepDenied
+            | Code::CheckMissing
+            | Code::MonitoringIncomplete
+            | Code::CriterionViolated
+            | Code::SecondPersonMissing
+            | Code::ApprovalMissing
+            | Code::ApprovalRefused
+    )
+}
+
+/// What the line of a refused step says.
+#[derive(Serialize)]
+struct Denied<'a> {
+    command: &'static str,
+    codes: Vec<&'static str>,
+    refused: Vec<&'a str>,
 }
 
 /// A step that is to be recorded.
@@ -117,6 +143,39 @@ pub(super) struct Entry<'a> {
 }
 
 impl Desk<'_> {
+    /// Records that a step was not granted, whoever asked for it.
+    fn refused(&self, mut refused: Refused) -> Refused {
+        /// As many reasons as a line names.
+        const NAMED: usize = 10;
+        let denials: Vec<&Diagnostic> = refused.0.iter().filter(|found| is_denial(found)).collect();
+        if denials.is_empty() {
+            return refused;
+        }
+        let named = denials.iter().take(NAMED);
+        let details = Denied {
+            command: self.request.command,
+            codes: distinct(denials.iter().map(|found| found.code.as_str())),
+            refused: named.map(|found| found.message.as_str()).collect(),
+        };
+        let event = Event {
+            at: self.at,
+            user: self.user(),
+            action: "policy_step",
+            event_type: &EventType::STEP_REFUSED,
+            severity: Severity::Medium,
+            task_id: None,
+            data: Digest::of(details.refused.join("\n").as_bytes()),
+            details: &details,
+            given_clock: self.request.clock.is_given(),
+        };
+        let recorded = audit::append_refusal(self.records, &event).err();
+        refused.0.extend(recorded.map(|finding| Diagnostic {
+            code: Code::RefusalUnrecorded,
+            ..*finding
+        }));
+        refused
+    }
+
     pub(super) fn workspace(&self) -> &Workspace {
         self.request.workspace
     }

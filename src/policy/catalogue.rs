@@ -7,6 +7,7 @@
 //! file.
 
 pub mod agent;
+pub mod automation;
 pub mod compliance;
 pub mod development;
 pub mod maturity;

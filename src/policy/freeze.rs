@@ -50,6 +50,21 @@ pub enum Standing {
     },
 }
 
+/// A time at which a window is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The window's name.
+    pub name: String,
+    /// Whether it denies or allows.
+    pub mode: Mode,
+    /// Its reason.
+    pub reason: String,
+    /// When it opens.
+    pub from: Timestamp,
+    /// When it closes.
+    pub until: Timestamp,
+}
+
 impl Calendar {
     /// The calendar of these windows, in the order of their document.
     pub fn new(windows: Vec<Window>) -> Self {
@@ -75,6 +90,18 @@ impl Calendar {
             reason: window.reason().to_owned(),
             until: self.opens(at).and_then(Timestamp::from_unix_seconds),
         }
+    }
+
+    /// When the windows open behind `after` and before `end`, each so many times at most, in the order
+    /// in which they open.
+    pub fn openings(&self, after: Timestamp, end: Timestamp, most: usize) -> Vec<Opening> {
+        let mut openings: Vec<Opening> = self
+            .0
+            .iter()
+            .flat_map(|window| window.opened(after, end).take(most))
+            .collect();
+        openings.sort_by_key(|opening| opening.from);
+        openings
     }
 
     fn of(&self, mode: Mode) -> impl Iterator<Item = &Window> {

@@ -26,6 +26,10 @@ use crate::record::audit::{self, Event, Severity};
 use crate::record::{Head, Records, policies};
 use crate::time::Timestamp;
 
+mod accept;
+
+pub use accept::{Proposal, accept, proposed};
+
 /// What whoever changes something holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Ground<'a> {
@@ -58,6 +62,14 @@ impl From<Diagnostic> for Refused {
 impl From<WriteError> for Refused {
     fn from(error: WriteError) -> Self {
         Self(vec![error.into_diagnostic()])
+    }
+}
+
+impl Refused {
+    /// The first reason, for whoever tells one.
+    pub fn into_first(self) -> Box<Diagnostic> {
+        let first = self.0.into_iter().next();
+        Box::new(first.unwrap_or_else(not_locked))
     }
 }
 
@@ -94,22 +106,21 @@ struct Details<'a> {
     more_changes: Option<usize>,
 }
 
-/// The signature of a second person, which is asked for in production. An approval would have to be
-/// held against the approvers of before the change: who accepts a change of `policy/approvers.yaml`
-/// must not be somebody whom it brings in. Until that is built, nothing that needs one is granted.
-pub fn second_person(production: bool, what: &str) -> Checked<Option<serde_json::Value>> {
+/// Taking files out of the lock is refused in production: what is no longer held to anything can't be
+/// shown to whoever would approve it.
+fn refuse_less(production: bool) -> Checked<()> {
     if !production {
-        return Ok(None);
+        return Ok(());
     }
     Err(Box::new(
         Diagnostic::new(
             Code::SecondPersonMissing,
             Place::file(MANIFEST),
-            format!("under ENV=production {what} needs a second person's approval"),
+            "under ENV=production nobody takes files out of the lock",
         )
-        .found("the word of one person")
-        .expected("the signature of an approver who is somebody else")
-        .help("signed approvals are not taken for this yet: have the change reviewed and accepted where ENV is not production, and bring it here with its record (policy/ and state/)"),
+        .found("`--except`")
+        .expected("more files to protect, or as many")
+        .help("have it reviewed and done where ENV is not production, and bring it here with its record (policy/ and state/)"),
     ))
 }
 
@@ -127,11 +138,9 @@ pub fn lock(
     if looked.is_tampered() {
         return Err(Refused(looked.findings()));
     }
-    let second = if looked.locked.is_some() && !except.is_empty() {
-        second_person(production, "to take files out of the lock")?
-    } else {
-        None
-    };
+    if looked.locked.is_some() && !except.is_empty() {
+        refuse_less(production)?;
+    }
     let before = looked.locked.as_ref();
     let rules = before.map_or_else(Rules::default, |locked| locked.manifest.rules.clone());
     let rules = rules.with(protect, except);
@@ -144,7 +153,7 @@ pub fn lock(
         by: ground.user.to_owned(),
         reason: reason.map(str::to_owned),
         previous: before.map(|locked| locked.sha256),
-        second,
+        second: None,
     };
     let manifest = Manifest::new(rules, files, accepted);
     let mut notes = looked.mend(workspace);
@@ -180,6 +189,17 @@ pub fn lock(
     commit(ground, &manifest, what).map(|outcome| outcome.with(notes))
 }
 
+/// Signs the manifest anew with the key at hand, as after a rotation of keys. `None` where nothing is
+/// locked; without a head where that key signed it already.
+pub fn sign_anew(ground: Ground<'_>, reason: &str) -> Changed<Option<Outcome>> {
+    let Records { workspace, key, .. } = ground.records;
+    let looked = look::look(workspace, key, Decided::load(workspace)?)?;
+    if looked.locked.is_none() && !looked.is_tampered() {
+        return Ok(None);
+    }
+    lock(ground, Some(reason), (&[], &[]), false).map(Some)
+}
+
 /// True where a manifest says all that a new one would say.
 fn is_settled(locked: &Locked, manifest: &Manifest, ground: Ground<'_>) -> bool {
     let now = &locked.manifest;
@@ -191,71 +211,6 @@ fn is_settled(locked: &Locked, manifest: &Manifest, ground: Ground<'_>) -> bool 
         && now.key_id == key_id
         && audit::standing(ground.records.workspace)
             .is_ok_and(|standing| standing.lock == Some(locked.sha256))
-}
-
-/// Accepts protected files as they stand: all of them, or those that `paths` names.
-pub fn accept(
-    ground: Ground<'_>,
-    reason: &str,
-    paths: &[Glob],
-    production: bool,
-) -> Changed<Outcome> {
-    let workspace = ground.records.workspace;
-    let decided = Decided::load(workspace)?;
-    let looked = look::look(workspace, ground.records.key, decided)?;
-    if looked.locked.is_none() && !looked.is_tampered() {
-        return Err(not_locked().into());
-    }
-    let second = second_person(production, "to accept a change of protected files")?;
-    let before = looked.locked.as_ref();
-    let rules = before.map_or_else(Rules::default, |locked| locked.manifest.rules.clone());
-    let is_named = |path: &str| paths.is_empty() || paths.iter().any(|glob| names(glob, path));
-    let known = before.map(|locked| &locked.manifest);
-    let files = accepted_files(workspace, &rules, is_named, known)?;
-    let previous = before.map(|locked| locked.sha256).or(looked.recorded);
-    let accepted = Accepted {
-        at: ground.at,
-        by: ground.user.to_owned(),
-        reason: Some(reason.to_owned()),
-        previous,
-        second,
-    };
-    let manifest = Manifest::new(rules, files, accepted);
-    let base = known.cloned().unwrap_or_else(|| {
-        Manifest::new(
-            manifest.rules.clone(),
-            Vec::new(),
-            manifest.accepted.clone(),
-        )
-    });
-    let changes = base.changes_to(&manifest);
-    if let Some(unknown) = paths
-        .iter()
-        .find(|glob| !changes.iter().any(|change| names(glob, &change.path)))
-    {
-        return Err(nothing_to_accept(unknown).into());
-    }
-    let mut notes = looked.mend(workspace);
-    if let Some(locked) = before.filter(|locked| {
-        !looked.is_tampered() && changes.is_empty() && is_settled(locked, &manifest, ground)
-    }) {
-        return Ok(Outcome {
-            manifest: locked.sha256,
-            files: locked.manifest.files.len(),
-            changes,
-            head: None,
-            notes,
-        });
-    }
-    notes.extend(make_read_only(workspace, &manifest));
-    let what = What {
-        event_type: &EventType::POLICY_ACCEPTED,
-        action: "policy_accept",
-        severity: Severity::High,
-        decided: lost(decided, previous),
-        changes,
-    };
-    commit(ground, &manifest, what).map(|outcome| outcome.with(notes))
 }
 
 /// A path names itself, what lies below it, and what it covers as a glob.

@@ -4,7 +4,7 @@
 use super::look::Looked;
 use super::operation::{Decision, Operation, Rule, Violation};
 use super::paths::{self, Meant};
-use super::rules::{MANIFEST, OWN_DIRECTORIES, OWN_FILES, Rules};
+use super::rules::{MANIFEST, OWN_DIRECTORIES, OWN_FILES, POLICY_DIRECTORY, Rules};
 use crate::fs::glob::Glob;
 use crate::fs::tree::Standing;
 use crate::fs::{Opened, Workspace};
@@ -107,6 +107,8 @@ pub struct Guard<'a> {
     pub stopped: Option<String>,
     /// True under `ENV=production`.
     pub production: bool,
+    /// The protected path that an override opens, as [`Guard::openable`] names it.
+    pub opened: Option<&'a str>,
 }
 
 /// What came of an operation.
@@ -157,6 +159,35 @@ impl Guard<'_> {
     /// Judges an operation.
     pub fn judge(&self, operation: &Operation) -> Judged {
         self.weighed(|enabled| self.violations(operation, enabled))
+    }
+
+    /// The one protected path that stands in the way of an operation, where an override may open it:
+    /// one that the lock or the document protects, named in one way alone. Never the record, the
+    /// safeguards, the manifest or the repository, and nothing behind tampering.
+    pub fn openable(&self, operation: &Operation) -> Option<String> {
+        if self.looked.is_tampered() {
+            return None;
+        }
+        let (rules, own) = (self.rules(), own_rules());
+        let closed = |path: &&String| {
+            self.of_path(path, (&rules, &own), true)
+                .is_some_and(|(rule, _)| matches!(rule, Rule::ControlFile | Rule::ProtectedFile))
+        };
+        let mut closed = operation.files.iter().filter(closed);
+        let path = closed.next().filter(|_| closed.next().is_none())?;
+        let Meant::Inside(names) = paths::meant(self.workspace, path) else {
+            return None;
+        };
+        let [name] = names.as_slice() else {
+            return None;
+        };
+        let is_protected = rules.covers(name)
+            || self
+                .policy(true)
+                .is_some_and(|policy| is_named(policy, &names));
+        let is_shared = paths::shared_node(self.workspace, name).is_some();
+        (is_protected && !is_shared && !paths::is_covered(&kept_rules(), &names))
+            .then(|| name.clone())
     }
 
     /// Judges what is staged for a commit.
@@ -255,6 +286,9 @@ impl Guard<'_> {
             let why = format!("`{path}` lies outside of the workspace");
             return Some((Rule::OutsideWorkspace, why));
         };
+        if self.opened.is_some_and(|opened| *names == [opened]) {
+            return None;
+        }
         if paths::is_covered(own, &names) {
             let why = format!("`{path}` is a file of policy-orchestrator's own, or holds some");
             return Some((Rule::ControlFile, why));
@@ -353,6 +387,17 @@ fn own_rules() -> Rules {
             .collect(),
         except: Vec::new(),
     }
+}
+
+/// What no override opens: the record, the repository, the safeguards, and what says which policies
+/// count.
+fn kept_rules() -> Rules {
+    let mut rules = own_rules();
+    rules
+        .protect
+        .retain(|glob| glob.to_string() != format!("{POLICY_DIRECTORY}/**"));
+    rules.protect.extend(Glob::parse(MANIFEST));
+    rules
 }
 
 fn is_own(path: &str) -> bool {

@@ -195,11 +195,16 @@ impl Manifest {
 
     /// What differs in the files of another manifest.
     pub fn changes_to(&self, other: &Self) -> Vec<Change> {
-        let digests = |manifest: &Self| -> BTreeMap<String, Digest> {
-            let files = manifest.files.iter();
+        Self::changes(&self.files, &other.files)
+    }
+
+    /// What differs between two lists of files, in the order of their paths.
+    pub fn changes(before: &[File], after: &[File]) -> Vec<Change> {
+        let digests = |files: &[File]| -> BTreeMap<String, Digest> {
+            let files = files.iter();
             files.map(|file| (file.path.clone(), file.sha256)).collect()
         };
-        let (before, after) = (digests(self), digests(other));
+        let (before, after) = (digests(before), digests(after));
         let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
         paths.sort();
         paths.dedup();

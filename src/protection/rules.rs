@@ -22,7 +22,10 @@ pub const PROTECT: [&str; 6] = [
 pub const EXCEPT: [&str; 2] = ["policy/versions/**", ".scalpel/audit.log"];
 
 /// Directories of this program's own: the record, what decides, and the repository with its hooks.
-pub const OWN_DIRECTORIES: [&str; 3] = ["state", ".git", "policy"];
+pub const OWN_DIRECTORIES: [&str; 3] = ["state", ".git", POLICY_DIRECTORY];
+
+/// The one of them whose files people change too, each of them protected by the lock.
+pub const POLICY_DIRECTORY: &str = "policy";
 
 /// Files of its own elsewhere: safeguards, which only their own commands open, and what it writes.
 pub const OWN_FILES: [&str; 8] = [

@@ -154,6 +154,35 @@ pub fn append_changed<T: Serialize>(
     append_standing(records, event, standing)
 }
 
+/// So many refusals of one type are recorded in [`A_WHILE`].
+const REFUSALS: usize = 20;
+
+/// The time in which they are counted, in seconds: an hour.
+const A_WHILE: i64 = 3600;
+
+/// So many lines are looked through for them.
+const LOOKED_THROUGH: usize = 1000;
+
+/// Appends a refusal that changes nothing, unless as many of its type stand there from the last hour:
+/// whoever asks again and again can't fill the log. `None` where it was one too many.
+pub fn append_refusal<T: Serialize>(
+    records: Records<'_>,
+    event: &Event<'_, T>,
+) -> Checked<Option<Head>> {
+    let since = event.at.plus_seconds(-A_WHILE);
+    let (mut counted, mut lines) = (0, 0);
+    back(records.workspace, |recorded| {
+        lines += 1;
+        let is_recent = recorded.time > since;
+        counted += usize::from(is_recent && recorded.event_type == *event.event_type);
+        counted < REFUSALS && lines < LOOKED_THROUGH
+    })?;
+    if counted >= REFUSALS {
+        return Ok(None);
+    }
+    append(records, event).map(Some)
+}
+
 /// Appends an event that changes how things stand.
 pub fn append_standing<T: Serialize>(
     records: Records<'_>,

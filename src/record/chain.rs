@@ -7,6 +7,8 @@
 //! other journals). What a kill can leave behind is mended here; what no kill can leave behind is
 //! broken.
 
+use std::ops::ControlFlow;
+
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
@@ -86,12 +88,26 @@ pub struct Question<'a> {
     pub purpose: Purpose,
 }
 
-/// Looks at the end of a chained file. `on_line` gets every line from the last one back to the
-/// recorded head (or the last one alone, where none is recorded), without its newline.
+/// A line that a look came by, without its newline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// One from the last back to the recorded head; the last one alone, where none is recorded.
+    New(&'a [u8]),
+    /// One before those. The look has checked it or not: what it says may only accuse.
+    Earlier(&'a [u8]),
+    /// There is none before those in this file.
+    Beginning,
+}
+
+/// Looks at the end of a chained file. `on_line` gets every line back to the recorded head, and
+/// those before it until it breaks off: they are read already, as a rule.
 ///
 /// Fails where the file can't be read, was written by a newer version, or is signed and is to be
 /// appended to without a key: then nobody knows whether it is broken.
-pub fn look(question: Question<'_>, on_line: &mut dyn FnMut(&[u8])) -> Checked<Found> {
+pub fn look(
+    question: Question<'_>,
+    on_line: &mut dyn FnMut(Seen<'_>) -> ControlFlow<()>,
+) -> Checked<Found> {
     let Question {
         workspace,
         file,
@@ -150,6 +166,8 @@ impl Purpose {
     }
 }
 
+type OnLine<'f> = &'f mut dyn FnMut(Seen<'_>) -> ControlFlow<()>;
+
 /// The way back from the end of the file to the recorded head.
 struct Walk<'a> {
     question: Question<'a>,
@@ -179,6 +197,8 @@ struct At {
     reached: bool,
     /// Where the chain's members stood in the line behind.
     place: usize,
+    /// True where nobody wants lines before the recorded head any more.
+    is_over: bool,
 }
 
 impl Default for At {
@@ -188,6 +208,29 @@ impl Default for At {
             first: true,
             reached: false,
             place: 0,
+            is_over: false,
+        }
+    }
+}
+
+impl At {
+    /// Hands on a line before the recorded head, where somebody wants it.
+    fn earlier(&mut self, line: &[u8], on_line: OnLine<'_>) {
+        self.is_over = self.is_over || on_line(Seen::Earlier(line)).is_break();
+    }
+
+    /// Hands on the lines before those that were looked at. One that nobody can read tells nothing
+    /// here; whether it may be there is asked elsewhere.
+    fn further(&mut self, reverse: &mut ReverseLines<&InputFile>, on_line: OnLine<'_>) {
+        while !self.is_over {
+            match reverse.next_line() {
+                Ok(Some(line)) => self.earlier(line.bytes, on_line),
+                Ok(None) => {
+                    self.is_over = true;
+                    let _ = on_line(Seen::Beginning);
+                }
+                Err(_) => self.is_over = true,
+            }
         }
     }
 }
@@ -252,7 +295,7 @@ fn begins_a_journal(behind: &[u8]) -> bool {
 }
 
 impl Walk<'_> {
-    fn back_to(&mut self, input: &InputFile, on_line: &mut dyn FnMut(&[u8])) -> Checked<()> {
+    fn back_to(&mut self, input: &InputFile, on_line: OnLine<'_>) -> Checked<()> {
         let mut at = At::default();
         let mut way = self.through(input, &mut at, on_line)?;
         while let Way::Into(segment) = way {
@@ -277,12 +320,7 @@ impl Walk<'_> {
     }
 
     /// One file from its end back.
-    fn through(
-        &mut self,
-        input: &InputFile,
-        at: &mut At,
-        on_line: &mut dyn FnMut(&[u8]),
-    ) -> Checked<Way> {
+    fn through(&mut self, input: &InputFile, at: &mut At, on_line: OnLine<'_>) -> Checked<Way> {
         let recorded = self.question.recorded;
         let mut reverse = ReverseLines::new(input, LINE_LIMIT);
         while let Some(line) = reverse.next_line()? {
@@ -297,7 +335,9 @@ impl Walk<'_> {
                 self.check_signature(line.bytes, head.seq);
                 self.check_verified(head);
                 self.end.looked_at += 1;
+                at.earlier(line.bytes, on_line);
                 if self.is_enough(head.seq) || !self.problems.is_empty() {
+                    at.further(&mut reverse, on_line);
                     return Ok(Way::Done);
                 }
                 at.after = Some(Successor {
@@ -336,12 +376,16 @@ impl Walk<'_> {
                 self.end.head = Some(head);
             }
 
-            if !at.reached {
+            if at.reached {
+                at.earlier(line.bytes, on_line);
+            } else {
                 at.reached = self.reached(recorded, head, &chained);
-                on_line(line.bytes);
+                // Whoever breaks off at a new line still gets those before it that are new.
+                at.is_over = on_line(Seen::New(line.bytes)).is_break();
             }
             self.end.looked_at += 1;
             if (at.reached && self.is_enough(head.seq)) || !self.problems.is_empty() {
+                at.further(&mut reverse, on_line);
                 return Ok(Way::Done);
             }
             at.after = Some(Successor {
@@ -357,6 +401,9 @@ impl Walk<'_> {
                 _ if begins && at.reached => return Ok(Way::Done),
                 _ => {}
             }
+        }
+        if at.reached {
+            at.further(&mut reverse, on_line);
         }
         Ok(Way::Beginning)
     }
@@ -577,16 +624,18 @@ pub fn link(workspace: &Workspace, file: &str, end: &End) -> Checked<Link> {
             adopted: None,
         });
     }
-    let plain = match workspace.open_input(file)? {
-        Opened::File(input) if end.length > 0 => plain_prefix(&input, end.length)?,
-        _ => {
-            return Ok(Link {
-                seq: 1,
-                prev: Digest::of(b""),
-                adopted: None,
-            });
-        }
+    let first = Link {
+        seq: 1,
+        prev: Digest::of(b""),
+        adopted: None,
     };
+    if end.length == 0 {
+        return Ok(first);
+    }
+    let Opened::File(input) = workspace.open_input(file)? else {
+        return Ok(first);
+    };
+    let plain = plain_prefix(&input, end.length)?;
     Ok(Link {
         seq: plain.lines + 1,
         prev: plain.sha256,

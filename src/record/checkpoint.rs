@@ -97,14 +97,16 @@ fn head(line: &str) -> Option<(&str, Head)> {
 /// The line has to be there with its hash, in the journal or in a segment that was sealed before it.
 /// In the journal the chain fixes all before it. A segment may have been sealed because it was
 /// broken, so there the lines up to the kept one are checked again.
+///
+/// `by` is what names the line, in messages.
 pub fn problems(
     workspace: &Workspace,
-    file: &str,
+    (file, by): (&str, &str),
     kept: Head,
     key: Option<&SigningKey>,
 ) -> Checked<Vec<Diagnostic>> {
     let Opened::File(mut input) = workspace.open_input(file)? else {
-        return Ok(vec![gone(file, kept, "no journal")]);
+        return Ok(vec![gone((file, by), kept, "no journal")]);
     };
     let mut found = None;
     let mut name = file.to_owned();
@@ -118,7 +120,7 @@ pub fn problems(
                 return Ok(chain_up_to(&input, &name, line)?.into_iter().collect());
             }
             Position::Here(line) => return up_to(workspace, &name, line, key),
-            Position::Another(line) => return Ok(vec![another(&name, line, kept)]),
+            Position::Another(line) => return Ok(vec![another((&name, by), line, kept)]),
             Position::None { last } => {
                 found.get_or_insert_with(|| format!("number {last} as the last record"));
             }
@@ -147,7 +149,7 @@ pub fn problems(
         };
     }
     let found = found.unwrap_or_else(|| "no journal".to_owned());
-    Ok(vec![gone(file, kept, &found)])
+    Ok(vec![gone((file, by), kept, &found)])
 }
 
 /// Where a record stands in a file.
@@ -213,26 +215,23 @@ fn chain_up_to(input: &InputFile, segment: &str, line: u64) -> Checked<Option<Di
     Ok((!holds).then(|| *findings::segment_changed(segment)))
 }
 
-fn another(file: &str, line: u64, kept: Head) -> Diagnostic {
+fn another((file, by): (&str, &str), line: u64, kept: Head) -> Diagnostic {
     Diagnostic::new(
         Code::HeadDiffers,
         Place::line(file, line),
-        format!(
-            "number {} is not the record that the checkpoint names",
-            kept.seq
-        ),
+        format!("number {} is not the record that the {by} names", kept.seq),
     )
     .found("another SHA-256")
     .expected(format!("the SHA-256 {}", kept.sha256.short()))
     .help(HELP)
 }
 
-fn gone(file: &str, kept: Head, found: &str) -> Diagnostic {
+fn gone((file, by): (&str, &str), kept: Head, found: &str) -> Diagnostic {
     Diagnostic::new(
         Code::EndCut,
         Place::file(file),
         format!(
-            "the journal lacks the record number {} that the checkpoint names",
+            "the journal lacks the record number {} that the {by} names",
             kept.seq
         ),
     )
@@ -245,7 +244,7 @@ fn gone(file: &str, kept: Head, found: &str) -> Diagnostic {
     .help(HELP)
 }
 
-const HELP: &str = "the history was rewritten or put back since the checkpoint: restore `state/` from version control, and ask who holds the signing secret";
+const HELP: &str = "the history was rewritten or put back since: restore `state/` from version control, and ask who holds the signing secret";
 
 #[cfg(test)]
 mod tests {

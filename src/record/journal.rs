@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 
 use chrono::TimeDelta;
 
-use super::chain::{self, End, Found, Question};
+use super::chain::{self, End, Found, Question, Seen};
 use super::line::{Head, Link, RecordedLine};
 use super::signing::SigningKey;
+use super::since::{Back, Step};
 use super::{STATE_JOURNAL, StoredState, agreement, findings, past, since, state};
 use crate::decision::{Before, Earlier};
 use crate::diagnostic::{Checked, Diagnostic};
@@ -70,8 +71,21 @@ pub fn inspect(
     };
     // The decisions from the end back to the recorded head, last one first.
     let mut lines = Vec::new();
-    let found = chain::look(question, &mut |line| {
-        lines.extend(RecordedLine::parse(line));
+    // The beginning of the level is looked for from the line that the state file belongs to.
+    let mut back: Option<Back> = None;
+    let mut earlier = |lines: &[RecordedLine], line: Option<&[u8]>| match lines.last() {
+        Some(last) if state.is_some() => back
+            .get_or_insert_with(|| Back::from(Step::of(last), FEW_LINES))
+            .take(line),
+        _ => ControlFlow::Break(()),
+    };
+    let found = chain::look(question, &mut |seen| match seen {
+        Seen::New(line) => {
+            lines.extend(RecordedLine::parse(line));
+            ControlFlow::Continue(())
+        }
+        Seen::Earlier(line) => earlier(&lines, Some(line)),
+        Seen::Beginning => earlier(&lines, None),
     })?;
     let end = match found {
         Found::Whole(end) => end,
@@ -91,9 +105,10 @@ pub fn inspect(
         lines,
         recorded,
         begins: end.begins,
+        back,
     };
     if let Some(state) = state
-        && let Some(problem) = decisions.contradiction(workspace, state)?
+        && let Some(problem) = decisions.contradiction(state)
     {
         return Ok(Inspection::Broken(vec![problem]));
     }
@@ -118,6 +133,8 @@ struct Decisions {
     lines: Vec<RecordedLine>,
     recorded: Option<Head>,
     begins: bool,
+    /// Where the level of the state file began, as far as the look went.
+    back: Option<Back>,
 }
 
 impl Decisions {
@@ -131,19 +148,14 @@ impl Decisions {
     /// What the state file says otherwise than the line that it belongs to. One without a head is
     /// the predecessor's where the chain only begins; beside a longer chain it belongs to the last
     /// line, or was changed.
-    fn contradiction(
-        &self,
-        workspace: &Workspace,
-        state: &StoredState,
-    ) -> Checked<Option<Diagnostic>> {
-        let Some(line) = self.line_of(state) else {
-            return Ok(None);
-        };
+    fn contradiction(&self, state: &StoredState) -> Option<Diagnostic> {
+        let line = self.line_of(state)?;
         let mut differences = agreement::differences(state, line);
         if differences.is_empty() {
-            differences.extend(since::contradiction(workspace, state, line.seq, FEW_LINES)?);
+            let back = self.back.as_ref();
+            differences.extend(back.and_then(|back| back.contradiction(state)));
         }
-        Ok((!differences.is_empty()).then(|| findings::state_differs(line.seq, &differences)))
+        (!differences.is_empty()).then(|| findings::state_differs(line.seq, &differences))
     }
 
     fn line_of(&self, state: &StoredState) -> Option<&RecordedLine> {

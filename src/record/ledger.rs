@@ -4,6 +4,8 @@
 //! A kill between the two leaves a journal that is ahead of its head, which the next append mends.
 //! What the lines say is the business of whoever appends.
 
+use std::ops::ControlFlow;
+
 use memchr::memmem;
 use serde::Serialize;
 
@@ -116,7 +118,7 @@ pub fn inspect(
         key,
         purpose,
     };
-    let found = chain::look(question, &mut |_| {})?;
+    let found = chain::look(question, &mut |_| ControlFlow::Break(()))?;
     // A kill can lose the head of a first line only: that of a longer chain was taken away.
     let lost = |end: &End| recorded.is_none() && end.head.is_some() && !end.begins;
     match found {

@@ -24,37 +24,80 @@ pub(super) fn contradiction(
     seq: u64,
     most: usize,
 ) -> Checked<Option<String>> {
-    let Some(since) = state.since else {
-        return Ok(None);
-    };
     let Opened::File(input) = workspace.open_input(STATE_JOURNAL)? else {
         return Ok(None);
     };
     let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
-    let mut walk = Walk::default();
-    let mut left = most;
-    let mut begun = None;
-    while left > 0 {
+    let mut back: Option<Back> = None;
+    loop {
         // A line that nobody can read tells nothing here; whether it may be there is asked elsewhere.
         let Ok(next) = reverse.next_line() else { break };
-        let step = next.and_then(|next| Step::parse(next.bytes).filter(|_| next.ended));
-        if step.as_ref().is_some_and(|step| step.seq > seq) {
-            continue;
-        }
-        left -= 1;
-        if let ControlFlow::Break(found) = walk.back(step) {
-            begun = found;
+        let line = next.filter(|next| next.ended).map(|next| next.bytes);
+        let goes_on = match &mut back {
+            Some(back) => back.take(line),
+            None => match line.and_then(Step::parse) {
+                Some(step) if step.seq > seq => ControlFlow::Continue(()),
+                Some(step) => {
+                    back = Some(Back::from(step, most));
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(()),
+            },
+        };
+        if goes_on.is_break() {
             break;
         }
     }
-    Ok(begun
-        .filter(|begun| *begun != since)
-        .map(|begun| format!("since {since} here, {begun} by the lines of the journal")))
+    Ok(back.and_then(|back| back.contradiction(state)))
+}
+
+/// The way back from one line, which somebody else reads.
+#[derive(Debug)]
+pub(super) struct Back {
+    walk: Walk,
+    /// How many lines may still be looked at.
+    left: usize,
+    begun: Option<Timestamp>,
+}
+
+impl Back {
+    /// From this line, over so many lines, itself among them.
+    pub(super) fn from(step: Step, most: usize) -> Self {
+        Self {
+            walk: Walk { newer: Some(step) },
+            left: most.saturating_sub(1),
+            begun: None,
+        }
+    }
+
+    /// Takes the next older line; `None` at the beginning of the file. Breaks off where no older one
+    /// would say more.
+    pub(super) fn take(&mut self, older: Option<&[u8]>) -> ControlFlow<()> {
+        if self.left == 0 {
+            return ControlFlow::Break(());
+        }
+        self.left -= 1;
+        match self.walk.back(older.and_then(Step::parse)) {
+            ControlFlow::Continue(()) if self.left > 0 => ControlFlow::Continue(()),
+            ControlFlow::Continue(()) => ControlFlow::Break(()),
+            ControlFlow::Break(begun) => {
+                self.begun = begun;
+                self.left = 0;
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// What the state file says otherwise.
+    pub(super) fn contradiction(&self, state: &StoredState) -> Option<String> {
+        let (since, begun) = state.since.zip(self.begun)?;
+        (begun != since).then(|| format!("since {since} here, {begun} by the lines of the journal"))
+    }
 }
 
 /// What a line says of the level.
 #[derive(Debug, Clone)]
-struct Step {
+pub(super) struct Step {
     seq: u64,
     at: Timestamp,
     level: Level,
@@ -71,12 +114,17 @@ impl Step {
                 before: line.before,
             });
         }
-        RecordedLine::parse(line).map(|line| Self {
+        RecordedLine::parse(line).as_ref().map(Self::of)
+    }
+
+    /// What a line says that was read already.
+    pub(super) fn of(line: &RecordedLine) -> Self {
+        Self {
             seq: line.seq,
             at: line.at,
-            level: line.level,
-            before: line.before,
-        })
+            level: line.level.clone(),
+            before: line.before.clone(),
+        }
     }
 
     fn changes(&self) -> bool {

@@ -160,13 +160,14 @@ pub fn summary(
         "| code | place | what |\n|---|---|---|\n",
         findings.iter().map(row),
     );
-    if let Some(head) = head {
-        let _ = write!(
+    let _ = match head {
+        Some(head) => writeln!(
             text,
-            "\nJournal head: number {} `{}`\n",
+            "\nJournal head: number {} `{}`",
             head.seq, head.sha256
-        );
-    }
+        ),
+        None => writeln!(text, "\nNothing was recorded in the journal."),
+    };
     text
 }
 
@@ -235,6 +236,30 @@ pub struct Responded<'a> {
     pub actions: Vec<(&'a str, &'a str)>,
     /// Each closed gate: its name, the reason, what was found.
     pub closed: Vec<(&'a str, &'a str, &'a str)>,
+}
+
+/// The outputs of a recorded decision: `digest` is the SHA-256 of its line in the journal, by which
+/// `audit verify` and `attest verify` know it again, and empty where none was written.
+pub fn outputs(decision: &Decision, head: Option<Head>, fix_branch: &str) -> String {
+    let codes: Vec<&str> = decision
+        .reasons
+        .iter()
+        .map(|reason| reason.code.as_str())
+        .collect();
+    let (number, digest) = head.map_or_else(Default::default, |head| {
+        (head.seq.to_string(), head.sha256.to_string())
+    });
+    format!(
+        "level={}\nchanged={}\nreasons={}\nnumber={number}\ndigest={digest}\nfix_branch={fix_branch}\n",
+        decision.level,
+        decision.is_transition(),
+        codes.join(","),
+    )
+}
+
+/// The outputs of a run that could not decide: all there, and empty.
+pub fn no_outputs(fix_branch: &str) -> String {
+    format!("level=\nchanged=false\nreasons=\nnumber=\ndigest=\nfix_branch={fix_branch}\n")
 }
 
 /// The outputs of a step that responded.

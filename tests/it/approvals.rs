@@ -11,7 +11,7 @@ const LOG: &str = "state/approval_requests.jsonl";
 const LIST: &str = "policy/approvers.yaml";
 const SECRET: &str = "a secret of at least thirty-two bytes";
 
-fn command_as(workspace: &Workspace, user: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command_as(workspace: &Workspace, user: &str, arguments: &[&str]) -> Command {
     let mut command = workspace.command(arguments);
     command
         .env_remove("GITHUB_ACTOR")
@@ -20,7 +20,7 @@ fn command_as(workspace: &Workspace, user: &str, arguments: &[&str]) -> Command 
     command
 }
 
-fn run_as(workspace: &Workspace, user: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn run_as(workspace: &Workspace, user: &str, arguments: &[&str]) -> Ran {
     command_as(workspace, user, arguments)
         .output()
         .unwrap()
@@ -28,7 +28,7 @@ fn run_as(workspace: &Workspace, user: &str, arguments: &[&str]) -> Ran {
 }
 
 /// A pair of keys in the workspace: `NAME.key` and `NAME.pub`.
-fn keys(workspace: &Workspace, name: &str, kind: &str) {
+pub(crate) fn keys(workspace: &Workspace, name: &str, kind: &str) {
     let file = format!("{name}.key");
     let arguments = ["keys", "generate", "--type", kind, "--out", &file];
     workspace.program(&arguments).exits(0);
@@ -37,7 +37,7 @@ fn keys(workspace: &Workspace, name: &str, kind: &str) {
 }
 
 /// Lists these people with their keys, for these operations.
-fn list(workspace: &Workspace, people: &[(&str, &str)]) {
+pub(crate) fn list(workspace: &Workspace, people: &[(&str, &str)]) {
     let entry = |(name, may): &(&str, &str)| {
         format!("  - name: {name}\n    key_file: policy/{name}.pub\n    may: [{may}]\n")
     };
@@ -90,13 +90,13 @@ fn request_apply(workspace: &Workspace) -> String {
 }
 
 /// Grants as `name`, with the key of `holder`.
-fn grant_with(workspace: &Workspace, id: &str, name: &str, holder: &str) -> Ran {
+pub(crate) fn grant_with(workspace: &Workspace, id: &str, name: &str, holder: &str) -> Ran {
     let mut command = command_as(workspace, name, &["approve", "grant", id, "--as", name]);
     command.env("POLICY_APPROVER_KEY_FILE", format!("{holder}.key"));
     command.output().unwrap().into()
 }
 
-fn grant(workspace: &Workspace, id: &str, name: &str) -> Ran {
+pub(crate) fn grant(workspace: &Workspace, id: &str, name: &str) -> Ran {
     grant_with(workspace, id, name, name)
 }
 

@@ -116,7 +116,9 @@ fn a_note_reads_the_same_in_a_commit_message_and_in_a_summary() {
     assert!(lines[5].starts_with("\u{2014} policy-orchestrator/p "));
     let at = "2026-01-15T12:06:00Z";
     let printed = ["audit", "checkpoint", "--name", "p", "--at", at];
-    assert_eq!(program(&workspace, &printed).exits(0).stdout, note);
+    // The one on standard output also names the line that says that the first was made.
+    let second = program(&workspace, &printed).exits(0).stdout;
+    assert_eq!(second.lines().take(3).collect::<Vec<_>>(), lines[..3]);
     let markdown = [&printed[..], &["--form", "markdown"]].concat();
     let markdown = program(&workspace, &markdown).exits(0).stdout;
     let indented = note.replace('\n', "\n    ");
@@ -409,4 +411,58 @@ fn the_independent_verifier_finds_what_this_one_finds() {
     independent(&workspace).exits(5);
     let verify = ["attest", "verify", "envelope", "--key", "k.pub"];
     program(&workspace, &verify).exits(5);
+}
+
+/// A reseal that names the head which somebody kept is no proof that its line was ever there: a
+/// holder of the key can write it.
+#[test]
+fn a_reseal_that_names_the_kept_head_hides_nothing_from_it() {
+    let workspace = kept();
+    let lines = workspace.journal();
+    let last = policy_orchestrator::ids::Digest::of(lines.last().unwrap().as_bytes());
+    let head = format!("{}:{last}", lines.len());
+    let verify = ["audit", "verify", "--head", &head];
+    program(&workspace, &verify).exits(0);
+    // The end is cut, and the reseal takes the head from the state file.
+    workspace.write(JOURNAL, format!("{}\n", lines[..3].join("\n")));
+    reseal(&workspace, 10);
+    runs(&workspace, 11..12);
+    let first: Value = serde_json::from_str(&workspace.journal()[0]).unwrap();
+    assert!(first["segment"].to_string().contains(&last.to_string()));
+    program(&workspace, &["audit", "verify"]).exits(0);
+    let found = program(&workspace, &verify).exits(5).stderr;
+    assert!(
+        found.contains("lacks the record number 5 that the kept head names"),
+        "{found}"
+    );
+    // What was there before the cut still is.
+    let third = policy_orchestrator::ids::Digest::of(lines[2].as_bytes());
+    let older = format!("3:{third}");
+    program(&workspace, &["audit", "verify", "--head", &older]).exits(0);
+}
+
+#[test]
+fn a_checkpoint_is_recorded_behind_what_it_names() {
+    let workspace = kept();
+    let events = crate::policy_lock::events(&workspace);
+    let last = events.last().unwrap();
+    assert_eq!(last["event_type"], "CHECKPOINT_WRITTEN");
+    let note = policy_orchestrator::ids::Digest::of(&workspace.bytes("note"));
+    assert_eq!(last["data_sha256"], note.to_string());
+    assert!(!workspace.read("note").contains("state/audit.log"));
+    program(&workspace, &HELD).exits(0);
+    // The next one covers it, and neither makes the other wrong.
+    let again = ["audit", "checkpoint", "--out", "second"];
+    program(&workspace, &again).exits(0);
+    assert!(workspace.read("second").contains("state/audit.log 1 "));
+    program(&workspace, &HELD).exits(0);
+    // Without the secret it is made all the same, and says that it could not be recorded.
+    let ran = workspace
+        .command(&again[..2])
+        .env("POLICY_SIGNING_KEY_FILE", "k.key")
+        .output()
+        .unwrap();
+    let ran = Ran::from(ran).exits(1);
+    assert!(ran.stdout.contains("state/audit.log 2 "), "{}", ran.stdout);
+    assert!(ran.stderr.contains("SECRET_MISSING"), "{}", ran.stderr);
 }

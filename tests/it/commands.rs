@@ -376,6 +376,29 @@ fn the_workspace_is_named_by_option_then_variable_then_directory() {
 }
 
 #[test]
+fn a_workflow_is_told_what_a_dry_run_would_decide() {
+    let workspace = Workspace::healthy();
+    workspace.integrity("93");
+    let mut command = workspace.command(&["run", "--dry-run", "--at", AT]);
+    command
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_OUTPUT", "output")
+        .env("GITHUB_STEP_SUMMARY", "summary.md");
+    Ran::from(command.output().unwrap()).exits(0);
+    assert_eq!(
+        workspace.read("output"),
+        "level=YELLOW\nchanged=true\nreasons=INTEGRITY_BELOW_YELLOW\nnumber=\ndigest=\nfix_branch=\n"
+    );
+    let summary = workspace.read("summary.md");
+    assert!(summary.contains("Policy level: YELLOW"), "{summary}");
+    assert!(
+        summary.contains("Nothing was recorded in the journal."),
+        "{summary}"
+    );
+    assert!(!workspace.path().join("state").exists());
+}
+
+#[test]
 fn a_workflow_gets_annotations_a_summary_and_outputs() {
     let workspace = Workspace::healthy().with_git();
     workspace.write(
@@ -401,9 +424,14 @@ fn a_workflow_gets_annotations_a_summary_and_outputs() {
         "{}",
         ran.stderr
     );
+    let digest = workspace.state()["journal"]["sha256"].clone();
+    let digest = digest.as_str().unwrap();
     assert_eq!(
         workspace.read("output"),
-        "level=RED\nchanged=true\nfix_branch=fix/policy-orchestrator-20260115120000\n"
+        format!(
+            "level=RED\nchanged=true\nreasons=INPUT_INVALID,INTEGRITY_BELOW_YELLOW\nnumber=1\n\
+             digest={digest}\nfix_branch=fix/policy-orchestrator-20260115120000\n"
+        )
     );
     insta::assert_snapshot!(
         "summary",
@@ -413,9 +441,5 @@ fn a_workflow_gets_annotations_a_summary_and_outputs() {
         )
     );
     run("2026-01-15T12:10:00Z").exits(1);
-    assert!(
-        workspace
-            .read("output")
-            .ends_with("level=RED\nchanged=false\nfix_branch=\n")
-    );
+    assert!(workspace.read("output").ends_with("\nfix_branch=\n"));
 }

@@ -18,6 +18,7 @@
     reason = "tests make, change and break files as other programs do, and say what they skip"
 )]
 
+mod acceptance;
 mod actions;
 mod alert_hooks;
 mod alert_record;
@@ -47,11 +48,13 @@ mod lifecycle;
 mod metrics;
 mod orchestrator;
 mod overrides;
+mod packaging;
 mod policies;
 mod policy_check;
 mod policy_commands;
 mod policy_lock;
 mod policy_show;
+mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
 mod replay;

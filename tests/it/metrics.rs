@@ -369,3 +369,47 @@ fn a_log_in_json_carries_the_id_of_the_run_and_names_what_it_recorded() {
         quiet.stderr
     );
 }
+
+#[test]
+fn test_p4_health_endpoint() {
+    let workspace = busy();
+    let told = workspace.program(&["health"]).exits(0).json();
+    assert_eq!(told["status"], "ok");
+    let words = |told: &serde_json::Value| {
+        ["db", "vault", "cosign", "storage"].map(|name| told["components"][name].clone())
+    };
+    assert_eq!(
+        words(&told),
+        ["ok", "not_configured", "not_configured", "ok"]
+    );
+    let mut keyless = workspace.command(&["health"]);
+    keyless.env("POLICY_SIGNING_KEY_FILE", "absent.key");
+    let told = Ran::from(keyless.output().unwrap()).exits(1).json();
+    assert_eq!(
+        (&told["status"], &told["components"]["cosign"]),
+        (&"degraded".into(), &"failed".into())
+    );
+    let log = workspace.read("state/policy_state_log.jsonl");
+    workspace.write("state/policy_state_log.jsonl", log.replace("80", "99"));
+    let told = workspace.program(&["health"]).exits(1).json();
+    assert_eq!(
+        (&told["status"], &told["components"]["db"]),
+        (&"degraded".into(), &"failed".into())
+    );
+    assert!(
+        told["details"]["db"]
+            .as_str()
+            .unwrap()
+            .contains("audit verify"),
+        "{told}"
+    );
+    let empty = Workspace::empty();
+    empty.write("state", "");
+    let told = empty.program(&["health"]).exits(1).json();
+    assert_eq!(told["components"]["storage"], "failed");
+    let human = empty
+        .program(&["health", "--format", "human"])
+        .exits(1)
+        .stdout;
+    assert!(human.starts_with("degraded\n"), "{human}");
+}

@@ -604,3 +604,204 @@ fn many_overrides_in_a_day_raise_an_alert() {
     approve(&workspace, "bob", &id, &code(1)).exits(0);
     assert!(alerts().contains(&json!("overrides_frequent")));
 }
+
+/// An operation of another program, with an override.
+fn guarded(workspace: &Workspace, id: &str, operation: &Value) -> Ran {
+    use std::io::Write as _;
+    let arguments = ["guard", "check", "--override", id];
+    let mut command = command_as(workspace, "ada", &arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(operation.to_string().as_bytes()).unwrap();
+    drop(input);
+    child.wait_with_output().unwrap().into()
+}
+
+fn edit(files: &[&str]) -> Value {
+    json!({"type": "edit", "affected_files": files})
+}
+
+fn last_types(workspace: &Workspace, count: usize) -> Vec<String> {
+    let events = crate::policy_lock::events(workspace);
+    let last = events.iter().rev().take(count).rev();
+    last.map(|event| event["event_type"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const OPENED: &str = "policy/policy.yaml";
+
+#[test]
+fn an_override_opens_one_protected_path_of_the_guard_once() {
+    let workspace = crate::policy_lock::locked();
+    let id = given(&workspace, "guard:policy/policy.yaml");
+    // What is allowed anyway uses nothing up.
+    let free = guarded(&workspace, &id, &edit(&["src/a.py"])).exits(0);
+    assert_eq!(free.json().get("override_id"), None);
+    let ran = guarded(&workspace, &id, &edit(&["policy/../policy/policy.yaml"])).exits(0);
+    assert_eq!(
+        ran.json(),
+        json!({"allowed": true, "violated_policies": [], "severity": "LOW", "override_id": id})
+    );
+    assert_eq!(last_types(&workspace, 1), ["OVERRIDE_USED"]);
+    let again = guarded(&workspace, &id, &edit(&[OPENED])).exits(4);
+    assert_eq!(again.json()["allowed"], false);
+    assert!(again.stderr.contains("no override of that id is open"));
+    assert_eq!(
+        last_types(&workspace, 2),
+        ["OVERRIDE_REFUSED", "GUARD_REFUSED"]
+    );
+    workspace.program(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn the_guard_refuses_an_override_of_another_path_one_that_nobody_gave_and_one_that_is_over() {
+    let workspace = crate::policy_lock::locked();
+    let other = given(&workspace, "guard:budget.yaml");
+    let asked = request(&workspace);
+    let short = request_for(
+        &workspace,
+        "guard:.scalpel/policy.yaml",
+        &["--timeout", "1s"],
+    );
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    for (id, path, why) in [
+        (
+            other.as_str(),
+            OPENED,
+            "this override is for `guard:budget.yaml`",
+        ),
+        (&asked, OPENED, "nobody has given this override yet"),
+        (
+            &short,
+            ".scalpel/policy.yaml",
+            "this override is over since",
+        ),
+        ("none", OPENED, "no override of that id is open"),
+    ] {
+        let ran = guarded(&workspace, id, &edit(&[path])).exits(4);
+        assert!(ran.stderr.contains(why), "{why}: {}", ran.stderr);
+        assert_eq!(
+            last_types(&workspace, 2),
+            ["OVERRIDE_REFUSED", "GUARD_REFUSED"]
+        );
+    }
+    // None of that used up what is for another path.
+    guarded(&workspace, &other, &edit(&["budget.yaml"])).exits(0);
+}
+
+#[test]
+fn an_override_opens_nothing_but_a_protected_path() {
+    let workspace = crate::policy_lock::locked();
+    for path in [
+        "state/audit.log",
+        "policy/manifest.json",
+        ".git/config",
+        "trust_lock_state.json",
+        "policy/versions/2.yaml",
+    ] {
+        let id = given_at(&workspace, &format!("guard:{path}"));
+        let ran = guarded(&workspace, &id, &edit(&[path])).exits(4);
+        assert!(
+            ran.stderr.contains("the override is not used"),
+            "{path}: {}",
+            ran.stderr
+        );
+    }
+    let id = given_at(&workspace, "guard:policy/policy.yaml");
+    // Not beside a second protected path, another rule, a link, the kill switch, or tampering.
+    std::os::unix::fs::symlink(OPENED, workspace.file("alias.yaml")).unwrap();
+    for files in [
+        &[OPENED, "budget.yaml"][..],
+        &[OPENED, "/etc/passwd"],
+        &["alias.yaml"],
+    ] {
+        guarded(&workspace, &id, &edit(files)).exits(4);
+    }
+    run_as(&workspace, "ada", &["kill", "on", "--reason", "drill"]).exits(0);
+    guarded(&workspace, &id, &edit(&[OPENED])).exits(4);
+    std::fs::remove_file(workspace.file("state/kill_switch.json")).unwrap();
+    let budget = workspace.read("budget.yaml");
+    crate::policy_lock::overwrite(&workspace, "budget.yaml", "limit: 9\n");
+    guarded(&workspace, &id, &edit(&[OPENED])).exits(5);
+    crate::policy_lock::overwrite(&workspace, "budget.yaml", budget);
+    // It was never used, so it still opens what it is for.
+    guarded(&workspace, &id, &edit(&[OPENED])).exits(0);
+}
+
+/// One that is given without a code: a code counts once, and one test needs several overrides.
+fn given_at(workspace: &Workspace, operation: &str) -> String {
+    let id = request_for(workspace, operation, &[]);
+    // The step that was accepted last is forgotten: the line is written as the library writes it.
+    let opened = Opened::open(workspace.path()).unwrap();
+    let retry = RetryDelays::none();
+    let timeout = LockTimeout::silent(std::time::Duration::from_secs(5));
+    let lock = WorkspaceLock::acquire(&opened, "test", timeout, &retry).unwrap();
+    let records = Records {
+        workspace: &opened,
+        lock: &lock,
+        key: None,
+        retry: &retry,
+    };
+    let mut standing = policy_orchestrator::record::audit::standing(&opened).unwrap();
+    standing.overrides.step = None;
+    let event = policy_orchestrator::record::audit::Event {
+        at: Clock::System.read(),
+        user: "test",
+        action: "override_request",
+        event_type: &policy_orchestrator::ids::EventType::OVERRIDE_REQUESTED,
+        severity: policy_orchestrator::record::audit::Severity::Low,
+        task_id: None,
+        data: policy_orchestrator::ids::Digest::of(b""),
+        details: &json!({}),
+        given_clock: false,
+    };
+    policy_orchestrator::record::audit::append_standing(records, &event, standing).unwrap();
+    drop(lock);
+    approve(workspace, "bob", &id, &code(0)).exits(0);
+    id
+}
+
+/// Whoever asks again and again can't fill the log; what was not recorded is refused all the same.
+#[test]
+fn refusals_are_recorded_and_bounded() {
+    let workspace = Workspace::healthy();
+    for _ in 0..25 {
+        approve(&workspace, "bob", "none", "000000").exits(4);
+    }
+    assert_eq!(last_types(&workspace, 100), ["OVERRIDE_REFUSED"; 20]);
+    let deny = ["approve", "deny", "none", "--reason", "x"];
+    for _ in 0..22 {
+        run_as(&workspace, "bob", &deny).exits(4);
+    }
+    let types = last_types(&workspace, 100);
+    let approvals = types.iter().filter(|name| *name == "APPROVAL_REFUSED");
+    assert_eq!((approvals.count(), types.len()), (20, 40));
+    let reference = include_str!("../../src/policy/reference.yaml");
+    workspace.write(
+        "next.yaml",
+        reference.replace("version: \"1\"", "version: \"2\""),
+    );
+    workspace
+        .program(&["policy", "draft", "next.yaml", "--reason", "x"])
+        .exits(0);
+    let promote = ["policy", "promote", "2", "--to", "staging", "--reason", "x"];
+    run_as(&workspace, "eve", &promote).exits(4);
+    let last = crate::policy_lock::events(&workspace).pop().unwrap();
+    assert_eq!(
+        (
+            &last["event_type"],
+            &last["user"],
+            &last["details"]["command"]
+        ),
+        (
+            &json!("STEP_REFUSED"),
+            &json!("eve"),
+            &json!("policy promote")
+        )
+    );
+    workspace.program(&["audit", "verify"]).exits(0);
+}

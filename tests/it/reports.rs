@@ -228,7 +228,7 @@ fn a_run_without_a_decision_leaves_a_grey_badge() {
             .starts_with("## Policy level: unknown")
     );
     is_junit(&workspace.file("out/policy.xml"));
-    assert!(workspace.read("out/policy.xml").contains("failures=\"1\""));
+    assert!(workspace.read("out/policy.xml").contains("errors=\"1\""));
     let log = is_sarif(&workspace.read("out/policy.sarif"));
     assert_eq!(log["runs"][0]["results"][0]["ruleId"], "FORMAT_NEWER");
 }

@@ -310,3 +310,58 @@ fn the_predecessors_variable_names_the_same_secret() {
         told.stderr
     );
 }
+
+#[test]
+fn a_rotation_signs_the_manifest_anew_and_the_old_key_is_needed_no_more() {
+    const MANIFEST: &str = "policy/manifest.json";
+    let workspace = signed();
+    workspace.program(&["policy", "init"]).exits(0);
+    old(&workspace, &["policy", "lock", "--reason", "reviewed"]).exits(0);
+    let before = workspace.read(MANIFEST);
+    assert!(before.contains(OLD_ID));
+    let rotated = with(&workspace, &both(), &ROTATE).exits(0).json();
+    let signed = workspace.read(MANIFEST);
+    assert!(signed.contains(NEW_ID) && !signed.contains(OLD_ID));
+    let sha256 = policy_orchestrator::ids::Digest::of(signed.as_bytes()).to_string();
+    assert_eq!(rotated["manifest"], sha256);
+    let last = crate::policy_lock::events(&workspace).pop().unwrap();
+    assert_eq!(
+        (&last["event_type"], &last["details"]["reason"]),
+        (&"POLICY_LOCKED".into(), &"yearly".into())
+    );
+    new(&workspace, &["policy", "verify"]).exits(0);
+    new(&workspace, &VERIFY).exits(0);
+    new(&workspace, &["run"]).exits(0);
+    // Again there is nothing to do, the manifest included.
+    let again = with(&workspace, &both(), &ROTATE).exits(0).json();
+    assert_eq!(again["manifest"], Value::Null);
+    // Behind tampering the journals are handed over, and nothing is signed.
+    let tampered = super::policy_lock::locked();
+    crate::policy_lock::overwrite(&tampered, "budget.yaml", "limit: 9\n");
+    let manifest = tampered.read(MANIFEST);
+    old(&tampered, &["brake", "engage", "--reason", "x"]).exits(0);
+    with(&tampered, &both(), &ROTATE).exits(5);
+    assert_eq!(tampered.read(MANIFEST), manifest);
+    new(&tampered, &VERIFY).exits(0);
+    new(&tampered, &["policy", "verify"]).exits(5);
+}
+
+/// A kill between the line and the manifest leaves the one that the old key signed.
+#[test]
+fn a_rotation_that_was_cut_off_before_the_manifest_is_finished() {
+    const MANIFEST: &str = "policy/manifest.json";
+    let workspace = signed();
+    workspace.program(&["policy", "init"]).exits(0);
+    old(&workspace, &["policy", "lock", "--reason", "reviewed"]).exits(0);
+    let before = workspace.read(MANIFEST);
+    with(&workspace, &both(), &ROTATE).exits(0);
+    crate::policy_lock::overwrite(&workspace, MANIFEST, before);
+    let verified = new(&workspace, &["policy", "verify"]).exits(0);
+    assert!(
+        verified.stderr.contains("LOCK_MENDED"),
+        "{}",
+        verified.stderr
+    );
+    with(&workspace, &both(), &ROTATE).exits(0);
+    assert!(workspace.read(MANIFEST).contains(NEW_ID));
+}

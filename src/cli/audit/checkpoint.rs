@@ -1,18 +1,25 @@
 //! `audit checkpoint`, and reading one wherever it was kept: a file, a commit message, a summary.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{journals, show_problems};
+use crate::cli::actor::actor;
 use crate::cli::given::Given;
+use crate::cli::recording::with_records;
+use crate::cli::run::parse_timeout;
 use crate::cli::{Context, Exit, FormatChoice, clock, keys, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::create::{Readers, create};
+use crate::ids::{Digest, EventType};
 use crate::keys::note::{self, KeyName, Note, Signed, Verifier};
 use crate::keys::{KeyId, file};
+use crate::record::Head;
+use crate::record::audit::{self, Event, Severity};
 use crate::record::checkpoint::{Checkpoint, ORIGIN};
 use crate::record::verify::Verdict;
 use crate::time::Timestamp;
@@ -27,9 +34,11 @@ Examples:
 A signed note (C2SP) with the number and the hash of the last line of every journal. Kept where those
 who write the journals can't reach it, it shows a history that was rewritten or shortened since, also
 by somebody who holds POLICY_AUDIT_SECRET. The key has to be Ed25519: the file that
-POLICY_SIGNING_KEY_FILE or COSIGN_KEY_PATH names.
+POLICY_SIGNING_KEY_FILE or COSIGN_KEY_PATH names. A line of state/audit.log says that it was made; it
+follows what the note names, so that the next one covers it.
 
-Exit codes: 0 written; 1 nothing recorded, no key, or a file that can't be written; 2 usage;
+Exit codes: 0 written; 1 nothing recorded, no key, a file that can't be written, or made and not
+recorded (then it is shown all the same); 2 usage;
 5 a journal was changed, so nothing is signed";
 
 #[derive(Debug, Args)]
@@ -50,6 +59,10 @@ pub(in crate::cli) struct CheckpointArgs {
     /// Date it with this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<Timestamp>,
+
+    /// How long to wait for another command, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
+    lock_timeout: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,13 +88,15 @@ struct Shown<'a> {
     note: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a Path>,
+    /// The line of `state/audit.log` that says so; `null` where it could not be made.
+    recorded: Option<Head>,
 }
 
 #[derive(Serialize)]
 struct Stood<'a> {
     file: &'a str,
     seq: u64,
-    sha256: crate::ids::Digest,
+    sha256: Digest,
 }
 
 pub(super) fn checkpoint(context: &Context, arguments: &CheckpointArgs) -> anyhow::Result<Exit> {
@@ -118,6 +133,12 @@ pub(super) fn checkpoint(context: &Context, arguments: &CheckpointArgs) -> anyho
     if let Some(out) = &arguments.out {
         create(out, note.as_bytes(), Readers::Everybody)?;
     }
+    let recorded = tell(
+        &workspace,
+        &checkpoint,
+        (&note, key.verifying().id()),
+        arguments,
+    );
     if context.global.format == Some(FormatChoice::Json) {
         context.output.json(&Shown {
             schema: 1,
@@ -127,8 +148,9 @@ pub(super) fn checkpoint(context: &Context, arguments: &CheckpointArgs) -> anyho
             key_id: key.verifying().id(),
             note: &note,
             file: arguments.out.as_deref(),
+            recorded: recorded.as_ref().ok().copied(),
         })?;
-        return Ok(Exit::Done);
+        return Ok(ending(context, recorded));
     }
     match (arguments.form, &arguments.out) {
         (Form::Markdown, _) => context.output.result(&markdown(&note))?,
@@ -138,7 +160,54 @@ pub(super) fn checkpoint(context: &Context, arguments: &CheckpointArgs) -> anyho
             context.output.note(&format!("the checkpoint is in {out}"));
         }
     }
-    Ok(Exit::Done)
+    Ok(ending(context, recorded))
+}
+
+fn ending(context: &Context, recorded: Checked<Head>) -> Exit {
+    let Err(finding) = recorded else {
+        return Exit::Done;
+    };
+    context.output.findings([&*finding]);
+    context
+        .output
+        .note("the checkpoint was made, and that could not be recorded");
+    Exit::Failed
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    origin: &'a str,
+    key_id: KeyId,
+    journals: usize,
+}
+
+/// Records that a checkpoint was made. The line follows what the checkpoint names, so that it is the
+/// next one that covers it.
+fn tell(
+    workspace: &Workspace,
+    checkpoint: &Checkpoint,
+    (note, key_id): (&str, KeyId),
+    arguments: &CheckpointArgs,
+) -> Checked<Head> {
+    let holding = ("audit checkpoint", arguments.lock_timeout);
+    with_records(workspace, holding, |records| {
+        let event = Event {
+            at: checkpoint.at,
+            user: &actor(),
+            action: "checkpoint",
+            event_type: &EventType::CHECKPOINT_WRITTEN,
+            severity: Severity::Low,
+            task_id: None,
+            data: Digest::of(note.as_bytes()),
+            details: &Details {
+                origin: &checkpoint.origin,
+                key_id,
+                journals: checkpoint.heads.len(),
+            },
+            given_clock: arguments.at.is_some(),
+        };
+        audit::append(records, &event)
+    })
 }
 
 fn stood(checkpoint: &Checkpoint) -> Vec<Stood<'_>> {

@@ -4,9 +4,10 @@
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::acceptance::{changed_files, keep_approvers, second};
 use crate::cli::recording::{self, Recording};
 use crate::cli::{Context, Exit, Format, is_denied, is_tampering, production, tamper};
-use crate::diagnostic::{Checked, Diagnostic, shown};
+use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::WorkspaceLock;
 use crate::fs::glob::Glob;
 use crate::ids::Digest;
@@ -43,13 +44,14 @@ Examples:
 
 Takes protected files into the manifest as they stand, and records who did, why, and every digest before
 and after in state/audit.log. Commit policy/ and state/ together. Under ENV=production a second person
-has to approve it.
+approves exactly these changes first: `approve request --operation accept` (with the same --path) shows
+them. Who may is said by policy/approvers.yaml as it was accepted before, not as it is changed now.
 
 Exit codes: 0 done; 1 failed; 2 usage; 3 the kill switch is on;
 4 a second person's approval is missing; 5 the record is broken";
 
 /// A glob of a command line.
-fn parse_glob(text: &str) -> Result<Glob, String> {
+pub(in crate::cli) fn parse_glob(text: &str) -> Result<Glob, String> {
     let text = text.strip_prefix("./").unwrap_or(text);
     Glob::parse(text.trim_end_matches('/')).map_err(|expected| format!("expected {expected}"))
 }
@@ -101,6 +103,7 @@ pub(super) fn lock(context: &Context, arguments: &LockArgs) -> anyhow::Result<Ex
     } = arguments;
     let changed = recording::change(context, recording, "policy lock", |request| {
         on_ground(request, |ground| {
+            keep_approvers(ground.records)?;
             change::lock(ground, reason.as_deref(), (protect, except), production())
         })
     })?;
@@ -118,7 +121,8 @@ pub(super) fn accept(context: &Context, arguments: &AcceptArgs) -> anyhow::Resul
             return Err(Box::new(closed));
         }
         on_ground(request, |ground| {
-            change::accept(ground, reason, path, production())
+            keep_approvers(ground.records)?;
+            change::accept(ground, reason, path, |proposal| second(ground, proposal))
         })
     })?;
     show(context, changed, "accepted")
@@ -198,9 +202,7 @@ fn show(context: &Context, changed: Changed<Outcome>, word: &str) -> anyhow::Res
                 paint.bold(word),
                 manifest.short()
             );
-            for change in changes {
-                text.push_str(&format!("  {}\n", changed_file(change)));
-            }
+            text.push_str(&changed_files(changes));
             match head {
                 Some(head) => text.push_str(&format!(
                     "  recorded as number {} of {AUDIT_LOG}; commit it together with {MANIFEST}\n",
@@ -212,16 +214,6 @@ fn show(context: &Context, changed: Changed<Outcome>, word: &str) -> anyhow::Res
         }
     }
     Ok(Exit::Done)
-}
-
-fn changed_file(change: &Change) -> String {
-    let path = shown(&change.path);
-    match (change.before, change.after) {
-        (None, Some(after)) => format!("+ {path}  {}", after.short()),
-        (Some(before), None) => format!("- {path}  was {}", before.short()),
-        (Some(before), Some(after)) => format!("~ {path}  {} -> {}", before.short(), after.short()),
-        (None, None) => path,
-    }
 }
 
 /// The JSON shape of a look.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::named::Named;
-use crate::cli::given::Given;
+use crate::cli::given::{self, Given};
 use crate::cli::{Context, Exit, Format};
 use crate::decision::cases::{self, Answer, Case, Coverage, Difference, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
@@ -106,7 +106,7 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
     };
     let coverage = Coverage::of(&policy, answered.iter().map(|answered| &answered.answer));
     if let Some(file) = &arguments.junit {
-        write_junit(file, &answered)?;
+        given::write_report(file, "--junit", &junit_report(&answered).to_xml())?;
     }
     let told = (arguments.coverage || arguments.require_coverage).then_some(&coverage);
     show(context, &policy, &answered, told)?;
@@ -214,31 +214,24 @@ fn answer(policy: &Policy, file: &str, case: &Case) -> Checked<Answer> {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a report that a user names, wherever that is; a half one is simply made again"
-)]
-fn write_junit(file: &Path, answered: &[Answered]) -> Checked<()> {
-    let cases: Vec<junit::Case<'_>> = answered
-        .iter()
-        .map(|answered| junit::Case {
-            file: &answered.file,
-            name: &answered.case.name,
-            failure: failure(&answered.answer),
-        })
-        .collect();
-    std::fs::write(file, junit::report("policy test", &cases)).map_err(|error| {
-        Box::new(
-            Diagnostic::new(
-                Code::WriteFailed,
-                Place::file(file.display().to_string()),
-                "the report could not be written",
-            )
-            .found(crate::fs::read::plain(&error))
-            .expected("a file in a directory that is there")
-            .help("check the path of `--junit`"),
-        )
-    })
+fn junit_report(answered: &[Answered]) -> junit::Report<'_> {
+    let cases = answered.iter().map(junit_case).collect();
+    junit::Report {
+        suites: vec![junit::Suite::of("policy test", cases)],
+    }
+}
+
+fn junit_case(answered: &Answered) -> junit::Case<'_> {
+    let failed = failure(&answered.answer);
+    junit::Case {
+        class: answered.file.as_str().into(),
+        file: Some(answered.file.as_str().into()),
+        name: answered.case.name.as_str().into(),
+        outcome: failed.map_or(junit::Outcome::Passed, |why| {
+            junit::Outcome::Failed(why.into())
+        }),
+        ..junit::Case::default()
+    }
 }
 
 /// What is otherwise than expected, in one line for each; `None` for a case that passed.

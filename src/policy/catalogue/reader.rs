@@ -4,6 +4,7 @@
 //! other people's documents. Each method gives what it could read; whoever asked looks at the
 //! findings last, and uses nothing of a document with an error.
 
+use super::automation::Automation;
 use super::shown::{Meanings, Meant};
 use super::words::{Effect, Mode, Severity};
 use crate::diagnostic::{Code, Diagnostic, Place, Severity as Gravity, suggestion};
@@ -253,6 +254,20 @@ impl<'d> Reader<'d> {
             .iter()
             .filter_map(|item| self.text(Some(item)))
             .collect()
+    }
+
+    /// The names of automations, each a known one.
+    pub(super) fn automations(&mut self, node: Option<&Node>) -> Vec<Automation> {
+        let words: Vec<(&str, Automation)> = Automation::ALL
+            .iter()
+            .map(|automation| (automation.as_str(), *automation))
+            .collect();
+        let items = self.list(node);
+        let mut known = Vec::new();
+        for item in items {
+            known.extend(self.word(item, &words, false));
+        }
+        known
     }
 
     /// One of some words; the case counts unless `any_case`.

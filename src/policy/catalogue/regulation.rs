@@ -1,6 +1,7 @@
 //! `lgpd_compliance` and `financial_compliance`: rules of a regulation in words, each with the names
 //! of what automates it.
 
+use super::automation::Automation;
 use super::reader::{Group, Reader};
 use crate::policy::source::Node;
 
@@ -17,8 +18,8 @@ pub struct Rule {
     pub name: String,
     /// What it says.
     pub rule: String,
-    /// The names of what automates it.
-    pub automation: Vec<String>,
+    /// What automates it.
+    pub automation: Vec<Automation>,
 }
 
 /// Reads the document whose key is one of the two.
@@ -39,6 +40,6 @@ fn rule(reader: &mut Reader<'_>, node: &Node) -> Option<Rule> {
     Some(Rule {
         name: reader.needed_text(map, "name"),
         rule: reader.needed_text(map, "rule"),
-        automation: reader.texts(map.get("automation")),
+        automation: reader.automations(map.get("automation")),
     })
 }

@@ -4,10 +4,12 @@
 //! by a real cron expression in a real time zone. Where in a document the text stands is the
 //! business of who reads the document.
 
+use super::Opening;
 use super::opening::Openings;
 use super::schedule::{Refused, Schedule};
 use super::zone::{self, Zone};
 use crate::diagnostic::readable;
+use crate::time::Timestamp;
 
 /// The longest name, in characters.
 const NAME_LENGTH: usize = 100;
@@ -188,6 +190,22 @@ impl Window {
     /// Is it open at this time?
     pub(super) fn is_open(&self, at: i64) -> bool {
         self.openings().closes(at).is_some()
+    }
+
+    /// When it opens behind `after` and before `end`.
+    pub(super) fn opened(&self, after: Timestamp, end: Timestamp) -> impl Iterator<Item = Opening> {
+        let horizon = end.unix_seconds();
+        let next = move |after: &i64| self.openings().next(*after, horizon);
+        let opens = std::iter::successors(next(&after.unix_seconds()), next);
+        opens.filter_map(|opens| {
+            Some(Opening {
+                name: self.name.clone(),
+                mode: self.mode,
+                reason: self.reason.clone(),
+                from: Timestamp::from_unix_seconds(opens)?,
+                until: Timestamp::from_unix_seconds(opens.saturating_add(self.duration.seconds))?,
+            })
+        })
     }
 
     /// When it is open.

@@ -103,7 +103,7 @@ fn a_kill_between_record_and_manifest_is_mended() {
         let workspace = ground.records.workspace;
         let before = std::fs::read(workspace.path(MANIFEST)).unwrap();
         put_file(ground, "policy/a", "new");
-        let accepted = accept(ground, "meant", &[], false).unwrap();
+        let accepted = accept(ground, "meant", &[], |_| Ok(None)).unwrap();
         put_file(ground, MANIFEST, std::str::from_utf8(&before).unwrap());
         let looked = look::look(workspace, None, Decided(None)).unwrap();
         assert!(!looked.is_tampered());

@@ -26,13 +26,22 @@ use crate::time::{Clock, Timestamp};
 /// Variables that every action gets where they are set.
 const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
-/// Variables that native actions get beside: they check signatures.
-const NATIVE_ENVIRONMENT: [&str; 5] = [
+/// Variables that native actions get beside: they check signatures, by secrets that may be in Vault.
+const NATIVE_ENVIRONMENT: [&str; 14] = [
     "POLICY_AUDIT_SECRET",
     "POLICY_AUDIT_SECRET_FILE",
+    "POLICY_AUDIT_SECRET_VAULT",
     "SCALPEL_AUDIT_SECRET",
     "POLICY_AUDIT_OLD_SECRET",
     "POLICY_AUDIT_OLD_SECRET_FILE",
+    "POLICY_AUDIT_OLD_SECRET_VAULT",
+    "VAULT_ADDR",
+    "VAULT_TOKEN",
+    "VAULT_TOKEN_FILE",
+    "VAULT_NAMESPACE",
+    "VAULT_CACERT",
+    "VAULT_CLIENT_TIMEOUT",
+    "SIMULATION_MODE",
 ];
 
 pub(super) struct Step<'a> {

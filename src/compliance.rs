@@ -1,0 +1,115 @@
+//! Compliance: what evidence a workspace has of the controls that its documents ask for, what broke
+//! its rules, and what to do. Never whether a law is kept: no program can know that.
+//!
+//! [`controls`] are what the documents of [`documents`] ask for; [`evidence`] is what people declare,
+//! [`tally`] what the record shows, [`checks`] what checks left behind. [`report`] and [`analytics`]
+//! put them together (pure). How long records are kept is in [`retention`]. Nothing is written here.
+
+pub mod access;
+pub mod analytics;
+pub mod checks;
+mod consent;
+pub mod controls;
+pub mod documents;
+pub mod evidence;
+pub mod report;
+pub mod retention;
+pub mod tally;
+pub mod violations;
+
+use serde::Serialize;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::policy::source::collect::Field;
+use crate::policy::source::problems::Problems;
+use crate::time::Timestamp;
+
+/// A stretch of time: its first moment belongs to it, its last one does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Period {
+    /// From here on.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub since: Timestamp,
+    /// Before this.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub until: Timestamp,
+}
+
+impl Period {
+    /// True for a time in it.
+    pub fn holds(self, at: Timestamp) -> bool {
+        self.since <= at && at < self.until
+    }
+
+    /// The one of the same length before it.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self {
+            since: self.since.minus(self.until.since(self.since)),
+            until: self.since,
+        }
+    }
+
+    /// How long it is, in seconds; at least one.
+    pub fn seconds(self) -> i64 {
+        self.until.since(self.since).num_seconds().max(1)
+    }
+}
+
+/// Says that a document is of a version that nobody here knows.
+fn schema(schema: &Field<f64>, here: crate::policy::source::Spot, problems: &mut Problems<'_>) {
+    if let Some(version) = problems.required(schema, "schema", here)
+        && (version - 1.0).abs() > 0.0
+    {
+        let message = "the document is of a version that nobody here knows";
+        problems.refuse(schema, Code::ValueRange, message, |finding| {
+            finding
+                .found(version.to_string())
+                .expected("1")
+                .help("write `schema: 1`, or use a newer version of this program")
+        });
+    }
+}
+
+/// A line of text that a person wrote: not empty, not endless, without control characters.
+fn line<'f>(
+    field: &'f Field<String>,
+    key: &str,
+    here: crate::policy::source::Spot,
+    problems: &mut Problems<'_>,
+) -> Option<&'f str> {
+    const LENGTH: usize = 500;
+    let text = problems.required(field, key, here)?.trim();
+    let fits =
+        !text.is_empty() && text.chars().count() <= LENGTH && !text.chars().any(char::is_control);
+    if !fits {
+        let message = format!("`{key}` can't be used");
+        problems.refuse(field, Code::ValueUnknown, message, |finding: Diagnostic| {
+            finding
+                .found(text)
+                .expected(format!("1 to {LENGTH} characters in a line"))
+                .help("correct the text")
+        });
+    }
+    fits.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Holds a schema's copy against the types; `scripts/regenerate` writes it through this.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "scripts/regenerate writes the copy through this test"
+    )]
+    pub(super) fn holds_schema<T: schemars::JsonSchema>(file: &str) {
+        let settings = schemars::generate::SchemaSettings::draft2020_12();
+        let schema = settings.into_generator().into_root_schema_for::<T>();
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("POLICY_REGENERATE").is_some() {
+            std::fs::write(file, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(file).unwrap();
+        assert!(committed == text, "run scripts/regenerate");
+    }
+}
