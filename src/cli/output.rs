@@ -168,7 +168,9 @@ pub(super) fn finding_of(error: &anyhow::Error) -> Option<&Diagnostic> {
 /// A row of a table as CSV. A cell that a spreadsheet would take for a formula is set off by an
 /// apostrophe.
 pub(super) fn row(cells: &[String]) -> Checked<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new()
+        .buffer_capacity(1024)
+        .from_writer(Vec::new());
     let plain = cells.iter().map(|cell| {
         if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
             format!("'{cell}")

@@ -99,11 +99,11 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Replay(_)
         | Command::Report(_)
         | Command::Metrics(_)
+        | Command::Health(_)
         | Command::Alerts(_)
         | Command::Doctor(_)
         | Command::Scan(_)
         | Command::Checks(_)
-        | Command::Health(_)
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
         | Command::Portal(_)
@@ -280,6 +280,7 @@ mod tests {
         ("history", false),
         ("replay", false),
         ("metrics", false),
+        ("health", false),
         ("report summary", false),
         ("report badge", false),
         ("report junit", false),
@@ -312,7 +313,6 @@ mod tests {
         ("checks list", false),
         ("checks plan x", false),
         ("checks run", false),
-        ("health", false),
         ("compliance report", false),
         ("compliance ask --subject x --purpose y --fields z", true),
         ("analytics", false),

@@ -9,8 +9,8 @@ use crate::diagnostic::Diagnostic;
 use crate::policy::Trigger;
 use crate::signals::Reading;
 
-/// What is not about one signal's file.
-const POLICY: &str = "policy";
+/// What all of it is a case of.
+const CLASS: &str = "policy";
 
 /// The report as text.
 pub fn junit(reported: Reported<'_>) -> String {
@@ -35,7 +35,7 @@ pub fn junit(reported: Reported<'_>) -> String {
         names.push((file(reading), name, fired));
     }
     let is_told = |reason: &Reason| {
-        let is_it = |(_, _, fired): &(String, String, Option<&Reason>)| {
+        let is_it = |(_, _, fired): &(Option<String>, String, Option<&Reason>)| {
             fired.is_some_and(|fired| std::ptr::eq(fired, reason))
         };
         names.iter().any(is_it)
@@ -46,25 +46,36 @@ pub fn junit(reported: Reported<'_>) -> String {
         .reasons
         .iter()
         .filter(|reason| !is_told(reason))
-        .map(|reason| (POLICY.to_owned(), reason.code.to_string(), Some(reason)))
+        .map(|reason| (None, reason.code.to_string(), Some(reason)))
         .collect();
     names.extend(rest);
-    let cases = names.iter().map(|(file, name, fired)| Case {
-        class: file.into(),
-        file: Some(file.into()),
-        name: name.into(),
-        outcome: fired.map_or(Outcome::Passed, |reason| {
-            let text = format!("{}: {} ({})", reason.level, in_words(reason), reason.code);
-            Outcome::Failed(text.into())
-        }),
-        ..Case::default()
-    });
-    report(&format!("policy {}", told.decision.level), cases.collect())
-}
-
-fn report(name: &str, cases: Vec<Case<'_>>) -> String {
-    let suites = vec![Suite::of(name, cases)];
-    Report { suites }.to_xml()
+    let cases = names
+        .iter()
+        .map(|(file, name, fired)| Case {
+            class: CLASS.into(),
+            file: file.as_deref().map(Into::into),
+            name: name.into(),
+            outcome: match fired {
+                Some(reason) => Outcome::Failed(
+                    format!("{}: {} ({})", reason.level, in_words(reason), reason.code).into(),
+                ),
+                None => Outcome::Passed,
+            },
+            ..Case::default()
+        })
+        .collect();
+    let suite = Suite {
+        timestamp: Some(told.decision.at.to_string().into()),
+        properties: vec![
+            ("level", told.decision.level.name().into()),
+            ("policy", told.policy.identity().sha256.to_string().into()),
+        ],
+        ..Suite::of("policy", cases)
+    };
+    Report {
+        suites: vec![suite],
+    }
+    .to_xml()
 }
 
 fn is_of_status(reason: &Reason) -> bool {
@@ -78,29 +89,28 @@ fn name_of(trigger: &Trigger) -> String {
     format!("{} ({})", trigger.code, trigger.level)
 }
 
-fn file_of(told: &Told<'_>, trigger: &Trigger) -> String {
-    let reading = trigger
-        .signal
-        .as_ref()
-        .and_then(|signal| told.readings.get(signal));
-    reading.map_or_else(|| POLICY.to_owned(), file)
+fn file_of(told: &Told<'_>, trigger: &Trigger) -> Option<String> {
+    file(told.readings.get(trigger.signal.as_ref()?)?)
 }
 
-/// The first file that a reading rests on; of one that is decided again from the record, its signal.
-fn file(reading: &Reading) -> String {
+/// The first file that a reading rests on; of one that is decided again from the record, none.
+fn file(reading: &Reading) -> Option<String> {
     let first = reading.sources.first();
-    first.map_or_else(|| reading.signal.to_string(), |source| source.file.clone())
+    first.map(|source| source.file.clone())
 }
 
 fn undecided(finding: &Diagnostic) -> String {
-    let place = finding.place.to_string();
-    let text = format!("{} ({})", finding.message, finding.code);
     let case = Case {
-        class: place.as_str().into(),
-        file: Some(place.as_str().into()),
+        class: CLASS.into(),
+        file: Some(finding.place.file.as_str().into()),
         name: "the level can be decided".into(),
-        outcome: Outcome::Error(text.into()),
+        outcome: Outcome::Error(
+            format!("{}: {} ({})", finding.place, finding.message, finding.code).into(),
+        ),
         ..Case::default()
     };
-    report("policy, undecided", vec![case])
+    Report {
+        suites: vec![Suite::of("policy", vec![case])],
+    }
+    .to_xml()
 }
