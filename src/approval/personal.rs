@@ -48,9 +48,9 @@ const ACTION: &str = "pii_access";
 /// this order: a kill in between lets nothing out and leaves the approval used.
 pub fn access<T: Serialize>(
     records: Records<'_>,
-    access: Access<'_, T>,
+    access: &Access<'_, T>,
 ) -> Checked<Result<Approved, String>> {
-    match judge(records, &access)? {
+    match judge(records, access)? {
         Ok(approved) => {
             requests::spend(records, access.at, access.user, &approved)?;
             let details = Allowed {
@@ -60,7 +60,7 @@ pub fn access<T: Serialize>(
                 export: access.export,
             };
             let (kind, task) = (&EventType::PII_ACCESS, Some(approved.id.as_str()));
-            record(records, &access, (kind, Severity::High), task, &details)?;
+            record(records, access, (kind, Severity::High), task, &details)?;
             Ok(Ok(approved))
         }
         Err(reason) => {
@@ -70,7 +70,7 @@ pub fn access<T: Serialize>(
                 export: access.export,
             };
             let kind = (&EventType::PII_REFUSED, Severity::High);
-            record(records, &access, kind, None, &details)?;
+            record(records, access, kind, None, &details)?;
             Ok(Err(reason))
         }
     }

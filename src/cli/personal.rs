@@ -78,7 +78,7 @@ pub(super) fn may_leave<T: Serialize>(
             subject: Subject::of(subject),
             at: Clock::System.read(),
         };
-        personal::access(records, access)
+        personal::access(records, &access)
     })?;
     let Err(why) = answer else { return Ok(()) };
     if context.format() == Format::Json {

@@ -52,7 +52,8 @@ struct Gate {
 #[derive(Deserialize)]
 struct Event {
     timestamp: Timestamp,
-    event: String,
+    #[serde(rename = "event")]
+    name: String,
     #[serde(default)]
     id: String,
 }
@@ -109,7 +110,7 @@ fn undos(workspace: &Workspace) -> Checked<Vec<Response>> {
     ledger::back(workspace, RESPONSE_JOURNAL, |line| {
         looked += 1;
         if let Ok(line) = serde_json::from_slice::<Event>(line)
-            && line.event == "undo"
+            && line.name == "undo"
         {
             found.push(Response {
                 at: line.timestamp,

@@ -349,7 +349,8 @@ impl Data {
         let opened = calendar.openings(since, at, usize::MAX);
         let next = calendar.openings(at, at.minus(-AHEAD), NEXT_OPENINGS);
         let openings = opened.into_iter().chain(next);
-        self.freezes.extend(openings.map(Freeze::of));
+        self.freezes
+            .extend(openings.map(|opening| Freeze::of(&opening)));
         keep_last(&mut self.freezes, MOST_FREEZES);
     }
 
@@ -398,7 +399,7 @@ fn rendered(data: &Data) -> Vec<u8> {
 }
 
 impl Freeze {
-    fn of(opening: Opening) -> Self {
+    fn of(opening: &Opening) -> Self {
         Self {
             name: shortened(&opening.name),
             mode: opening.mode.as_str().to_owned(),

@@ -29,9 +29,8 @@ pub(super) fn contradiction(
     };
     let mut reverse = ReverseLines::new(&input, LINE_LIMIT);
     let mut back: Option<Back> = None;
-    loop {
-        // A line that nobody can read tells nothing here; whether it may be there is asked elsewhere.
-        let Ok(next) = reverse.next_line() else { break };
+    // A line that nobody can read tells nothing here; whether it may be there is asked elsewhere.
+    while let Ok(next) = reverse.next_line() {
         let line = next.filter(|next| next.ended).map(|next| next.bytes);
         let goes_on = match &mut back {
             Some(back) => back.take(line),

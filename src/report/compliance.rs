@@ -89,7 +89,7 @@ fn control_lines(control: &Control, paint: Paint) -> String {
     if control.document.is_none() {
         return text;
     }
-    for looked in control.looked_at.iter().filter(is_there) {
+    for looked in control.looked_at.iter().filter(|looked| is_there(looked)) {
         let sign = if looked.counts { "+" } else { "-" };
         let _ = writeln!(text, "      {sign} {}", in_words(looked));
     }
@@ -100,7 +100,7 @@ fn control_lines(control: &Control, paint: Paint) -> String {
 }
 
 /// False for what is not there at all: what would be evidence tells of it. The JSON form has all.
-fn is_there(looked: &&LookedAt) -> bool {
+fn is_there(looked: &LookedAt) -> bool {
     looked.counts || looked.count.is_none_or(|count| count > 0)
 }
 
@@ -269,7 +269,7 @@ pub fn markdown(report: &Report) -> String {
         report.counts.not_applicable,
     );
     for control in &report.controls {
-        let there = control.looked_at.iter().filter(is_there);
+        let there = control.looked_at.iter().filter(|looked| is_there(looked));
         let mut cells: Vec<String> = there.map(|at| cell(&in_words(at))).collect();
         if let Some(would_be) = &control.would_be {
             cells.push(cell(&format!("would be evidence: {would_be}")));

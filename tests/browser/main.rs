@@ -1,7 +1,7 @@
 //! The portal in a real browser: what it shows, what it must never show, and how it can be used.
 //!
-//! Where no Chromium is, the tests say so and pass; with POLICY_REQUIRE_BROWSER=1 they fail. Pictures
-//! are kept in target/screenshots. axe-core is taken from target/axe, where `.ci/run` installs it.
+//! They are run with POLICY_REQUIRE_BROWSER=1, and then fail where no Chromium is; else they say that
+//! they were skipped. Pictures are kept in target/screenshots. axe-core is taken from target/axe, where `.ci/run` installs it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -70,7 +70,7 @@ fn portal_shows_each_level_in_its_colour() {
     }
     let link = browser.run("return [...document.links].find((link) => link.innerText.startsWith('View Policy Details')).getAttribute('href')");
     assert_eq!(link, "../state/policy_state.json");
-    assert_eq!(browser.console(), [String::new(); 0]);
+    assert_eq!(browser.console(), Vec::<String>::new());
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn portal_runs_nothing_of_what_the_files_say() {
             open(&browser, &world);
             let made = browser.run("return [window.ran ?? null, document.querySelectorAll('main img, main script, svg[onload], [onerror], a[href^=javascript]').length]");
             assert_eq!(made, json!([null, 0]), "{attack}");
-            assert_eq!(browser.console(), [String::new(); 0], "{attack}");
+            assert_eq!(browser.console(), Vec::<String>::new(), "{attack}");
         }
     }
     let ours = |url: &String| url.starts_with(&world.url) || url.starts_with("data:");

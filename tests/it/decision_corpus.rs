@@ -63,7 +63,7 @@ const NO_PERCENT: [&str; 12] = [
 fn percent(dice: &mut Dice, lines: &[f64]) -> (String, f64) {
     let near = [-10.0, -0.1, -0.000_001, 0.0, 0.000_001, 0.1, 5.0];
     let number = match dice.below(3) {
-        0 => (dice.below(100_001) as f64) / 1000.0,
+        0 => f64::from(u32::try_from(dice.below(100_001)).unwrap()) / 1000.0,
         _ => dice.pick(lines) + dice.pick(&near),
     };
     let number = number.clamp(0.0, 100.0);

@@ -1,6 +1,8 @@
 //! Personal data in exports: redacted, hashed under a tenant's key, or let out once with a scope and
 //! an approval (S0-010 to S0-018, C-27).
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 
@@ -235,12 +237,10 @@ fn under_a_tenants_key_a_keyed_hash_stands_beside_each_field() {
     assert_eq!(details["full_name"], "<REDACTED>");
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
     mac.update(b"full_name\0Alice Example");
-    let expected: String = mac
-        .finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut expected = String::new();
+    for byte in mac.finalize().into_bytes() {
+        write!(expected, "{byte:02x}").unwrap();
+    }
     assert_eq!(details["full_name_sha256"], expected);
     assert_eq!(details["same"]["full_name_sha256"], expected);
     let address = &details["customers"][0]["Street_Address_sha256"];

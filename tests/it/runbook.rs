@@ -414,7 +414,7 @@ fn the_tables_name_every_gate_every_alert_and_every_native_action() {
 /// there.
 #[test]
 fn every_test_that_the_threat_tables_name_is_there() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
     let is_name = |text: &&str| {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);

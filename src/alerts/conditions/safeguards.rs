@@ -210,10 +210,7 @@ pub(super) fn policy_unusable(problems: &[Diagnostic]) -> Option<Alert> {
         ),
         None,
         [
-            (
-                "findings",
-                listed(problems.iter().map(|problem| problem.to_string())),
-            ),
+            ("findings", listed(problems.iter().map(ToString::to_string))),
             ("count", Value::from(problems.len())),
         ],
     ))

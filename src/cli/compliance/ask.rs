@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::actor::actor;
+use crate::cli::output::all_variables;
 use crate::cli::recording::with_records;
 use crate::cli::run::parse_timeout;
 use crate::cli::{Context, Exit, Format, clock};
@@ -12,7 +13,7 @@ use crate::compliance::{documents, evidence};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
 use crate::ids::{Digest, EventType};
-use crate::privacy::Redaction;
+use crate::privacy::{Redaction, Secrets};
 use crate::record::audit::{self, Event, Severity};
 use crate::record::entries::{self, Filter};
 use crate::record::{AUDIT_LOG, Head, Records};
@@ -110,6 +111,19 @@ pub(super) fn ask(context: &Context, arguments: &AskArgs) -> anyhow::Result<Exit
     let workspace = context.workspace()?;
     if let Some(closed) = kill_switch::closed(&workspace) {
         return Err(anyhow::Error::new(closed));
+    }
+    let words = [&arguments.subject, &arguments.purpose];
+    let secrets = Secrets::from_environment(all_variables(), None);
+    if words
+        .into_iter()
+        .chain(&arguments.fields)
+        .any(|word| secrets.redact(word) != *word)
+    {
+        // Not repeated, as it would be in a message of the command line's parser.
+        context.output.note(
+            "denied, and nothing recorded: one of the words is the value of a secret variable",
+        );
+        return Ok(Exit::Failed);
     }
     let asked = Use {
         subject: arguments.subject.clone(),
