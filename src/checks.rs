@@ -338,6 +338,8 @@ pub struct Ground<'a> {
     pub vault_is_named: bool,
     /// Where signed records are kept.
     pub vault: &'a dyn vault::Keeper,
+    /// The metrics as Prometheus reads them, or why they can't be told.
+    pub metrics: &'a crate::diagnostic::Checked<String>,
     /// The artifact that is to be accepted.
     pub artifact: Option<&'a artifact::Artifact>,
     /// Public keys of which one has to have signed it.

@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::health::{self, Components, State};
 use super::{Ground, Test};
 use crate::diagnostic::Checked;
-use crate::fs::read::read_own;
 use crate::record::ledger::{self, Entry};
 use crate::record::{RESPONSE_JOURNAL, RESPONSE_LOG, STATE_JOURNAL};
 
@@ -25,22 +24,12 @@ pub const TESTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Where metrics are looked for, relative to the workspace.
-pub const METRICS: [&str; 3] = [
-    "exports/metrics.prom",
-    "exports/policy_orchestrator.prom",
-    "state/metrics.prom",
-];
-
 /// The counters that have to be there (S0-047).
 const COUNTERS: [&str; 3] = [
     "workflow_runs_total",
     "role_changes_total",
     "p2_signatures_total",
 ];
-
-/// A larger file is none of metrics.
-const LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(super) fn tests(ground: &Ground<'_>) -> Vec<Test> {
     let traced = traceable(ground)
@@ -53,16 +42,12 @@ pub fn components(ground: &Ground<'_>) -> Components {
     health::look(ground, ground.vault_is_named)
 }
 
-/// The metrics file and its first lines, where there is one (S0-049b).
-pub fn metrics_head(ground: &Ground<'_>) -> Option<(&'static str, String)> {
+/// The first lines of the metrics, where they can be told (S0-049b).
+pub fn metrics_head(ground: &Ground<'_>) -> Option<String> {
     const HEAD: usize = 50;
-    let (file, bytes) = METRICS.into_iter().find_map(|file| {
-        let bytes = read_own(ground.workspace, file, LIMIT).ok().flatten()?;
-        Some((file, bytes))
-    })?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = ground.metrics.as_ref().ok()?;
     let lines = text.lines().take(HEAD).map(|line| format!("{line}\n"));
-    Some((file, lines.collect()))
+    Some(lines.collect())
 }
 
 fn of_health(components: &Components) -> Test {
@@ -91,26 +76,13 @@ fn of_health(components: &Components) -> Test {
 
 fn metrics(ground: &Ground<'_>) -> Test {
     const NAME: &str = "metrics";
-    let mut looked = METRICS.into_iter();
-    let found = looked.find_map(|file| {
-        let read = read_own(ground.workspace, file, LIMIT).transpose()?;
-        Some((file, read))
-    });
-    let Some((file, read)) = found else {
-        let detail = format!("looked for {}", METRICS.join(", "));
-        return Test::blocked(NAME, "metrics unavailable", detail).remedy(
-            "let the schedule write the metrics file, where this build has a command for it",
-        );
+    let text = match ground.metrics {
+        Ok(text) => text,
+        Err(finding) => return Test::found(NAME, "the metrics can't be told", finding),
     };
-    let text = match read {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(finding) => return Test::found(NAME, "the metrics can't be read", &finding),
-    };
-    match missing_counter(&text) {
-        Ok(samples) => Test::pass(NAME, format!("{file} holds {samples} samples")),
-        Err(why) => Test::fail(NAME, "the metrics are incomplete", why)
-            .about(file)
-            .remedy("write the file anew"),
+    match missing_counter(text) {
+        Ok(samples) => Test::pass(NAME, format!("`metrics` tells {samples} samples")),
+        Err(why) => Test::fail(NAME, "the metrics are incomplete", why),
     }
 }
 

@@ -491,7 +491,7 @@ fn store(ground: &Ground<'_>, checked: &mut view::Checked<'_>, wait: Duration) -
                 let health = pretty(&view::health(&p4::components(ground)));
                 let health = ground.secrets.redact(&String::from_utf8_lossy(&health));
                 put(format!("{LOGS}/P4_health.json"), health.as_bytes())?;
-                if let Some((_, head)) = p4::metrics_head(ground) {
+                if let Some(head) = p4::metrics_head(ground) {
                     let head = ground.secrets.redact(&head);
                     put(format!("{LOGS}/P4_metrics.txt"), head.as_bytes())?;
                 }

@@ -88,6 +88,14 @@ pub(super) fn metrics(context: &Context, arguments: &MetricsArgs) -> anyhow::Res
     }
 }
 
+/// The metrics as they are now, as text for Prometheus; nothing is counted by it.
+pub(super) fn text(workspace: &Workspace) -> Checked<String> {
+    let key = secrets::signing_key()?;
+    let counters = Counters::up_to_date(workspace)?;
+    let at = clock(None).read();
+    Ok(collect(workspace, at, key.as_ref(), &counters, Format::Prometheus).0)
+}
+
 /// Leaves the metrics of a run that took so long: why they could not be left.
 pub(super) fn after_run(
     workspace: &Workspace,

@@ -3,7 +3,7 @@
 
 use super::super::actor::actor;
 use super::super::output::{all_variables, variable, variable_os};
-use super::super::{approve, clock, keys, production, secrets, vault};
+use super::super::{approve, clock, keys, metrics, production, secrets, vault};
 use crate::approval::operation::Subject;
 use crate::checks::artifact::Artifact;
 use crate::checks::task::TaskId;
@@ -47,6 +47,7 @@ pub(super) struct Gathered {
     pub(super) signing_key: Checked<Option<PrivateKey>>,
     /// Which Vault, or what stands in for it.
     vault: Checked<Settings>,
+    metrics: Checked<String>,
     pending: Option<Subject>,
     tenant_variables: Vec<&'static str>,
 }
@@ -65,6 +66,7 @@ impl Gathered {
             own_secrets: Secrets::from_environment(own, elsewhere),
             journal_key: secrets::signing_key(),
             signing_key: keys::signing_key(),
+            metrics: metrics::text(workspace),
             pending: approve::previewed(workspace).ok(),
             tenant_variables: TENANT_VARIABLES.into_iter().filter(is_set).collect(),
         }
@@ -100,6 +102,7 @@ impl Gathered {
             signing_key: &self.signing_key,
             vault_is_named: !matches!(&self.vault, Ok(settings) if settings.server().is_err()),
             vault,
+            metrics: &self.metrics,
             artifact: asked.artifact.as_ref(),
             trusted: &asked.trusted,
             pending: self.pending.as_ref(),
