@@ -54,7 +54,7 @@ fn test_p4_metrics_exposes_workflow_counter() {
     let head = read(workspace, "reports/logs/P4_metrics.txt");
     assert_eq!(head.lines().count(), 50);
     let told = json_free(command(workspace, &["metrics"]));
-    assert!(told.contains("_workflow_runs_total "), "{told}");
+    assert!(told.contains("\nworkflow_runs_total "), "{told}");
     assert!(told.starts_with(head.lines().next().unwrap()), "{head}");
     let health = read(workspace, "reports/logs/P4_health.json");
     let health: serde_json::Value = serde_json::from_str(&health).unwrap();
