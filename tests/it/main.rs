@@ -74,6 +74,7 @@ mod signing_keys;
 mod tampering;
 mod trust;
 mod trust_faults;
+mod tutorial;
 mod undo;
 mod vault;
 mod workflows;
