@@ -2,14 +2,13 @@
 //!
 //! [`Workspace`] names the directory and opens inputs without following links out of it;
 //! [`reverse`] reads lines from the end of a file; [`mod@write`] replaces and appends durably;
-//! [`copy`] keeps whole files and puts them back, [`pack`] packs them; [`create`] and [`named`] make
-//! files that a person names; [`tree`] says exactly what stands where, and [`glob`] matches paths;
+//! [`copy`] keeps whole files and puts them back, [`pack`] packs them; [`named`] makes files that a
+//! person names; [`tree`] says exactly what stands where, and [`glob`] matches paths;
 //! [`lock`] has the workspace lock, as a type that
 //! every writer asks for, and the lock of applies; [`side_lock`] are locks that nobody waits for.
 //! What the bytes mean is no business of this room.
 
 pub mod copy;
-pub mod create;
 mod directory;
 pub mod glob;
 pub mod lock;

@@ -13,7 +13,7 @@ use crate::attestation::statement::{self, NEVER_PASSES, PAYLOAD_TYPE, Says, Subj
 use crate::attestation::{Predicate, Recorded, Statement};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
 use crate::fs::Workspace;
-use crate::fs::create::{Readers, create};
+use crate::fs::named::{Readers, create};
 use crate::keys::dsse::{self, Envelope};
 use crate::keys::{KeyId, PrivateKey, VerifyingKey, file};
 use crate::policy::Level;

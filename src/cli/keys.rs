@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::output::variable_os;
 use super::{Context, Exit, Format, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::create::{Readers, create, take_back};
+use crate::fs::named::{Readers, create, take_back};
 use crate::keys::file;
 use crate::keys::note::{KeyName, Verifier};
 use crate::keys::{Algorithm, KeyId, Password, PrivateKey, VerifyingKey};

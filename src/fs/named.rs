@@ -1,35 +1,61 @@
-//! A file that a person named on the command line, wherever it is: complete, or not there.
+//! Files that a person names, wherever they are: complete, or not there; never through a link.
 //!
-//! It is written beside its place under another name and gets its own at the end. What stands there
+//! One is written beside its place under another name and gets its own at the end. What stands there
 //! already stays, or with [`replace_named`] is replaced by the whole new file: whoever reads it
 //! meanwhile sees the one or the other.
 
-use std::fs::Permissions;
-use std::io::{BufWriter, Write as _};
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a part of the room that owns raw writes: what has lost its counterpart is removed"
+)]
+
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use super::read::plain;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 
+/// Who may read a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner.
+    Owner,
+    /// Everybody.
+    Everybody,
+}
+
+impl Readers {
+    fn permissions(self) -> Permissions {
+        Permissions::from_mode(match self {
+            Self::Owner => 0o600,
+            Self::Everybody => 0o644,
+        })
+    }
+}
+
 /// A file that is being written.
 #[derive(Debug)]
 pub struct NamedOutput {
-    file: BufWriter<tempfile::NamedTempFile>,
+    file: BufWriter<NamedTempFile>,
     path: PathBuf,
 }
 
 impl NamedOutput {
-    /// Begins a file. Fails where something stands there already.
-    pub fn create(path: &Path) -> Checked<Self> {
+    /// Begins a new file. Fails where something stands there already.
+    pub fn create(path: &Path, readers: Readers) -> Checked<Self> {
         if std::fs::symlink_metadata(path).is_ok() {
-            let error = std::io::ErrorKind::AlreadyExists.into();
-            return Err(failed(path, &error));
+            return Err(failed(path, &io::ErrorKind::AlreadyExists.into()));
         }
-        let directory = directory_of(path);
-        // For this user's eyes alone: what is exported may be private.
-        let file = tempfile::NamedTempFile::new_in(directory);
-        let file = file.map_err(|error| failed(path, &error))?;
+        Self::begin(path, readers).map_err(|error| failed(path, &error))
+    }
+
+    fn begin(path: &Path, readers: Readers) -> io::Result<Self> {
+        let file = NamedTempFile::new_in(directory_of(path))?;
+        file.as_file().set_permissions(readers.permissions())?;
         Ok(Self {
             file: BufWriter::new(file),
             path: path.to_owned(),
@@ -43,16 +69,43 @@ impl NamedOutput {
             .map_err(|error| failed(&self.path, &error))
     }
 
-    /// Gives the file its name.
+    /// Gives the file its name, where nothing has it yet, and confirms it on the disk.
     pub fn finish(self) -> Checked<()> {
+        self.end(|file, path| file.persist_noclobber(path))
+    }
+
+    /// Gives the file its name, also where another file has it.
+    fn replace(self) -> Checked<()> {
+        self.end(|file, path| file.persist(path))
+    }
+
+    fn end(
+        self,
+        name: impl FnOnce(NamedTempFile, &Path) -> Result<File, tempfile::PersistError>,
+    ) -> Checked<()> {
         let path = self.path;
         let file = self.file.into_inner();
-        let file = file.map_err(|error| failed(&path, error.error()))?;
-        let synced = file.as_file().sync_all();
-        synced.map_err(|error| failed(&path, &error))?;
-        let named = file.persist_noclobber(&path);
-        named.map(drop).map_err(|error| failed(&path, &error.error))
+        let ended = file
+            .map_err(io::IntoInnerError::into_error)
+            .and_then(|file| {
+                file.as_file().sync_all()?;
+                name(file, &path).map_err(|error| error.error)?;
+                File::open(directory_of(&path))?.sync_all()
+            });
+        ended.map_err(|error| failed(&path, &error))
     }
+}
+
+/// Makes a new file. Fails where anything stands there.
+pub fn create(path: &Path, bytes: &[u8], readers: Readers) -> Checked<()> {
+    let mut output = NamedOutput::create(path, readers)?;
+    output.write(bytes)?;
+    output.finish()
+}
+
+/// Removes a file that this command made, since what belongs beside it could not be made.
+pub fn take_back(path: &Path) {
+    let _ = std::fs::remove_file(path);
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -88,35 +141,35 @@ pub fn check_named(path: &Path) -> Checked<PathBuf> {
     }
     match std::fs::symlink_metadata(path) {
         Ok(status) if !status.is_file() => Err(refused("something that is no regular file")),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(refused(&plain(&error))),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(&plain(&error))),
         Ok(_) | Err(_) => Ok(directory.join(name)),
     }
 }
 
 /// Writes a file that everybody may read, in place of what stands there.
 pub fn replace_named(path: &Path, bytes: &[u8]) -> Checked<()> {
-    let write = || {
-        let directory = directory_of(path);
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(bytes)?;
-        file.as_file()
-            .set_permissions(Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        std::fs::File::open(directory)?.sync_all()
-    };
-    write().map_err(|error| failed(path, &error))
+    let begun = NamedOutput::begin(path, Readers::Everybody);
+    let mut output = begun.map_err(|error| failed(path, &error))?;
+    output.write(bytes)?;
+    output.replace()
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Box<Diagnostic> {
-    Box::new(
+fn failed(path: &Path, error: &io::Error) -> Box<Diagnostic> {
+    let place = Place::file(path.display().to_string());
+    let finding = if error.kind() == io::ErrorKind::AlreadyExists {
         Diagnostic::new(
             Code::WriteFailed,
-            Place::file(path.display().to_string()),
-            "the file can't be written",
+            place,
+            "something stands there already, and nothing is overwritten",
         )
-        .found(plain(error))
-        .expected("a name that is free, in a directory that the user of this run may write to")
-        .help("name another file"),
-    )
+        .found("a file, a directory or a link")
+        .expected("a path where nothing is")
+        .help("name another path, or move what is there away")
+    } else {
+        Diagnostic::new(Code::WriteFailed, place, "the file can't be written")
+            .found(plain(error))
+            .expected("a directory that the user of this run may write, and space on the disk")
+            .help("check the path and its permissions")
+    };
+    Box::new(finding)
 }

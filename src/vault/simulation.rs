@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::kv::taken;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::create::{Readers, create};
+use crate::fs::named::{Readers, create};
 use crate::fs::read::{open_named, plain};
 
 /// Where the simulation keeps its files, unless `POLICY_SIMULATED_VAULT` names another directory.

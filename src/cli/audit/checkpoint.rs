@@ -14,7 +14,7 @@ use crate::cli::run::parse_timeout;
 use crate::cli::{Context, Exit, FormatChoice, clock, keys, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
-use crate::fs::create::{Readers, create};
+use crate::fs::named::{Readers, create};
 use crate::ids::{Digest, EventType};
 use crate::keys::note::{self, KeyName, Note, Signed, Verifier};
 use crate::keys::{KeyId, file};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::cli::output::row;
 use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, personal};
 use crate::diagnostic::Checked;
-use crate::fs::named::NamedOutput;
+use crate::fs::named::{NamedOutput, Readers};
 use crate::policy::duration;
 use crate::privacy::{HashKey, Redaction};
 use crate::record::audit::Severity;
@@ -256,7 +256,7 @@ const COLUMNS: [&str; 8] = [
 pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Result<Exit> {
     let is_table = context.global.format == Some(FormatChoice::Csv);
     let key = personal::hash_key()?;
-    let mut out = NamedOutput::create(&arguments.out)?;
+    let mut out = NamedOutput::create(&arguments.out, Readers::Owner)?;
     if arguments.include_pii {
         let workspace = context.workspace()?;
         personal::may_leave(

@@ -19,7 +19,7 @@ use crate::compliance::tally::Tally;
 use crate::compliance::{Period, documents};
 use crate::diagnostic::Diagnostic;
 use crate::fs::Workspace;
-use crate::fs::named::NamedOutput;
+use crate::fs::named::{NamedOutput, Readers};
 use crate::record::entries::{self, Filter};
 use crate::record::verify::{Verdict, Verification};
 use crate::report::compliance as view;
@@ -300,7 +300,7 @@ fn tell(context: &Context, arguments: &ReportArgs, report: &Report) -> anyhow::R
     let Some(path) = &arguments.out else {
         return context.output.result(&text);
     };
-    let mut out = NamedOutput::create(path)?;
+    let mut out = NamedOutput::create(path, Readers::Owner)?;
     out.write(text.as_bytes())?;
     out.finish()?;
     context
