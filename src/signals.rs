@@ -285,6 +285,19 @@ pub struct ReadContext<'a> {
 /// The default of `--max-input-bytes`: 8 MiB.
 pub const DEFAULT_LIMIT: u64 = 8 * 1024 * 1024;
 
+/// The files that a built-in signal is read from; none for a name that is none.
+pub fn files(signal: &SignalName) -> &'static [&'static str] {
+    match signal.as_str() {
+        "trust" => &trust::FILES,
+        "integrity" => &[integrity::FILE],
+        "consensus" => &[consensus::FILE],
+        "reputation" => &[reputation::FILE],
+        "forecast" => &[forecast::FILE],
+        "responses" => &[responses::FILE],
+        _ => &[],
+    }
+}
+
 /// Reads one built-in signal; `None` for a name that is none.
 pub fn load(signal: &SignalName, context: ReadContext<'_>) -> Option<Reading> {
     match signal.as_str() {

@@ -15,7 +15,9 @@ use crate::decision::{
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
-use crate::ids::{Digest, distinct};
+use crate::history;
+use crate::history::blame::Blamed;
+use crate::ids::{Digest, SignalName, distinct};
 use crate::policy::{Identity, Level, Policy, document, readings};
 use crate::record::journal::{self, Inspection, Purpose};
 use crate::record::past::{self, Numbers, Sought};
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   policy-orchestrator explain
   policy-orchestrator explain --number 41
+  policy-orchestrator explain --blame                    and who committed the signals that tripped
   echo '{\"integrity_score\": 93, \"forecast_risk\": \"low\"}' | policy-orchestrator explain --inputs -";
 
 #[derive(Debug, Args)]
@@ -43,6 +46,11 @@ pub(super) struct ExplainArgs {
     /// Explain the decision recorded under this number instead of the last one
     #[arg(long, value_name = "N")]
     number: Option<u64>,
+
+    /// Say which commit changed the files of the signals last before the decision; of those that gave
+    /// a reason, where there is one
+    #[arg(long, conflicts_with = "inputs")]
+    blame: bool,
 
     /// With --inputs: decide as of this time
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "inputs")]
@@ -76,6 +84,9 @@ struct Explanation<'a> {
     before: Option<&'a Level>,
     since: Timestamp,
     document: &'a Identity,
+    /// Who changed the signals' files last, with --blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blame: Option<&'a [Blamed]>,
 }
 
 pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Result<Exit> {
@@ -98,6 +109,11 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
             "this line stands in {segment}, which was sealed because it was broken: the segment is as it was sealed, its line perhaps not as it was written"
         ));
     }
+    let blamed = if arguments.blame {
+        Some(blame(&workspace, &explained)?)
+    } else {
+        None
+    };
     match context.format() {
         Format::Human => {
             if let Some(number) = number {
@@ -106,12 +122,17 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
                     "number {number} of {file}, decided again from its line: the same result"
                 ));
             }
-            context.output.result(&human::decision(
+            let mut text = human::decision(
                 decision,
                 readings,
                 policy.identity(),
                 context.output.paint(),
-            ))?;
+            );
+            text.push_str(&human::blame(
+                blamed.as_deref().unwrap_or_default(),
+                context.output.paint(),
+            ));
+            context.output.result(&text)?;
         }
         Format::Json => context.output.json(&Explanation {
             schema: 1,
@@ -129,9 +150,34 @@ pub(super) fn explain(context: &Context, arguments: &ExplainArgs) -> anyhow::Res
             before: decision.before.as_ref(),
             since: decision.since,
             document: policy.identity(),
+            blame: blamed.as_deref(),
         })?,
     }
     Ok(Exit::Done)
+}
+
+/// Who changed the files last, before the decision, of the signals that gave a reason; of all where none
+/// did.
+fn blame(workspace: &Workspace, explained: &Explained) -> Checked<Vec<Blamed>> {
+    let Explained {
+        decision, policy, ..
+    } = explained;
+    let tripped = |name: &SignalName| {
+        let mut of_reasons = decision
+            .reasons
+            .iter()
+            .filter_map(|reason| reason.signal.as_ref());
+        of_reasons.any(|signal| signal == name)
+    };
+    let is_any = policy.signals().iter().any(|rule| tripped(&rule.name));
+    let rules = policy.signals().iter();
+    let files = rules
+        .filter(|rule| !is_any || tripped(&rule.name))
+        .flat_map(|rule| {
+            let files = readings::files(rule).into_iter();
+            files.map(|file| (rule.name.clone(), file.to_owned()))
+        });
+    history::blame::blame(workspace, files.collect(), decision.at)
 }
 
 pub(super) struct Explained {

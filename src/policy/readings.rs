@@ -56,6 +56,14 @@ pub fn load_beside(
     })
 }
 
+/// The files that a signal of the policy is read from.
+pub fn files(rule: &SignalRule) -> Vec<&str> {
+    match &rule.declared {
+        Some(declared) => vec![&declared.file],
+        None => signals::files(&rule.name).to_vec(),
+    }
+}
+
 fn read(context: ReadContext<'_>, rule: &SignalRule) -> Reading {
     let reading = match &rule.declared {
         Some(declared) => declared::load(declared, context),

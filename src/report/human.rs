@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::paint::symbol;
 use super::{Paint, in_words, nearly_in_words};
 use crate::decision::{Decision, Needs};
+use crate::history::blame::{Blamed, Last};
 use crate::policy::{Identity, Level};
 use crate::signals::{Outcome, Reading, Readings, Status};
 
@@ -52,6 +53,27 @@ pub fn decision(
             policy.sha256.short()
         ))
     );
+    text
+}
+
+/// Who changed the files of signals last; empty where nothing is known of any.
+pub fn blame(blamed: &[Blamed], paint: Paint) -> String {
+    let lines = blamed.iter().map(|blamed| {
+        let last = match &blamed.last {
+            Last::Commit(change) => format!(
+                "{} by {} in {}: {}",
+                change.at.human(),
+                change.author,
+                change.commit.get(..12).unwrap_or(&change.commit),
+                change.subject
+            ),
+            Last::NotInGit => "in no commit up to then".to_owned(),
+            Last::FurtherBack => "changed before the commits that were looked at".to_owned(),
+        };
+        format!("{}  {}\n    {last}\n", blamed.signal, blamed.file)
+    });
+    let mut text = String::new();
+    section(&mut text, "Last changed", lines.collect(), paint);
     text
 }
 

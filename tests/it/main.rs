@@ -30,6 +30,7 @@ mod attest;
 mod audit_log;
 mod backtest;
 mod bad_inputs;
+mod blame;
 mod brake;
 mod bypass;
 mod checkpoint;
