@@ -192,3 +192,47 @@ fn every_state_file_follows_the_published_schema() {
     wrong["inputs"]["integrity_score"] = serde_json::json!(101);
     assert!(!schema.is_valid(&wrong));
 }
+
+/// All pages of the project that are Markdown, relative to its root.
+fn pages(below: &str, found: &mut Vec<String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for entry in std::fs::read_dir(root.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{below}{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            if below.is_empty()
+                && ["docs", "portal", "metrics", "scripts", "policy"].contains(&name.as_str())
+                || below.starts_with("docs")
+            {
+                pages(&format!("{name}/"), found);
+            }
+        } else if Path::new(&name).extension().is_some_and(|end| end == "md") {
+            found.push(name);
+        }
+    }
+}
+
+/// S3-090: no page leads nowhere. Anchors of RUNBOOK.md are looked at in `runbook.rs`.
+#[test]
+fn every_link_between_the_pages_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    pages("", &mut all);
+    assert!(all.len() > 20, "{all:?}");
+    let mut dead = Vec::new();
+    for page in &all {
+        let text = project(page);
+        let links = text.split("](").skip(1);
+        for link in links.filter_map(|rest| rest.split([')', ' ']).next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.starts_with("http") {
+                continue;
+            }
+            let beside = root.join(page).parent().unwrap().join(file);
+            if !beside.exists() {
+                dead.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert_eq!(dead, Vec::<String>::new());
+}
