@@ -376,18 +376,6 @@ pub fn status(outcomes: &[Outcome]) -> Status {
     all.max().unwrap_or(Status::Pass)
 }
 
-/// What `SIMULATION_MODE` may say (S0-072).
-pub fn parse_simulation(value: Option<&str>) -> Result<Option<bool>, String> {
-    match value {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(_) => {
-            Err("SIMULATION_MODE: expected `true` or `false`, and found another word".to_owned())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -439,16 +427,6 @@ mod tests {
         for (tests, line) in table {
             let tests = tests.iter().map(|test| (*test).clone()).collect();
             assert_eq!(Outcome::of(Policy::P2, tests).line, *line);
-        }
-    }
-
-    #[test]
-    fn simulation_is_true_or_false_and_nothing_else() {
-        assert_eq!(parse_simulation(None), Ok(None));
-        assert_eq!(parse_simulation(Some("true")), Ok(Some(true)));
-        assert_eq!(parse_simulation(Some("false")), Ok(Some(false)));
-        for value in ["TRUE", "1", "yes", " true"] {
-            assert!(parse_simulation(Some(value)).is_err(), "{value}");
         }
     }
 }

@@ -84,6 +84,13 @@ pub struct Evaluated {
     pub made_report: bool,
 }
 
+impl Evaluated {
+    /// Everything that is wrong, and then everything that is odd.
+    pub fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.errors.iter().chain(&self.warnings)
+    }
+}
+
 /// Evaluates a workspace once.
 ///
 /// Fails before anything is decided where the lock can't be had, the record can't be read or is of

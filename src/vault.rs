@@ -26,7 +26,7 @@ mod wire;
 use absent as wire;
 
 pub use kv::Reference;
-pub use settings::{ADDRESS, Given, Mode, SIMULATION, Server, Settings};
+pub use settings::{ADDRESS, Given, Mode, SIMULATION, Server, Settings, simulation};
 pub use simulation::DIRECTORY;
 pub use transit::{TransitKey, TransitName};
 

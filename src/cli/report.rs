@@ -215,12 +215,7 @@ fn found(
             return Err(anyhow::Error::new(*finding));
         }
     };
-    let findings: Vec<Diagnostic> = evaluated
-        .errors
-        .iter()
-        .chain(&evaluated.warnings)
-        .cloned()
-        .collect();
+    let findings: Vec<Diagnostic> = evaluated.findings().cloned().collect();
     let told = Told {
         decision: &evaluated.decision,
         readings: &evaluated.readings,

@@ -147,9 +147,7 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
     if workflow::is_running() {
         workflow::tell(context.output, &workspace, &evaluated);
     }
-    context
-        .output
-        .findings(evaluated.errors.iter().chain(&evaluated.warnings));
+    context.output.findings(evaluated.findings());
     // Where nothing was ever applied there is no lock, and nothing more to ask.
     if workspace.path(APPLY_LOCK_FILE).exists()
         && let Ok(under_way) = UnderWay::look(&workspace)
@@ -249,12 +247,7 @@ fn leave_reports(
     if arguments.reports.is_empty() {
         return Vec::new();
     }
-    let findings: Vec<Diagnostic> = evaluated
-        .errors
-        .iter()
-        .chain(&evaluated.warnings)
-        .cloned()
-        .collect();
+    let findings: Vec<Diagnostic> = evaluated.findings().cloned().collect();
     let level = &evaluated.decision.level;
     let shown = match evaluated.ending {
         Ending::NotRecorded => Shown::Unknown,

@@ -19,12 +19,7 @@ pub(super) fn is_running() -> bool {
 /// names. A file that can't be written is a remark: the decision is recorded already. A dry run tells
 /// them too: they are the step's and not the workspace's, and a pull request is checked by one.
 pub(super) fn tell(output: Output, workspace: &Workspace, evaluated: &Evaluated) {
-    let findings: Vec<Diagnostic> = evaluated
-        .errors
-        .iter()
-        .chain(&evaluated.warnings)
-        .cloned()
-        .collect();
+    let findings: Vec<Diagnostic> = evaluated.findings().cloned().collect();
     output.raw_note(&github::annotations(&findings, &prefix(workspace)));
     let summary = github::summary(
         &evaluated.decision,

@@ -133,7 +133,8 @@ fn simulated(directory: Option<PathBuf>, asked: bool) -> Mode {
 }
 
 /// Reads `SIMULATION_MODE`: true, false, or nothing.
-fn simulation(value: Option<&str>) -> Checked<Option<bool>> {
+/// What `SIMULATION_MODE` says: true, false, or nothing.
+pub fn simulation(value: Option<&str>) -> Checked<Option<bool>> {
     match value {
         None => Ok(None),
         Some("true") => Ok(Some(true)),
@@ -368,6 +369,16 @@ mod tests {
             let finding = Settings::parse(given(bad)).unwrap_err();
             assert_eq!(finding.code, Code::VaultUnusable, "{bad}");
             assert!(!finding.to_string().contains("password"), "{finding}");
+        }
+    }
+
+    #[test]
+    fn simulation_is_true_or_false_and_nothing_else() {
+        assert_eq!(simulation(None).unwrap(), None);
+        assert_eq!(simulation(Some("true")).unwrap(), Some(true));
+        assert_eq!(simulation(Some("false")).unwrap(), Some(false));
+        for value in ["TRUE", "1", "yes", " true"] {
+            assert!(simulation(Some(value)).is_err(), "{value}");
         }
     }
 

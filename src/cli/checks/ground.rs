@@ -5,17 +5,17 @@ use super::super::actor::actor;
 use super::super::output::{all_variables, variable, variable_os};
 use super::super::{approve, clock, keys, metrics, production, secrets, vault};
 use crate::approval::operation::Subject;
+use crate::checks::Ground;
 use crate::checks::artifact::Artifact;
 use crate::checks::task::TaskId;
 use crate::checks::vault::{Keeper, Unusable, Vault};
-use crate::checks::{self, Ground};
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
 use crate::keys::{PrivateKey, VerifyingKey};
 use crate::privacy::Secrets;
 use crate::record::SigningKey;
 use crate::time::Timestamp;
-use crate::vault::Settings;
+use crate::vault::{SIMULATION, Settings, simulation as simulation_of};
 
 /// The variables whose values are secrets of this program, and may stand in no file.
 const OWN_SECRETS: [&str; 12] = [
@@ -122,5 +122,6 @@ pub(super) struct Asked {
 
 /// What `SIMULATION_MODE` says; an error text for anything but `true` and `false`.
 pub(super) fn simulation() -> Result<Option<bool>, String> {
-    checks::parse_simulation(variable("SIMULATION_MODE").as_deref())
+    simulation_of(variable(SIMULATION).as_deref())
+        .map_err(|_| format!("{SIMULATION}: expected `true` or `false`, and found another word"))
 }

@@ -152,39 +152,28 @@ fn named(documents: &[Looked<'_>]) -> Vec<Diagnostic> {
 }
 
 fn policies(document: Looked<'_>) -> Vec<Named<'_>> {
+    let named = |name, scope, mode, keep| Named {
+        document,
+        name,
+        scope,
+        mode,
+        keep,
+    };
     match &document.account.shape {
         Shape::System(groups) => {
             let all = groups.iter().flat_map(|group| &group.entries);
-            all.map(|policy| Named {
-                document,
-                name: &policy.name,
-                scope: &policy.scope,
-                mode: policy.enforcement,
-                keep: None,
-            })
-            .collect()
+            all.map(|one| named(&one.name, &one.scope, one.enforcement, None))
+                .collect()
         }
         Shape::Agent(groups) => {
             let all = groups.iter().flat_map(|group| &group.entries);
-            all.map(|policy| Named {
-                document,
-                name: &policy.name,
-                scope: &policy.scope,
-                mode: policy.enforcement,
-                keep: None,
-            })
-            .collect()
+            all.map(|one| named(&one.name, &one.scope, one.enforcement, None))
+                .collect()
         }
         Shape::Compliance(groups) => {
             let all = groups.iter().flat_map(|group| &group.entries);
-            all.map(|policy| Named {
-                document,
-                name: &policy.name,
-                scope: &policy.scope,
-                mode: policy.enforcement,
-                keep: policy.retention_period,
-            })
-            .collect()
+            all.map(|one| named(&one.name, &one.scope, one.enforcement, one.retention_period))
+                .collect()
         }
         _ => Vec::new(),
     }
