@@ -35,6 +35,7 @@ pub mod privacy;
 pub mod protection;
 pub mod record;
 pub mod report;
+pub mod request;
 pub mod response;
 pub mod safeguard;
 pub mod scan;

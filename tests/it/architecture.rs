@@ -115,6 +115,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "request",
+        &["ids", "time", "diagnostic", "fs", "policy", "request"],
+    ),
+    (
         "metrics",
         &[
             "ids",
@@ -273,6 +277,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "privacy",
             "scan",
+            "request",
             "compliance",
         ],
     ),
@@ -313,7 +318,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 const BASE: &[&str] = &["ids", "time", "diagnostic", "fs"];
 
 /// Rooms that take everything as arguments: no clock, no environment, no file.
-const PURE: &[&str] = &["decision", "report", "ids", "diagnostic", "privacy"];
+const PURE: &[&str] = &[
+    "decision",
+    "report",
+    "request",
+    "ids",
+    "diagnostic",
+    "privacy",
+];
 
 /// The same of single files.
 const PURE_FILES: &[&str] = &[
