@@ -17,6 +17,7 @@
 pub mod alerts;
 pub mod approval;
 pub mod attestation;
+pub mod authorization;
 pub mod checks;
 pub mod cli;
 pub mod compliance;

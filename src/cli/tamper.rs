@@ -107,6 +107,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
         | Command::Portal(_)
+        // It answers with its decision, tampering included.
+        | Command::Decide(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
