@@ -13,7 +13,7 @@ mod settings;
 pub mod tenant;
 
 pub use level::{InForce, in_force};
-pub use load::{Unusable, load};
+pub use load::{Unusable, load, needs_tenant};
 pub use settings::FILE as SETTINGS;
 
 use crate::ids::{Digest, ReasonCode};
@@ -91,11 +91,6 @@ impl Policies {
     /// The digest of all of them: of lines of digest, two blanks and path, as `sha256sum` writes them.
     pub fn digest(&self) -> Digest {
         self.digest
-    }
-
-    /// True where a request without a verified tenant is denied.
-    pub fn needs_tenant(&self) -> bool {
-        self.settings.tenant_required
     }
 
     /// Decides on a request. Pure and total: whatever is wrong is a denial with its code. `tenant` is

@@ -48,6 +48,7 @@ mod simulation;
 mod status;
 mod supervise;
 mod tamper;
+mod tenant;
 mod trust;
 mod under_way;
 mod undo;

@@ -17,14 +17,22 @@ pub struct Unusable(pub Vec<Diagnostic>);
 /// Loads and compiles the policies of a workspace. Files that are not there are no problem; one that
 /// is there and can't be used is, since nobody knows what it would have denied.
 pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
-    let mut sources = Vec::new();
-    let settings = match read_own(workspace, settings::FILE, LIMIT) {
-        Ok(None) => Settings::default(),
-        Ok(Some(bytes)) => {
-            sources.push((settings::FILE.to_owned(), Digest::of(&bytes)));
-            settings::parse(&bytes).map_err(Unusable)?
-        }
-        Err(problem) => return Err(Unusable(vec![*problem])),
-    };
+    let (settings, sources) = settings(workspace)?;
     Ok(Policies::new(settings, sources))
+}
+
+/// True where what is asked without a verified tenant is denied, and nothing is exported without one.
+pub fn needs_tenant(workspace: &Workspace) -> Result<bool, Unusable> {
+    Ok(settings(workspace)?.0.tenant_required)
+}
+
+fn settings(workspace: &Workspace) -> Result<(Settings, Vec<(String, Digest)>), Unusable> {
+    match read_own(workspace, settings::FILE, LIMIT) {
+        Ok(None) => Ok((Settings::default(), Vec::new())),
+        Ok(Some(bytes)) => {
+            let source = (settings::FILE.to_owned(), Digest::of(&bytes));
+            Ok((settings::parse(&bytes).map_err(Unusable)?, vec![source]))
+        }
+        Err(problem) => Err(Unusable(vec![*problem])),
+    }
 }

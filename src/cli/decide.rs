@@ -5,15 +5,15 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
-use zeroize::Zeroizing;
 
 use super::actor::actor;
 use super::output::all_variables;
 use super::recording::with_records;
 use super::run::parse_timeout;
+use super::tenant::given;
 use super::{Context, Exit, Format, clock, parse_time, secrets, tamper};
 use crate::authorization::journal::{self, Answered};
-use crate::authorization::tenant::{self, Tenant};
+use crate::authorization::tenant::Tenant;
 use crate::authorization::{self, Policies, Unusable, in_force};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -141,7 +141,7 @@ pub(super) fn decide(context: &Context, arguments: &DecideArgs) -> anyhow::Resul
         arguments,
         workspace: &workspace,
         policies: policies(context, &workspace)?,
-        tenant: tenant(context, arguments, at)?,
+        tenant: given(context, arguments.tenant_token.as_deref(), at)?,
         around: around(&workspace, key.as_ref(), arguments, at),
         looked_at: at,
         key,
@@ -191,45 +191,6 @@ fn policies(context: &Context, workspace: &Workspace) -> Checked<Result<Policies
             refused(codes::POLICY_UNAVAILABLE, "the policies can't be used")
         }),
     )
-}
-
-/// The tenant of the token that was given; `None` where none was.
-fn tenant(
-    context: &Context,
-    arguments: &DecideArgs,
-    at: Timestamp,
-) -> Checked<Result<Option<Tenant>, Refused>> {
-    let token = match &arguments.tenant_token {
-        Some(file) => Some(token_of(file)?),
-        None => secrets::tenant_token()?,
-    };
-    let Some(token) = token else {
-        return Ok(Ok(None));
-    };
-    let why = match secrets::jwt()? {
-        None => "there is no POLICY_JWT_SECRET to verify it with",
-        Some(secret) => match tenant::verify(&String::from_utf8_lossy(&token), &secret, at) {
-            Ok(tenant) => return Ok(Ok(Some(tenant))),
-            Err(refusal) => refusal.as_str(),
-        },
-    };
-    context
-        .output
-        .note(&format!("the token of the tenant is not accepted: {why}"));
-    Ok(Err(Refused {
-        code: codes::TENANT_REQUIRED,
-        message: tenant::MISSING.to_owned(),
-    }))
-}
-
-fn token_of(file: &str) -> Checked<Zeroizing<Vec<u8>>> {
-    let given = super::given::Given {
-        path: file,
-        what: "token of the tenant",
-        expected: "a file that holds the token and nothing else",
-        limit: 64 * 1024,
-    };
-    given.read().map(Zeroizing::new)
 }
 
 type Input = BufReader<Box<dyn Read>>;

@@ -272,6 +272,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "privacy",
             "scan",
             "vault",
+            "authorization",
             "checks",
         ],
     ),

@@ -3,9 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use policy_orchestrator::authorization::tenant;
 use serde_json::{Value, json};
 
 use crate::workspace::{Ran, Workspace};
@@ -270,11 +268,7 @@ fn answers_are_recorded_before_they_are_told() {
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn token(claims: &Value) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let text = format!("{}.{}", part(&json!({"alg": "HS256"})), part(claims));
-    let mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    let signature = mac.chain_update(text.as_bytes()).finalize().into_bytes();
-    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    tenant::sign(claims, SECRET.as_bytes()).unwrap()
 }
 
 /// Row S0-055.
@@ -324,6 +318,58 @@ fn test_p5_requires_tenant_jwt() {
     )
     .exits(4);
     assert_eq!(codes(&ran.json()), ["NO_POLICY_APPLIES"]);
+}
+
+/// Row S0-055.
+#[test]
+fn test_p5_rls_filters_rows() {
+    let workspace = Workspace::empty();
+    let far = 4_102_444_800_u64;
+    let secret = ("POLICY_JWT_SECRET", SECRET);
+    for id in ["a", "b", "a"] {
+        let token = token(&json!({"tenant_id": id, "exp": far}));
+        let variables = [secret, ("POLICY_TENANT_TOKEN", token.as_str())];
+        decide_with(&workspace, &["--record"], READ, &variables).exits(4);
+    }
+    decide(&workspace, &["--record"], READ).exits(4);
+    let export = |name: &str, claims: Option<Value>| {
+        let out = workspace.file(name);
+        let arguments = ["audit", "export", "--out", out.to_str().unwrap()];
+        let mut command = workspace.command(&arguments);
+        command.env(secret.0, secret.1);
+        if let Some(claims) = claims {
+            command.env("POLICY_TENANT_TOKEN", token(&claims));
+        }
+        Ran::from(command.output().unwrap())
+    };
+    let of = |name: &str| -> Vec<Value> {
+        let rows = workspace.read(name);
+        let row = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        rows.lines()
+            .map(|line| row(line)["details"]["tenant"].clone())
+            .collect()
+    };
+    export("all.jsonl", None).exits(0);
+    assert_eq!(of("all.jsonl").len(), 4, "one tenant needs no token");
+    export("a.jsonl", Some(json!({"tenant_id": "a", "exp": far}))).exits(0);
+    assert_eq!(of("a.jsonl"), ["a", "a"]);
+    let every = json!({"tenant_id": "c", "exp": far, "tenant_override": true});
+    export("every.jsonl", Some(every)).exits(0);
+    assert_eq!(of("every.jsonl"), ["a", "b", "a"]);
+    let settings =
+        "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec: {tenant: {required: true}}\n";
+    workspace.write("policy/requests.yaml", settings);
+    let refused = export("none.jsonl", None).exits(4);
+    assert!(
+        refused.stderr.contains("Missing tenant context"),
+        "{}",
+        refused.stderr
+    );
+    export("expired.jsonl", Some(json!({"tenant_id": "a", "exp": 1}))).exits(4);
+    assert!(!workspace.file("none.jsonl").exists() && !workspace.file("expired.jsonl").exists());
+    workspace.write("policy/requests.yaml", "spec: [");
+    export("unusable.jsonl", None).exits(5);
+    assert!(!workspace.file("unusable.jsonl").exists());
 }
 
 #[test]
