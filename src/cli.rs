@@ -598,6 +598,9 @@ fn is_blocking(finding: &Diagnostic) -> bool {
 }
 
 #[cfg(test)]
+mod reference;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
