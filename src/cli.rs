@@ -604,6 +604,9 @@ fn is_blocking(finding: &Diagnostic) -> bool {
 }
 
 #[cfg(test)]
+mod reference;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
