@@ -341,6 +341,7 @@ mod tests {
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),
+        ("decide --record", false),
         ("portal --serve", false),
         ("portal --export x", false),
         ("portal data --rebuild", false),
