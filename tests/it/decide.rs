@@ -182,6 +182,8 @@ fn what_can_not_be_used_denies_everything_and_says_where() {
     );
     assert!(ran.stderr.contains("apiVersion"), "{}", ran.stderr);
     decide(&workspace, &["--no-exit-code"], READ).exits(0);
+    let told = workspace.program(&["doctor", "--format", "json"]);
+    assert!(told.exits(1).stdout.contains("policy/requests.yaml:2"));
 }
 
 #[test]
