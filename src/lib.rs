@@ -40,6 +40,7 @@ pub mod request;
 pub mod response;
 pub mod safeguard;
 pub mod scan;
+pub mod security;
 pub mod signals;
 pub mod time;
 pub mod vault;

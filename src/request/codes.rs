@@ -28,6 +28,9 @@ request_codes! {
     LEVEL_UNKNOWN: "The level in force is not known: never decided, decided too long ago, or not readable.",
     NOT_FOUND_OR_NOT_PERMITTED: "What a public caller is told, whether the resource is restricted or does not exist.",
     TENANT_REQUIRED: "The request comes without a verified tenant.",
+    SECURITY_RULE_DENIED: "A rule of a security policy denies it.",
+    ATTRIBUTE_MISSING: "A rule needs an attribute that the request has not: what can't be known allows nothing.",
+    ATTRIBUTE_UNUSABLE: "An attribute is of another kind than a rule needs, or a number too large to be told from its neighbours.",
     TENANT_MISMATCH: "The request is about another tenant's resource, and its token does not permit that.",
 }
 

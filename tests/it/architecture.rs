@@ -133,6 +133,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["ids", "time", "diagnostic", "fs", "policy", "request"],
     ),
     (
+        "security",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "policy",
+            "record",
+            "compliance",
+            "request",
+            "security",
+        ],
+    ),
+    (
         "metrics",
         &[
             "ids",
