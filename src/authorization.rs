@@ -20,6 +20,7 @@ use crate::ids::{Digest, ReasonCode};
 use crate::request::envelope::Circumstances;
 use crate::request::input::Refused;
 use crate::request::{Effect, Envelope, Request, Step, Verdict, codes};
+use crate::security;
 use settings::Settings;
 use tenant::Tenant;
 
@@ -60,24 +61,56 @@ const MEMBERS: &[&str] = &[
 #[derive(Debug)]
 pub struct Policies {
     settings: Settings,
+    layers: Layers,
+    /// The members of a request that mean something here, sorted.
+    members: Vec<String>,
     sources: Vec<(String, Digest)>,
     digest: Digest,
+}
+
+/// The layers that a workspace has.
+#[derive(Debug, Default)]
+struct Layers {
+    security: security::Compiled,
+}
+
+impl Layers {
+    fn members(&self) -> impl Iterator<Item = &str> {
+        self.security.members().iter().map(String::as_str)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &(String, Digest)> {
+        self.security.sources().iter()
+    }
+
+    /// What all that are concerned say together; `None` where none is.
+    fn judge(&self, request: &Request, around: &Circumstances) -> Option<Verdict> {
+        let verdicts = [self.security.judge(request, around)];
+        verdicts.into_iter().flatten().reduce(Verdict::and)
+    }
 }
 
 impl Policies {
     /// No policies at all: everything is denied.
     pub fn none() -> Self {
-        Self::new(Settings::default(), Vec::new())
+        Self::new(Settings::default(), Layers::default(), Vec::new())
     }
 
-    fn new(settings: Settings, mut sources: Vec<(String, Digest)>) -> Self {
+    fn new(settings: Settings, layers: Layers, mut sources: Vec<(String, Digest)>) -> Self {
+        sources.extend(layers.sources().cloned());
         sources.sort_by(|one, other| one.0.cmp(&other.0));
         let mut text = String::new();
         for (file, sha256) in &sources {
             text.push_str(&format!("{sha256}  {file}\n"));
         }
+        let members = MEMBERS.iter().copied().chain(layers.members());
+        let mut members: Vec<String> = members.map(str::to_owned).collect();
+        members.sort();
+        members.dedup();
         Self {
             settings,
+            layers,
+            members,
             digest: Digest::of(text.as_bytes()),
             sources,
         }
@@ -126,7 +159,7 @@ impl Policies {
             tenant::judge(request, tenant, self.settings.tenant_required, around),
             self.settings.level.judge(request, around),
         ];
-        let layers = self.layers(request, around);
+        let layers = self.layers.judge(request, around);
         let concerned = layers.or_else(|| {
             let verdict = Verdict::deny(codes::NO_POLICY_APPLIES);
             Some(verdict.because("no policy speaks about such a request"))
@@ -138,15 +171,13 @@ impl Policies {
         all.fold(first, Verdict::and)
     }
 
-    /// What the layers say together; `None` where none of them is concerned.
-    fn layers(&self, request: &Request, around: &Circumstances) -> Option<Verdict> {
-        let _ = (request, around);
-        None
-    }
-
     fn unknown_member<'r>(&self, request: &'r Request) -> Option<&'r str> {
         let mut keys = request.members().keys().map(String::as_str);
-        keys.find(|key| !MEMBERS.contains(key))
+        keys.find(|key| {
+            self.members
+                .binary_search_by(|one| one.as_str().cmp(key))
+                .is_err()
+        })
     }
 }
 

@@ -31,7 +31,7 @@ const LIMIT: u64 = 1024 * 1024;
 const MOST: usize = 200;
 
 /// The security policies of a workspace, ready to be asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Compiled {
     paths: Paths,
     /// Sorted by name.

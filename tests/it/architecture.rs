@@ -125,6 +125,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "request",
             "privacy",
+            "security",
             "authorization",
         ],
     ),

@@ -387,3 +387,77 @@ fn a_person_reads_why() {
     let ran = decide(&workspace, &arguments, r#"{"action":"promote","id":"r1"}"#).exits(4);
     insta::assert_snapshot!(ran.stdout);
 }
+
+/// Agents may read what belongs to their user (EX-07, in words of our own).
+const OWN_DATA: &str = "\
+apiVersion: policy.orchestra.v1
+kind: SecurityPolicy
+metadata: {name: own-data}
+spec:
+  scope:
+    - {resource: agents, selector: {type: user_created}}
+    - {resource: data, selector: {classification: [confidential, restricted]}}
+  rules:
+    - {name: own, condition: agent.user_id == data.owner_user_id, effect: allow}
+    - name: others
+      condition: agent.user_id != data.owner_user_id
+      effect: deny
+      actions: [audit_log, security_alert, agent_termination]
+  enforcement: {mode: strict, evaluation_point: pre_execution}
+";
+
+fn by_agent(owner: &str, more: &str) -> String {
+    format!(
+        r#"{{"agent":{{"type":"user_created","user_id":"u1"}},"data":{{"classification":"confidential"{owner}}}{more}}}"#
+    )
+}
+
+#[test]
+fn a_security_policy_decides_behind_everything_that_stands_before_it() {
+    let workspace = Workspace::empty();
+    workspace.write("policy/security/own-data.yaml", OWN_DATA);
+    let own = by_agent(r#","owner_user_id":"u1""#, "");
+    let allowed = &envelopes(&decide(&workspace, &[], &own).exits(0))[0];
+    assert_eq!(codes(allowed), ["ALLOW_MATCHED_RULE"]);
+    let other = by_agent(r#","owner_user_id":"u2""#, "");
+    let denied = &envelopes(&decide(&workspace, &["--explain"], &other).exits(4))[0];
+    let types: Vec<&str> = denied["obligations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, ["audit_log", "security_alert", "agent_termination"]);
+    let step = denied["explanation"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["rule"].as_str().unwrap().contains("others"))
+        .unwrap();
+    assert_eq!(step["file"], "policy/security/own-data.yaml");
+    assert_eq!(step["line"], 10);
+    // Without an owner nobody is it.
+    decide(&workspace, &[], &by_agent("", "")).exits(4);
+    // What may be done at no level that is not known, and what nobody knows.
+    let promote = by_agent(r#","owner_user_id":"u1""#, r#","action":"promote""#);
+    let denied = &envelopes(&decide(&workspace, &[], &promote).exits(4))[0];
+    assert_eq!(codes(denied), ["LEVEL_UNKNOWN"]);
+    let odd = by_agent(r#","owner_user_id":"u1""#, r#","unless":"monday""#);
+    let denied = &envelopes(&decide(&workspace, &[], &odd).exits(4))[0];
+    assert_eq!(codes(denied), ["REQUEST_FIELD_UNKNOWN"]);
+    // An allowance tells the public no more than that.
+    let public = &envelopes(&decide(&workspace, &["--view", "public"], &own).exits(0))[0];
+    assert_eq!(public["decision"], "allow");
+    // A rule that can't be read denies all.
+    workspace.write(
+        "policy/security/own-data.yaml",
+        OWN_DATA.replace("!=", "<>"),
+    );
+    let ran = decide(&workspace, &[], &own).exits(5);
+    assert_eq!(codes(&envelopes(&ran)[0]), ["POLICY_UNAVAILABLE"]);
+    assert!(
+        ran.stderr.contains("policy/security/own-data.yaml:"),
+        "{}",
+        ran.stderr
+    );
+}
