@@ -44,7 +44,7 @@ fn pages(outputs: &[String]) -> BTreeMap<String, String> {
         describe(page, &path, command, outputs);
     }
     text.push_str("\n## Options of every command\n");
-    arguments(&mut text, &root, clap::Arg::is_global_set);
+    arguments(&mut text, &root, Arg::is_global_set);
     exit_codes(&mut text);
     variables(&mut text);
     files(&mut text);
