@@ -119,6 +119,18 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["ids", "time", "diagnostic", "fs", "policy", "request"],
     ),
     (
+        "labels",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "policy",
+            "request",
+            "labels",
+        ],
+    ),
+    (
         "metrics",
         &[
             "ids",
