@@ -28,6 +28,7 @@ pub mod fs;
 pub mod history;
 pub mod ids;
 pub mod keys;
+pub mod labels;
 pub mod lifecycle;
 pub mod metrics;
 pub mod policy;

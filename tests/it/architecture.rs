@@ -135,6 +135,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "security",
+        "labels",
         &[
             "ids",
             "time",
@@ -145,6 +146,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "compliance",
             "request",
             "security",
+            "request",
+            "labels",
         ],
     ),
     (
