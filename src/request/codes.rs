@@ -27,6 +27,11 @@ request_codes! {
     LEVEL_TOO_HIGH: "The level in force is graver than this action may be done at.",
     LEVEL_UNKNOWN: "The level in force is not known: never decided, decided too long ago, or not readable.",
     NOT_FOUND_OR_NOT_PERMITTED: "What a public caller is told, whether the resource is restricted or does not exist.",
+    REGO_DENIED: "A `deny` or `violation` rule of the Rego policies speaks against it.",
+    REGO_UNDEFINED: "A rule in Rego that was asked gives no value for this request.",
+    REGO_ERROR: "A rule in Rego could not be evaluated.",
+    REGO_LIMIT: "A rule in Rego was stopped at a limit: too many instructions, too long, or too much at once.",
+    REGO_ANSWER_INVALID: "A rule in Rego gave no answer that can be used: of another shape, or with a word that no vocabulary has.",
     TENANT_REQUIRED: "The request comes without a verified tenant.",
     TENANT_MISMATCH: "The request is about another tenant's resource, and its token does not permit that.",
 }

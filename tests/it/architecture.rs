@@ -119,6 +119,19 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["ids", "time", "diagnostic", "fs", "policy", "request"],
     ),
     (
+        "rego",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "signals",
+            "policy",
+            "request",
+            "rego",
+        ],
+    ),
+    (
         "metrics",
         &[
             "ids",
@@ -311,6 +324,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scan",
             "compliance",
             "vault",
+            "rego",
         ],
     ),
 ];
