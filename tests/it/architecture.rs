@@ -136,6 +136,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "security",
         "labels",
+        "rego",
         &[
             "ids",
             "time",
@@ -148,6 +149,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "security",
             "request",
             "labels",
+            "signals",
+            "policy",
+            "request",
+            "rego",
         ],
     ),
     (
@@ -347,6 +352,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "request",
             "authorization",
             "vault",
+            "rego",
         ],
     ),
 ];
