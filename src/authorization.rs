@@ -17,6 +17,8 @@ pub use load::{Unusable, load, needs_tenant};
 pub use settings::FILE as SETTINGS;
 
 use crate::ids::{Digest, ReasonCode};
+use crate::labels::{self, Labels};
+use crate::rego;
 use crate::request::envelope::Circumstances;
 use crate::request::input::Refused;
 use crate::request::{Effect, Envelope, Request, Step, Verdict, codes};
@@ -68,24 +70,37 @@ pub struct Policies {
     digest: Digest,
 }
 
-/// The layers that a workspace has.
+/// The layers that a workspace has, in the order in which they are asked.
 #[derive(Debug, Default)]
 struct Layers {
+    labels: Option<Labels>,
     security: security::Compiled,
+    rego: Option<rego::Compiled>,
 }
 
 impl Layers {
     fn members(&self) -> impl Iterator<Item = &str> {
-        self.security.members().iter().map(String::as_str)
+        let labels = self.labels.iter().flat_map(|_| labels::MEMBERS);
+        let security = self.security.members().iter().map(String::as_str);
+        let rego = self.rego.iter().flat_map(rego::Compiled::members);
+        labels.chain(security).chain(rego)
     }
 
     fn sources(&self) -> impl Iterator<Item = &(String, Digest)> {
-        self.security.sources().iter()
+        let labels = self.labels.iter().flat_map(Labels::sources);
+        let rego = self.rego.iter().flat_map(rego::Compiled::sources);
+        labels.chain(self.security.sources()).chain(rego)
     }
 
     /// What all that are concerned say together; `None` where none is.
     fn judge(&self, request: &Request, around: &Circumstances) -> Option<Verdict> {
-        let verdicts = [self.security.judge(request, around)];
+        let labels = self.labels.as_ref();
+        let rego = self.rego.as_ref();
+        let verdicts = [
+            labels.and_then(|labels| labels.judge(request, around)),
+            self.security.judge(request, around),
+            rego.and_then(|rego| rego.judge(request, around)),
+        ];
         verdicts.into_iter().flatten().reduce(Verdict::and)
     }
 }

@@ -6,6 +6,8 @@ use crate::diagnostic::Diagnostic;
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
+use crate::labels::{self, Labels};
+use crate::rego;
 use crate::security;
 
 /// A larger document is none.
@@ -20,13 +22,47 @@ pub struct Unusable(pub Vec<Diagnostic>);
 pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
     let mut problems = Vec::new();
     let settings = settings(workspace).map_err(|Unusable(found)| problems.extend(found));
+    let labels = labels::load(workspace).map_err(|found| problems.extend(found));
     let security = security::load(workspace).map_err(|found| problems.extend(found));
-    match (settings, security) {
-        (Ok((settings, sources)), Ok(security)) => {
-            Ok(Policies::new(settings, Layers { security }, sources))
+    let rego = match (&settings, &labels) {
+        (Ok((settings, _)), Ok(labels)) => {
+            rego(workspace, settings, labels).map_err(|found| problems.extend(found))
+        }
+        _ => Err(()),
+    };
+    match (settings, labels, security, rego) {
+        (Ok((settings, sources)), Ok(labels), Ok(security), Ok(rego)) => {
+            let layers = Layers {
+                labels: Some(labels),
+                security,
+                rego,
+            };
+            Ok(Policies::new(settings, layers, sources))
         }
         _ => Err(Unusable(problems)),
     }
+}
+
+/// The rules in Rego; `None` where there is no file of them and none is asked for.
+fn rego(
+    workspace: &Workspace,
+    settings: &Settings,
+    labels: &Labels,
+) -> Result<Option<rego::Compiled>, Vec<Diagnostic>> {
+    let documents = rego::documents(workspace).map_err(|problem| vec![*problem])?;
+    if documents.is_empty() && settings.rego.entries.is_empty() {
+        return Ok(None);
+    }
+    let mut words = rego::Vocabulary::default();
+    let known = labels.labels().iter().map(|label| label.name.clone());
+    words.labels = Some(known.collect());
+    let kinds = labels.obligation_types().iter();
+    words.obligations.extend(kinds.map(|one| one.kind.clone()));
+    let codes = labels.reasons().iter();
+    words
+        .reason_codes
+        .extend(codes.map(|reason| reason.code.to_string()));
+    rego::compile(&documents, &settings.rego, &words).map(Some)
 }
 
 /// True where what is asked without a verified tenant is denied, and nothing is exported without one.

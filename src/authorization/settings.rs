@@ -12,6 +12,7 @@ use crate::policy::responses::List;
 use crate::policy::source::collect::{self, Field};
 use crate::policy::source::problems::Problems;
 use crate::policy::source::{self, Spot};
+use crate::rego;
 
 /// The document, relative to the workspace.
 pub const FILE: &str = "policy/requests.yaml";
@@ -26,19 +27,8 @@ pub(super) struct Settings {
     pub(super) level: level::Rules,
     /// True where a request without a verified tenant is denied.
     pub(super) tenant_required: bool,
-    /// The Rego that decides.
-    pub(super) rego: Vec<Rego>,
-}
-
-/// Rego that decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rego {
-    /// A directory or a bundle, relative to the workspace.
-    pub(super) bundle: String,
-    /// The rule that is the answer.
-    pub(super) decision: String,
-    /// It is concerned only where a request has all of these members; always where there are none.
-    pub(super) members: Vec<String>,
+    /// Which rules in Rego are asked, and how.
+    pub(super) rego: rego::Settings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +45,7 @@ struct Raw {
 struct RawSpec {
     level: List<RawLevel>,
     tenant: Field<RawTenant>,
-    rego: List<RawRego>,
+    rego: Field<RawRego>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,8 +64,14 @@ struct RawTenant {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct RawRego {
-    bundle: Field<String>,
-    decision: Field<String>,
+    dialect: Field<f64>,
+    entries: List<RawEntry>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawEntry {
+    rule: Field<String>,
     members: List<String>,
 }
 
@@ -143,14 +139,13 @@ fn read(spec: &RawSpec, problems: &mut Problems<'_>) -> Settings {
             .required(&tenant.required, "required", spec.tenant.spot)
             .copied()
     });
-    let rego = spec.rego.get().into_iter().flatten();
-    let rego = rego.filter_map(|one| Some((one.get()?, one.spot)));
+    let rego = spec.rego.get();
     Settings {
         level,
         tenant_required: tenant_required.unwrap_or_default(),
-        rego: rego
-            .filter_map(|(one, here)| self::rego(one, here, problems))
-            .collect(),
+        rego: rego.map_or_else(rego::Settings::default, |raw| {
+            self::rego(raw, spec.rego.spot, problems)
+        }),
     }
 }
 
@@ -176,36 +171,45 @@ fn rule(raw: &RawLevel, here: Spot, problems: &mut Problems<'_>) -> Option<(Vec<
     Some((actions, level?))
 }
 
-fn rego(raw: &RawRego, here: Spot, problems: &mut Problems<'_>) -> Option<Rego> {
-    let bundle = problems.required(&raw.bundle, "bundle", here).cloned();
-    let decision = problems.required(&raw.decision, "decision", here)?;
-    if !decision.starts_with("data.") {
-        problems.refuse(
-            &raw.decision,
-            Code::ValueUnknown,
-            "this names no rule",
-            |finding| {
-                finding
-                    .found(format!("`{decision}`"))
-                    .expected("`data.`, the package, and the rule")
-                    .help(HELP)
-            },
-        );
+fn rego(raw: &RawRego, here: Spot, problems: &mut Problems<'_>) -> rego::Settings {
+    let mut settings = rego::Settings::default();
+    if let Some(number) = raw.dialect.get() {
+        let whole = problems.whole(&raw.dialect, *number, 0, 1);
+        let dialect = whole.and_then(|number| rego::Dialect::of(number as u64));
+        settings.dialect = dialect.unwrap_or_default();
+    }
+    let entries = problems.required(&raw.entries, "entries", here);
+    let entries = entries.into_iter().flatten();
+    for (entry, here) in entries.filter_map(|one| Some((one.get()?, one.spot))) {
+        settings.entries.extend(self::entry(entry, here, problems));
+    }
+    settings
+}
+
+fn entry(raw: &RawEntry, here: Spot, problems: &mut Problems<'_>) -> Option<rego::Entry> {
+    let rule = problems.required(&raw.rule, "rule", here)?;
+    if !rule.starts_with("data.") {
+        let message = "this names no rule";
+        problems.refuse(&raw.rule, Code::ValueUnknown, message, |finding| {
+            finding
+                .found(format!("`{rule}`"))
+                .expected("`data.`, the package, and the rule")
+                .help(HELP)
+        });
         return None;
     }
     let members = raw.members.get().into_iter().flatten();
-    Some(Rego {
-        bundle: bundle?,
-        decision: decision.clone(),
-        members: members.filter_map(|one| one.get().cloned()).collect(),
-    })
+    let members: Vec<&str> = members
+        .filter_map(|one| one.get().map(String::as_str))
+        .collect();
+    Some(rego::Entry::new(rule).about(&members))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WHOLE: &str = "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  level:\n    - {actions: [promote, ship], at_most: GREEN}\n  tenant: {required: true}\n  rego:\n    - {bundle: policy/rego, decision: data.kfm.authz.decision, members: [resource]}\n";
+    const WHOLE: &str = "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  level:\n    - {actions: [promote, ship], at_most: GREEN}\n  tenant: {required: true}\n  rego:\n    dialect: 1\n    entries:\n      - {rule: data.kfm.authz.decision, members: [resource]}\n";
 
     #[test]
     fn a_document_says_all_of_it() {
@@ -215,7 +219,7 @@ mod tests {
             settings.level.0,
             [(vec!["promote".to_owned(), "ship".to_owned()], Level::GREEN)]
         );
-        assert_eq!(settings.rego[0].members, ["resource"]);
+        assert_eq!(settings.rego.entries[0].applies_to, ["resource"]);
     }
 
     #[test]
@@ -232,8 +236,9 @@ mod tests {
             ("at_most: GREEN", "at_most: green", "VALUE_UNKNOWN 5"),
             ("at_most: GREEN", "most: GREEN", "KEY_UNKNOWN 5"),
             ("required: true", "required: maybe", "VALUE_TYPE 6"),
-            ("data.kfm.authz.decision", "kfm", "VALUE_UNKNOWN 8"),
-            ("bundle: policy/rego, ", "", "KEY_MISSING 8"),
+            ("data.kfm.authz.decision", "kfm", "VALUE_UNKNOWN 10"),
+            ("rule: data.kfm.authz.decision, ", "", "KEY_MISSING 10"),
+            ("dialect: 1", "dialect: 2", "VALUE_RANGE 8"),
         ] {
             let problems = parse(WHOLE.replace(from, to).as_bytes()).unwrap_err();
             let shown: Vec<String> = problems

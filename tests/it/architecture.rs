@@ -125,7 +125,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "record",
             "request",
             "privacy",
+            "labels",
             "security",
+            "rego",
             "authorization",
         ],
     ),
@@ -135,8 +137,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "security",
-        "labels",
-        "rego",
         &[
             "ids",
             "time",
@@ -147,8 +147,27 @@ const ARROWS: &[(&str, &[&str])] = &[
             "compliance",
             "request",
             "security",
+        ],
+    ),
+    (
+        "labels",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
+            "policy",
             "request",
             "labels",
+        ],
+    ),
+    (
+        "rego",
+        &[
+            "ids",
+            "time",
+            "diagnostic",
+            "fs",
             "signals",
             "policy",
             "request",
