@@ -32,8 +32,12 @@ pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
     };
     match (settings, labels, security, rego) {
         (Ok((settings, sources)), Ok(labels), Ok(security), Ok(rego)) => {
+            // The built-in table is for those who have nothing of their own: who has, and does not
+            // speak of labels, means something else by a `resource`.
+            let own = !security.is_empty() || rego.is_some();
+            let labels = Some(labels).filter(|labels| !own || !labels.sources().is_empty());
             let layers = Layers {
-                labels: Some(labels),
+                labels,
                 security,
                 rego,
             };
