@@ -8,7 +8,7 @@
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
 //! [`attestation`] says it of decisions, [`vault`] keeps what no file should hold, [`compliance`] says
-//! which evidence is there, [`checks`] tests what a library of policies asks of a workspace, and
+//! which evidence is there, [`spending`] whether an agent may pay, [`checks`] tests what a library of policies asks of a workspace, and
 //! [`report`], [`portal`] and [`cli`] show it. [`privacy`] takes personal
 //! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
 //! ARCHITECTURE.md draws the picture;
@@ -40,5 +40,6 @@ pub mod response;
 pub mod safeguard;
 pub mod scan;
 pub mod signals;
+pub mod spending;
 pub mod time;
 pub mod vault;
