@@ -23,6 +23,7 @@ use crate::request::envelope::Circumstances;
 use crate::request::input::Refused;
 use crate::request::{Effect, Envelope, Request, Step, Verdict, codes};
 use crate::security;
+use crate::spending::{self, Book};
 use settings::Settings;
 use tenant::Tenant;
 
@@ -40,10 +41,19 @@ const MEMBERS: &[&str] = &[
     "intent",
 ];
 
+/// What is known of whoever asks, beside the request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The verified tenant.
+    pub tenant: Option<&'a Tenant>,
+    /// What agents have spent so far; a payment is denied where nobody knows that.
+    pub spent: Option<&'a Book>,
+}
+
 /// The policies of a workspace, compiled. They can be shared between threads.
 ///
 /// ```
-/// use policy_orchestrator::authorization::Policies;
+/// use policy_orchestrator::authorization::{Known, Policies};
 /// use policy_orchestrator::policy::Level;
 /// use policy_orchestrator::request::{Request, envelope::Circumstances};
 /// use policy_orchestrator::time::Timestamp;
@@ -56,7 +66,7 @@ const MEMBERS: &[&str] = &[
 ///     stopped: false,
 ///     explain: false,
 /// };
-/// let envelope = policies.decide(&request, None, &around);
+/// let envelope = policies.decide(&request, Known::default(), &around);
 /// assert!(!envelope.is_allowed());
 /// assert_eq!(envelope.reason_codes[0].as_str(), "NO_POLICY_APPLIES");
 /// ```
@@ -76,6 +86,7 @@ struct Layers {
     labels: Option<Labels>,
     security: security::Compiled,
     rego: Option<rego::Compiled>,
+    spending: spending::Policies,
 }
 
 impl Layers {
@@ -89,17 +100,24 @@ impl Layers {
     fn sources(&self) -> impl Iterator<Item = &(String, Digest)> {
         let labels = self.labels.iter().flat_map(Labels::sources);
         let rego = self.rego.iter().flat_map(rego::Compiled::sources);
-        labels.chain(self.security.sources()).chain(rego)
+        let policies = labels.chain(self.security.sources()).chain(rego);
+        policies.chain(self.spending.sources())
     }
 
     /// What all that are concerned say together; `None` where none is.
-    fn judge(&self, request: &Request, around: &Circumstances) -> Option<Verdict> {
+    fn judge(
+        &self,
+        request: &Request,
+        spent: Option<&Book>,
+        around: &Circumstances,
+    ) -> Option<Verdict> {
         let labels = self.labels.as_ref();
         let rego = self.rego.as_ref();
         let verdicts = [
             labels.and_then(|labels| labels.judge(request, around)),
             self.security.judge(request, around),
             rego.and_then(|rego| rego.judge(request, around)),
+            self.spending.judge(request, around, spent),
         ];
         verdicts.into_iter().flatten().reduce(Verdict::and)
     }
@@ -141,27 +159,16 @@ impl Policies {
         self.digest
     }
 
-    /// Decides on a request. Pure and total: whatever is wrong is a denial with its code. `tenant` is
-    /// the verified tenant of whoever asks, where there is one.
+    /// Decides on a request. Pure and total: whatever is wrong is a denial with its code.
     ///
     /// The kill switch comes first; then the tenant, the level in force, and every layer that the
     /// request concerns. A denial of any of them is the answer.
-    pub fn decide(
-        &self,
-        request: &Request,
-        tenant: Option<&Tenant>,
-        around: &Circumstances,
-    ) -> Envelope {
-        let verdict = self.verdict(request, tenant, around);
+    pub fn decide(&self, request: &Request, known: Known<'_>, around: &Circumstances) -> Envelope {
+        let verdict = self.verdict(request, known, around);
         Envelope::new(request.id(), verdict, Some(self.digest), around)
     }
 
-    fn verdict(
-        &self,
-        request: &Request,
-        tenant: Option<&Tenant>,
-        around: &Circumstances,
-    ) -> Verdict {
+    fn verdict(&self, request: &Request, known: Known<'_>, around: &Circumstances) -> Verdict {
         if around.stopped {
             return of_program(codes::KILL_SWITCH_ACTIVE, "kill switch", "on", around)
                 .because("kill_switch_activated");
@@ -171,10 +178,10 @@ impl Policies {
                 .because(format!("nothing here knows the member `{member}`"));
         }
         let before = [
-            tenant::judge(request, tenant, self.settings.tenant_required, around),
+            tenant::judge(request, known.tenant, self.settings.tenant_required, around),
             self.settings.level.judge(request, around),
         ];
-        let layers = self.layers.judge(request, around);
+        let layers = self.layers.judge(request, known.spent, around);
         let concerned = layers.or_else(|| {
             let verdict = Verdict::deny(codes::NO_POLICY_APPLIES);
             Some(verdict.because("no policy speaks about such a request"))

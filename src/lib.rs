@@ -8,8 +8,9 @@
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
 //! [`attestation`] says it of decisions, [`vault`] keeps what no file should hold, [`compliance`] says
-//! which evidence is there, [`checks`] tests what a library of policies asks of a workspace, [`request`] and [`rego`] answer
-//! requests, and
+//! which evidence is there, [`checks`] tests what a library of policies asks of a workspace. A
+//! [`request`] is answered by [`authorization`], which asks [`labels`], [`security`] policies, [`rego`]
+//! and [`spending`]; and
 //! [`report`], [`portal`] and [`cli`] show it. [`privacy`] takes personal
 //! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
 //! ARCHITECTURE.md draws the picture;
@@ -45,5 +46,6 @@ pub mod safeguard;
 pub mod scan;
 pub mod security;
 pub mod signals;
+pub mod spending;
 pub mod time;
 pub mod vault;

@@ -9,6 +9,7 @@ use crate::ids::Digest;
 use crate::labels::{self, Labels};
 use crate::rego;
 use crate::security;
+use crate::spending;
 
 /// A larger document is none.
 const LIMIT: u64 = 1024 * 1024;
@@ -24,14 +25,15 @@ pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
     let settings = settings(workspace).map_err(|Unusable(found)| problems.extend(found));
     let labels = labels::load(workspace).map_err(|found| problems.extend(found));
     let security = security::load(workspace).map_err(|found| problems.extend(found));
+    let spending = spending::Policies::load(workspace).map_err(|found| problems.extend(found));
     let rego = match (&settings, &labels) {
         (Ok((settings, _)), Ok(labels)) => {
             rego(workspace, settings, labels).map_err(|found| problems.extend(found))
         }
         _ => Err(()),
     };
-    match (settings, labels, security, rego) {
-        (Ok((settings, sources)), Ok(labels), Ok(security), Ok(rego)) => {
+    match (settings, labels, security, rego, spending) {
+        (Ok((settings, sources)), Ok(labels), Ok(security), Ok(rego), Ok(spending)) => {
             // The built-in table is for those who have nothing of their own: who has, and does not
             // speak of labels, means something else by a `resource`.
             let own = !security.is_empty() || rego.is_some();
@@ -40,6 +42,7 @@ pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
                 labels,
                 security,
                 rego,
+                spending,
             };
             Ok(Policies::new(settings, layers, sources))
         }

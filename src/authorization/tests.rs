@@ -17,7 +17,7 @@ fn around(level: Option<Level>) -> Circumstances {
 
 fn codes_of(request: &str, around: &Circumstances) -> Vec<String> {
     let request = Request::parse(request.as_bytes()).unwrap();
-    let envelope = Policies::none().decide(&request, None, around);
+    let envelope = Policies::none().decide(&request, Known::default(), around);
     assert!(!envelope.is_allowed());
     envelope
         .reason_codes
@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn nothing_is_allowed_without_a_policy(text in "\\{(\"(action|user|id)\":(\"[a-z]{0,8}\"|1|null))?\\}") {
         let request = Request::parse(text.as_bytes()).unwrap();
-        let envelope = Policies::none().decide(&request, None, &around(Some(Level::GREEN)));
+        let envelope = Policies::none().decide(&request, Known::default(), &around(Some(Level::GREEN)));
         prop_assert!(!envelope.is_allowed());
         prop_assert!(!envelope.reason_codes.is_empty());
     }

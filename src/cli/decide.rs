@@ -14,7 +14,7 @@ use super::tenant::given;
 use super::{Context, Exit, Format, clock, parse_time, secrets, tamper};
 use crate::authorization::journal::{self, Answered};
 use crate::authorization::tenant::Tenant;
-use crate::authorization::{self, Policies, Unusable, in_force};
+use crate::authorization::{self, Known, Policies, Unusable, in_force};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::{Unopened, open_given, plain};
@@ -303,7 +303,11 @@ impl Desk<'_> {
             }
             (Ok(request), Ok(policies), Ok(tenant)) => (request, policies, tenant),
         };
-        policies.decide(request, tenant.as_ref(), &self.around)
+        let known = Known {
+            tenant: tenant.as_ref(),
+            spent: None,
+        };
+        policies.decide(request, known, &self.around)
     }
 
     /// A request may quote what a secret variable holds; the answer does not.
