@@ -461,3 +461,48 @@ fn a_security_policy_decides_behind_everything_that_stands_before_it() {
         ran.stderr
     );
 }
+
+/// Row S2-036: whoever is public can't tell what is restricted from what does not exist.
+#[test]
+fn restricted_and_absent_are_the_same_to_the_public() {
+    let workspace = Workspace::empty();
+    let at = ["--at", "2026-01-31T05:00:00Z", "--view", "public"];
+    let labels = [
+        "restricted",
+        "restricted_sensitive_location",
+        "internal",
+        "embargoed",
+        "quarantine",
+    ];
+    let (mut restricted, mut absent) = (String::new(), String::new());
+    for index in 0..200 {
+        let label = labels[index % labels.len()];
+        let action = ["read", "export", "query", "promote"][index / labels.len() % 4];
+        let kind = ["dataset", "story", "evidence_bundle"][index % 3];
+        let (mut there, mut gone) = (
+            json!({
+                "user": {"principal": format!("user:{index}"), "role": "public", "groups": []},
+                "action": action,
+                "resource": {"type": kind, "dataset_version_id": format!("2026-02.{index:08x}")},
+                "context": {"purpose": "browse"},
+            }),
+            Value::Null,
+        );
+        gone.clone_from(&there);
+        there["resource"]["policy_label"] = label.into();
+        there["resource"]["title"] = "Burial site, 51.1234 N".into();
+        if index % 2 == 0 {
+            gone["resource"]["policy_label"] = Value::Null;
+        }
+        restricted.push_str(&format!("{there}\n"));
+        absent.push_str(&format!("{gone}\n"));
+    }
+    let restricted = decide(&workspace, &at, &restricted).exits(4);
+    let absent = decide(&workspace, &at, &absent).exits(4);
+    assert_eq!(restricted.stdout, absent.stdout);
+    assert_eq!(restricted.stderr, absent.stderr);
+    assert_eq!(restricted.stdout.lines().count(), 200);
+    for word in ["restricted", "quarantine", "embargo", "51.1234", "Burial"] {
+        assert!(!restricted.stdout.contains(word), "{word}");
+    }
+}
