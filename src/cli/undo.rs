@@ -256,7 +256,7 @@ fn run(context: &Context, workspace: &Workspace, arguments: &RunArgs) -> anyhow:
         undo::run(operator, &id, arguments.dry_run)
     })?;
     if !arguments.dry_run {
-        portal::tell_responses(context, workspace, arguments.lock_timeout);
+        portal::tell(context, workspace, arguments.lock_timeout);
     }
     let undone = match ran {
         Ok(undone) => undone,

@@ -78,6 +78,7 @@ const FILES: &[(&str, &str)] = &[
     ("state/policy_shadow_log.jsonl", "journal_line"),
     ("state/kill_switch_log.jsonl", "journal_line"),
     ("state/audit.log", "journal_line"),
+    ("state/request_decisions.jsonl", "journal_line"),
     ("state/approval_requests.jsonl", "journal_line"),
 ];
 
@@ -695,6 +696,23 @@ fn signatures_and_checks(schemas: &mut Schemas) {
     schemas.files(&workspace);
 }
 
+/// Requests, and what is answered in each view.
+fn requests(schemas: &mut Schemas) {
+    let workspace = Workspace::healthy();
+    workspace.program(&["run"]).exits(0);
+    let request = r#"{"action":"read","user":{"role":"public"},"resource":{"type":"dataset","policy_label":"public"}}"#;
+    for further in [
+        &["--record"][..],
+        &["--explain"],
+        &["--view", "public"],
+        &["--view", "caller"],
+    ] {
+        let decide = [&["decide"][..], further].concat();
+        schemas.run(&mut with_input(&workspace, &decide, request), 4);
+    }
+    schemas.files(&workspace);
+}
+
 #[test]
 fn every_json_that_is_printed_or_written_follows_its_published_schema() {
     let mut schemas = Schemas::load();
@@ -705,6 +723,7 @@ fn every_json_that_is_printed_or_written_follows_its_published_schema() {
     second_persons(&mut schemas);
     policies(&mut schemas);
     signatures_and_checks(&mut schemas);
+    requests(&mut schemas);
     schemas.wrong.sort();
     schemas.wrong.dedup();
     assert!(schemas.wrong.is_empty(), "{}", schemas.wrong.join("\n"));

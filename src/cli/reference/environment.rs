@@ -57,6 +57,18 @@ pub(super) const VARIABLES: &[(&[&str], &str)] = &[
         "at least 32 bytes: puts keyed hashes beside what exports take out ([privacy.md](privacy.md))",
     ),
     (
+        &[
+            "POLICY_JWT_SECRET",
+            "POLICY_JWT_SECRET_FILE",
+            "POLICY_JWT_SECRET_VAULT",
+        ],
+        "at least 32 bytes: verifies the tokens of tenants ([requests.md](requests.md)); also under the name `JWT_SECRET`",
+    ),
+    (
+        &["POLICY_TENANT_TOKEN", "POLICY_TENANT_TOKEN_FILE"],
+        "the token of the tenant that `decide` answers or whose entries `audit export` writes",
+    ),
+    (
         &["POLICY_ATTEST"],
         "what `run --attest PATH` says: where each recorded decision is written as a signed statement too",
     ),

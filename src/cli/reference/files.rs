@@ -59,6 +59,11 @@ pub(super) const GROUPS: &[Group] = &[
                 "YAML or JSON ([schema](../policy/schema/orchestration-policy.v1.schema.json), [keys](policy.md))",
             ),
             ("policy/policy.yml", "the same", "as above"),
+            (
+                "policy/requests.yaml",
+                "what decides on requests beside the conventions",
+                "YAML ([keys](requests.md))",
+            ),
             ("policy/policy.json", "the same", "as above"),
             (
                 "policy/policy_thresholds.json",
@@ -179,6 +184,11 @@ pub(super) const GROUPS: &[Group] = &[
                 "state/policy_shadow_log.jsonl",
                 "what a staged version would have decided",
                 JOURNAL,
+            ),
+            (
+                "state/request_decisions.jsonl",
+                "answers of `decide --record`",
+                "JSON lines ([format](requests.md))",
             ),
             (
                 "state/approval_requests.jsonl",
