@@ -157,7 +157,7 @@ pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Res
         })?,
         Written::Markdown => context.output.result(&view::markdown(&levels))?,
         Written::Human | Written::Rows(_) | Written::Parquet(_) => {
-            human(context, arguments, &levels)?
+            human(context, arguments, &levels)?;
         }
     }
     Ok(ending(&levels.findings))
