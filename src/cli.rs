@@ -176,6 +176,9 @@ enum FormatChoice {
     /// A table (`audit export`, `history`)
     #[value(hide = true)]
     Csv,
+    /// A table with typed columns (`history`, in a build with the feature `parquet`)
+    #[value(hide = true)]
+    Parquet,
     /// The text of Prometheus (`metrics`)
     #[value(hide = true)]
     Prometheus,
@@ -310,6 +313,7 @@ impl Context {
                 | FormatChoice::Github
                 | FormatChoice::Jsonl
                 | FormatChoice::Csv
+                | FormatChoice::Parquet
                 | FormatChoice::Prometheus
                 | FormatChoice::Openmetrics,
             ) => Format::Human,
@@ -395,6 +399,7 @@ impl Command {
                 self,
                 Self::Audit(audit::AuditCommand::Export(_)) | Self::History(_)
             ),
+            FormatChoice::Parquet => matches!(self, Self::History(_)),
             FormatChoice::Sarif => matches!(
                 self,
                 Self::Policy(policy::PolicyCommand::Check(_)) | Self::Scan(_)

@@ -3,12 +3,14 @@
 //! A journal of any length is read in constant memory: sealed segments first, then the journal that
 //! goes on from them. [`walk`] reads, [`records`] takes a folder of inputs instead, [`backtest`]
 //! decides by another policy, [`replay`] by the one that each line names; [`levels`] tells how it went,
-//! [`tables`] as rows, [`blame`] who changed a signal's file before. Nothing is written, and
+//! [`tables`] as rows (in a Parquet file too, with that feature), [`blame`] who changed a signal's file before. Nothing is written, and
 //! whether the chain is whole is the business of [`crate::record::verify`].
 
 pub mod backtest;
 pub mod blame;
 pub mod levels;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod records;
 pub mod replay;
 pub mod tables;

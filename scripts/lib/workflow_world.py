@@ -79,9 +79,9 @@ def clean_env(**more):
 
 
 class Workflow:
-    def __init__(self, yaml, kind, name):
+    def __init__(self, yaml, kind, name, path=None):
         self.kind, self.name = kind, name
-        self.path = WORKFLOWS[kind][name]
+        self.path = path or WORKFLOWS[kind][name]
         self.text = self.path.read_text()
         self.document = yaml.safe_load(self.text)
         # YAML 1.1 reads the bare key `on` as true.
@@ -97,7 +97,7 @@ class Workflow:
 class World:
     """A bare remote with what `init` writes and sample signals on `main`, and the clones that work against it."""
 
-    def __init__(self, workflow, binary, directory, secret=""):
+    def __init__(self, workflow, binary, directory, secret="", signals=SIGNALS):
         self.workflow, self.directory, self.secret = workflow, directory, secret
         self.binary = binary
         self.context = {"github.event.workflow_run.id": "", "github.event.workflow_run.run_attempt": "",
@@ -117,7 +117,7 @@ class World:
         sh("git", "init", "--quiet", "--bare", "--initial-branch=main", self.remote, cwd=directory)
         self.writer = self.clone("writer")
         sh(binary, "init", cwd=self.writer)
-        self.push_files(SIGNALS, "Sample signals")
+        self.push_files(signals, "Sample signals")
         self.count = 0
 
     def env(self, **more):
@@ -201,14 +201,14 @@ class World:
                  for mapping in (workflow.document.get("env"), workflow.job.get("env"), step.get("env"))
                  for key, value in (mapping or {}).items()}
         files = {name: self.directory / f"{clone.name}-{name}"
-                 for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")}
+                 for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH", "GITHUB_ENV")}
         for file in files.values():
             file.write_text("")
         temporary = self.directory / f"{clone.name}-temp"
         temporary.mkdir(exist_ok=True)
         script = self.directory / f"{clone.name}-step.sh"
         script.write_text(step["run"])
-        env = self.env(GITHUB_ACTIONS="true", RUNNER_TEMP=str(temporary),
+        env = self.env(GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(clone), RUNNER_TEMP=str(temporary),
                        **{key: str(file) for key, file in files.items()}, **(given | more))
         done = sh("bash", "--noprofile", "--norc", "-eo", "pipefail", script, cwd=clone, env=env, check=False)
         done.text = done.stdout + done.stderr

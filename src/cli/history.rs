@@ -27,13 +27,14 @@ Examples:
   policy-orchestrator history --since 30d --level RED
   policy-orchestrator history --since 30d --format json | jq '.levels[] | {level, seconds}'
   policy-orchestrator history --table changes > changes.csv
+  policy-orchestrator history --table decisions --format parquet > decisions.parquet
   policy-orchestrator history --health
 
 Counts of each level, how long it held, its longest stretch, every change from one level to another,
 the 24 hours with the most of them, the mean time to recovery from RED, each signal's lowest, highest
 and mean value, near misses, a line of blocks for each and a calendar of the last year. Decisions made
 with `--at` are left out unless --include-given takes them; sealed segments are read too. Writes nothing.
-`--format` is human, json, markdown, or csv with --table.";
+`--format` is human, json, markdown, or csv with --table; parquet too in a build with that feature.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -110,11 +111,12 @@ enum Written {
     Json,
     Markdown,
     Rows(Table),
+    Parquet(Table),
 }
 
 pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Result<Exit> {
     let Some(written) = written(context, arguments) else {
-        let text = "`--format csv` is for --table (without it, for every day), and no other format is; --health has human, json and markdown";
+        let text = "`--format csv` and `parquet` are for --table (without it, for every day), and no other format is; --health has human, json and markdown";
         return Ok(usage_error(context, text));
     };
     let workspace = context.workspace()?;
@@ -130,8 +132,16 @@ pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Res
         include_given: arguments.include_given,
     };
     let only = arguments.level.as_ref();
-    if let Written::Rows(table) = written {
-        let (left_out, findings) = write_rows(context, &source, selection, only, table)?;
+    let rows = match written {
+        Written::Rows(table) => Some(write_rows(context, &source, selection, only, table)?),
+        Written::Parquet(_) if context.output.on_terminal() => {
+            let text = "a Parquet file is no text: send it into a file, `> history.parquet`";
+            return Ok(usage_error(context, text));
+        }
+        Written::Parquet(table) => Some(write_parquet(context, &source, selection, only, table)?),
+        Written::Human | Written::Json | Written::Markdown => None,
+    };
+    if let Some((left_out, findings)) = rows {
         context.output.findings(&findings.listed);
         if let Some(remark) = view::left_out_remark(&left_out) {
             context.output.note(&remark);
@@ -146,7 +156,9 @@ pub(super) fn history(context: &Context, arguments: &HistoryArgs) -> anyhow::Res
             told: &levels,
         })?,
         Written::Markdown => context.output.result(&view::markdown(&levels))?,
-        Written::Human | Written::Rows(_) => human(context, arguments, &levels)?,
+        Written::Human | Written::Rows(_) | Written::Parquet(_) => {
+            human(context, arguments, &levels)?;
+        }
     }
     Ok(ending(&levels.findings))
 }
@@ -155,8 +167,10 @@ fn written(context: &Context, arguments: &HistoryArgs) -> Option<Written> {
     let rows = arguments.table.map(Table::from);
     Some(match (context.global.format, rows) {
         (None | Some(FormatChoice::Csv), Some(table)) => Written::Rows(table),
+        (Some(FormatChoice::Parquet), Some(table)) => Written::Parquet(table),
         (Some(_), Some(_)) => return None,
-        (Some(FormatChoice::Csv), None) if arguments.health => return None,
+        (Some(FormatChoice::Csv | FormatChoice::Parquet), None) if arguments.health => return None,
+        (Some(FormatChoice::Parquet), None) => Written::Parquet(Table::Days),
         (Some(FormatChoice::Csv), None) => Written::Rows(Table::Days),
         (Some(FormatChoice::Markdown), None) => Written::Markdown,
         (Some(FormatChoice::Json), None) => Written::Json,
@@ -209,6 +223,57 @@ fn write_rows(
     failed.map_or(Ok(told), Err)
 }
 
+/// Standard output, for the writer of a Parquet file.
+#[cfg(feature = "parquet")]
+struct Sink(super::output::Output);
+
+#[cfg(feature = "parquet")]
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.result_bytes(bytes).map_err(std::io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn write_parquet(
+    context: &Context,
+    source: &Source,
+    selection: Selection,
+    only: Option<&Level>,
+    table: Table,
+) -> anyhow::Result<(LeftOut, Findings)> {
+    let mut file = crate::history::parquet::File::new(table, Sink(context.output))?;
+    let mut failed = None;
+    let told = tables::rows(source, selection, only, table, &mut |cells| {
+        if failed.is_none() {
+            failed = file.add(cells).err();
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    file.close()?;
+    Ok(told)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn write_parquet(
+    _: &Context,
+    _: &Source,
+    _: Selection,
+    _: Option<&Level>,
+    _: Table,
+) -> anyhow::Result<(LeftOut, Findings)> {
+    anyhow::bail!(
+        "this build writes no Parquet files: build it with `cargo build --release --features parquet`, or use `--format csv`"
+    )
+}
+
 /// So many bytes of rows are written at once.
 const ENOUGH: usize = 64 * 1024;
 
@@ -232,7 +297,7 @@ fn limits(
             },
         })?,
         Written::Markdown => context.output.result(&view::limits_markdown(&health))?,
-        Written::Human | Written::Rows(_) => {
+        Written::Human | Written::Rows(_) | Written::Parquet(_) => {
             let paint = context.output.paint();
             context.output.result(&view::limits(&health, paint))?;
         }

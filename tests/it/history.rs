@@ -248,3 +248,45 @@ fn operating_limits_pass_or_fail() {
     workspace.write("forensics/safety_brake_state.json", "{");
     workspace.program(&["history", "--health"]).exits(1);
 }
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_build_without_parquet_says_how_to_get_one() {
+    let workspace = recorded();
+    let ran = workspace
+        .program(&["history", "--include-given", "--format", "parquet"])
+        .exits(1);
+    assert!(ran.stdout.is_empty());
+    assert!(ran.stderr.contains("--features parquet"), "{}", ran.stderr);
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_has_the_rows_of_the_table() {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    let workspace = recorded();
+    let rows = |table: &str| {
+        let given = ["history", "--include-given", "--table", table];
+        let csv = workspace.program(&given).exits(0).stdout;
+        let parquet = workspace
+            .command(&[&given[..], &["--format", "parquet"]].concat())
+            .output()
+            .unwrap();
+        assert!(parquet.status.success());
+        let file = workspace.file("history.parquet");
+        std::fs::write(&file, parquet.stdout).unwrap();
+        let reader = SerializedFileReader::new(std::fs::File::open(file).unwrap()).unwrap();
+        let names = reader.metadata().file_metadata().schema_descr().columns();
+        let names: Vec<&str> = names.iter().map(|column| column.name()).collect();
+        assert_eq!(csv.lines().next().unwrap(), names.join(","));
+        let found = reader.get_row_iter(None).unwrap().count();
+        assert_eq!(found, csv.lines().count() - 1);
+        found
+    };
+    assert_eq!(
+        (rows("decisions"), rows("changes"), rows("days")),
+        (5, 3, 5)
+    );
+    let refused = ["history", "--health", "--format", "parquet"];
+    workspace.program(&refused).exits(2);
+}

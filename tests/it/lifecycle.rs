@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::workspace::{Ran, Workspace};
 
 /// The reference policy as a document; what `policy init` writes.
-const REFERENCE: &str = include_str!("../../src/policy/reference.yaml");
+pub(crate) const REFERENCE: &str = include_str!("../../src/policy/reference.yaml");
 
 const POLICY: &str = "policy/policy.yaml";
 const LOG: &str = "state/policy_versions_log.jsonl";
@@ -20,7 +20,7 @@ const STAGED: &str = "2026-01-01T06:00:00Z";
 const COMPLETE: &str = "2026-01-08T06:00:00Z";
 
 /// A stricter policy than the reference, version 2.
-fn stricter() -> String {
+pub(crate) fn stricter() -> String {
     REFERENCE
         .replace("version: \"1\"", "version: \"2\"")
         .replace("below: 95", "below: 96")
@@ -69,7 +69,7 @@ fn people(workspace: &Workspace) -> (Person<'_>, Person<'_>) {
 }
 
 /// Lines that noise can't cross: a test must not depend on how fast a machine is.
-const LENIENT: &str = "policyId: reference
+pub(crate) const LENIENT: &str = "policyId: reference
 version: '2'
 changes: [integrity a point higher]
 impactAnalysis: a few more yellow days

@@ -53,6 +53,7 @@ mod kill;
 mod lifecycle;
 mod metrics;
 mod orchestrator;
+mod outputs;
 mod overrides;
 mod packaging;
 mod personal_data;

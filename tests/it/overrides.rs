@@ -14,11 +14,11 @@ use crate::workspace::{Ran, Workspace};
 const AUDIT: &str = "state/audit.log";
 
 /// The secret of RFC 6238 in base32, and its bytes.
-const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+pub(crate) const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const BYTES: &[u8] = b"12345678901234567890";
 
 /// The code of the step that lies so many steps from now.
-fn code(steps: i64) -> String {
+pub(crate) fn code(steps: i64) -> String {
     let now = i64::try_from(
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)

@@ -185,6 +185,7 @@ fn a_case_that_fails_says_what_came_instead() {
         "{}",
         ran.stdout
     );
+    crate::reports::is_junit(&workspace.file("junit.xml"));
     let junit = workspace.read("junit.xml");
     assert!(
         junit.contains("tests=\"6\" failures=\"1\"")

@@ -13,7 +13,7 @@ fn project(name: &str) -> std::path::PathBuf {
 }
 
 /// Holds a file against the schema of JUnit's XML; xmllint is in Debian's libxml2-utils.
-fn is_junit(file: &Path) {
+pub(crate) fn is_junit(file: &Path) {
     let mut xmllint = Command::new("xmllint");
     xmllint.args(["--noout", "--nonet", "--schema"]);
     let ran = xmllint
@@ -24,7 +24,8 @@ fn is_junit(file: &Path) {
     ran.exits(0);
 }
 
-fn is_sarif(text: &str) -> serde_json::Value {
+/// Holds a text against the schema of SARIF 2.1.0.
+pub(crate) fn is_sarif(text: &str) -> serde_json::Value {
     let schema = std::fs::read(project("tests/sarif/sarif-schema-2.1.0.json")).unwrap();
     let schema = jsonschema::validator_for(&serde_json::from_slice(&schema).unwrap()).unwrap();
     let log = serde_json::from_str(text).unwrap();

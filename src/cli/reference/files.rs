@@ -6,7 +6,8 @@ pub(super) struct Group {
     pub(super) files: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const JOURNAL: &str = "JSON lines ([format](journal.md))";
+const JOURNAL: &str =
+    "JSON lines ([format](journal.md), [schema](output.schema.json), `journal_line`)";
 
 pub(super) const GROUPS: &[Group] = &[
     Group {
@@ -117,7 +118,7 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "policy/manifest.json",
                 "the digests that `policy lock` holds files to",
-                "JSON ([format](journal.md))",
+                "JSON ([schema](output.schema.json), `manifest.json`)",
             ),
             (
                 "policy/versions/",
@@ -147,7 +148,7 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "state/policy_state_log.jsonl",
                 "the journal: one chained line for each decision",
-                JOURNAL,
+                "JSON lines ([format](journal.md), [schema](output.schema.json), `policy_state_log.jsonl`)",
             ),
             (
                 "state/policies/",
@@ -202,17 +203,17 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "state/policy_response_log.jsonl",
                 "applies and blocked attempts",
-                JOURNAL,
+                "JSON lines ([format](journal.md), [schema](output.schema.json), `policy_response_log.jsonl`)",
             ),
             (
                 "state/journal_heads.json",
                 "the heads of these journals",
-                "JSON ([format](journal.md))",
+                "JSON ([schema](output.schema.json), `journal_heads.json`)",
             ),
             (
                 "state/journal_verified.json",
                 "how far all were verified in full",
-                "JSON ([format](journal.md))",
+                "JSON ([schema](output.schema.json), `journal_verified.json`)",
             ),
             (
                 "audit_summary.md",
@@ -237,29 +238,33 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "state/policy_response_undo_<response>_<action>.json",
                 "what an action changed",
-                "JSON ([format](journal.md))",
+                "JSON ([schema](output.schema.json), `policy_response_undo.json`)",
             ),
             ("state/undo/", "the bytes of before", "as they were"),
-            ("state/kill_switch.json", "the kill switch", "JSON"),
+            (
+                "state/kill_switch.json",
+                "the kill switch",
+                "JSON ([schema](output.schema.json), `kill_switch.json`)",
+            ),
             (
                 "forensics/safety_brake_state.json",
                 "the safety brake",
-                "JSON",
+                "JSON ([schema](output.schema.json), `safety_brake_state.json`)",
             ),
             (
                 "state/approval_state.json",
                 "how the requests stand",
-                "JSON ([format](approvals.md))",
+                "JSON ([schema](output.schema.json), `approval_state.json`)",
             ),
             (
                 "state/approval_highwater.json",
                 "grants by day and approver",
-                "JSON ([format](approvals.md))",
+                "JSON ([schema](output.schema.json), `approval_highwater.json`)",
             ),
             (
                 "state/policy_alert_state.json",
                 "which alerts are up, and who is still to be told; `.unreadable` beside it where it could not be read",
-                "JSON",
+                "JSON ([schema](output.schema.json), `policy_alert_state.json`)",
             ),
             (
                 "state/policy_alert_state.json.unreadable",
@@ -290,7 +295,7 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "reports/policy_orchestrator_failure.json",
                 "diagnostics of a failed run, where no fix branch could be made",
-                "JSON",
+                "JSON ([schema](output.schema.json), `policy_orchestrator_failure.json`)",
             ),
             (
                 "reports/policy_state_log.end.jsonl",
@@ -300,12 +305,12 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "reports/policy_response_blocked.json",
                 "the last blocked apply",
-                "JSON",
+                "JSON ([schema](output.schema.json), `policy_response_blocked.json`)",
             ),
             (
                 "reports/policy_response_failure.json",
                 "a failed apply, where no fix branch could be made",
-                "JSON",
+                "JSON ([schema](output.schema.json), `applied`)",
             ),
             (
                 "reports/policy_orchestration_alerts.json",
@@ -315,7 +320,7 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "logs/policy_orchestration_alerts.jsonl",
                 "what changed about alerts",
-                "JSON lines",
+                "JSON lines ([schema](output.schema.json), `policy_orchestration_alerts.jsonl`)",
             ),
             (
                 "forensics/verification_log.jsonl",
@@ -325,7 +330,7 @@ pub(super) const GROUPS: &[Group] = &[
             (
                 "mirrors/anchor_chain.json",
                 "the chain of mirrored anchors; `.backup` beside it",
-                "JSON",
+                "JSON ([schema](output.schema.json), `anchor_chain.json`)",
             ),
             ("mirrors/anchor_chain.json.backup", "the one before", "JSON"),
         ],
