@@ -31,6 +31,8 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod policy;
 pub mod portal;
+#[cfg(any(feature = "webhook", feature = "otlp"))]
+pub mod post;
 pub mod privacy;
 pub mod protection;
 pub mod record;
@@ -40,4 +42,5 @@ pub mod safeguard;
 pub mod scan;
 pub mod signals;
 pub mod time;
+pub mod traces;
 pub mod vault;
