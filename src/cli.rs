@@ -49,6 +49,7 @@ mod status;
 mod supervise;
 mod tamper;
 mod tenant;
+mod traces;
 mod trust;
 mod under_way;
 mod undo;
@@ -197,7 +198,7 @@ enum ColorChoice {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Evaluate once: read the signals, decide, explain, record
-    Run(run::RunArgs),
+    Run(run::TracedArgs),
     /// Why the last decision came out as it did, and what would change it
     Explain(explain::ExplainArgs),
     /// The last decision, its age, and whether the record is whole
@@ -336,16 +337,24 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output::new(cli.global.color);
     let of_verbose = cli.global.verbose.then_some(logs::LogFormat::Text);
-    if let Some(format) = cli.global.log_format.or(of_verbose) {
-        logs::begin(format);
+    let format = cli.global.log_format.or(of_verbose);
+    let asked = traces::Asked::of(&cli.command);
+    if format.is_some() || asked.is_some() {
+        logs::begin(format, asked.as_ref());
     }
     let context = Context {
         global: cli.global,
         output,
     };
-    match dispatch(&context, cli.command) {
-        Ok(exit) => exit.into(),
-        Err(error) => context.output.failure(&error).into(),
+    let refused = asked.as_ref().map_or(Ok(()), |asked| asked.check(&context));
+    let dispatched = match refused {
+        Ok(()) => dispatch(&context, cli.command),
+        Err(finding) => return context.output.failure(&anyhow::Error::new(*finding)).into(),
+    };
+    let exit = dispatched.unwrap_or_else(|error| context.output.failure(&error));
+    match asked {
+        Some(asked) => asked.finish(&context, exit).into(),
+        None => exit.into(),
     }
 }
 
@@ -374,7 +383,7 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
             Ok(Cli {
                 run: false,
                 global: alone.global,
-                command: Command::Run(arguments),
+                command: Command::Run(run::TracedArgs::of(arguments)),
             })
         }
         _ => Cli::try_parse_from(arguments),
@@ -430,7 +439,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         return Err(anyhow::Error::new(closed));
     }
     match command {
-        Command::Run(arguments) => run::run(context, &arguments),
+        Command::Run(arguments) => run::run(context, &arguments.run),
         Command::Explain(arguments) => explain::explain(context, &arguments),
         Command::Status(arguments) => status::status(context, &arguments),
         Command::Audit(command) => audit::audit(context, &command),
@@ -486,6 +495,17 @@ fn command_line() -> clap::Command {
 /// True under `ENV=production`.
 fn production() -> bool {
     output::variable("ENV").is_some_and(|name| name == "production")
+}
+
+/// How a command came out, in a word for its span.
+fn outcome(came: &anyhow::Result<Exit>) -> &'static str {
+    match came {
+        Ok(Exit::Done | Exit::Level(_)) => "done",
+        Ok(Exit::Blocked) => "blocked",
+        Ok(Exit::Denied) => "denied",
+        Ok(Exit::Tampering) => "tampering",
+        _ => "failed",
+    }
 }
 
 /// The clock that a command uses: the machine's, or the time of `--at`.

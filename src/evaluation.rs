@@ -11,6 +11,8 @@ mod shadow;
 
 use std::time::Instant;
 
+use tracing::field::Empty;
+
 use crate::decision::{Before, Decision, JournalHealth, LockHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
@@ -101,7 +103,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<Evaluated, Undeci
         return dry_run(workspace, options).map_err(Undecided::of);
     }
     let first = under_lock(workspace, options, |ground| {
-        (!ground.is_invalid()).then(|| recording::record(ground))
+        (!ground.is_invalid()).then(|| record(ground))
     });
     let evaluated = match first {
         Ok(Some(evaluated)) => Ok(evaluated),
@@ -109,7 +111,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<Evaluated, Undeci
         // holding up other runs meanwhile.
         Ok(None) => {
             wait_for_writers(options);
-            under_lock(workspace, options, recording::record)
+            under_lock(workspace, options, record)
         }
         Err(finding) => Err(finding),
     };
@@ -134,6 +136,14 @@ fn under_lock<T>(
     let lock = WorkspaceLock::acquire(workspace, "run", options.lock_timeout, &options.retry)?;
     tracing::debug!("the workspace lock is held");
     Ground::survey(workspace, options, Some(&lock)).map(then)
+}
+
+fn record(ground: Ground<'_>) -> Evaluated {
+    let span = tracing::debug_span!("record", outcome = Empty).entered();
+    let recorded = recording::record(ground);
+    let failed = matches!(recorded.ending, Ending::NotRecorded);
+    span.record("outcome", if failed { "failed" } else { "done" });
+    recorded
 }
 
 fn wait_for_writers(options: &Options) {
@@ -214,7 +224,8 @@ impl<'a> Ground<'a> {
             readings::empty_workspace(&readings, &loaded.policy, workspace)
                 .into_iter()
                 .collect();
-        let (state, tail) = look_back(workspace, options, &mut warnings)?;
+        let (state, tail) = tracing::debug_span!("look_back")
+            .in_scope(|| look_back(workspace, options, &mut warnings))?;
         let beside = shadow::Beside::look(workspace, state.as_ref(), &tail, &mut warnings);
         let looked = look_at_lock(workspace, options, &loaded, &tail)?;
         warnings.extend(looked.notes.iter().cloned());
@@ -235,7 +246,9 @@ impl<'a> Ground<'a> {
             },
             lock: health(&looked),
         };
-        let decision = evaluate(situation);
+        let span = tracing::debug_span!("decide", level = Empty);
+        let decision = span.in_scope(|| evaluate(situation));
+        span.record("level", decision.level.name());
         tracing::debug!(
             policy = decision.level.name(),
             reasons = decision.reasons.len() as u64,

@@ -35,6 +35,8 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod policy;
 pub mod portal;
+#[cfg(any(feature = "webhook", feature = "otlp"))]
+pub mod post;
 pub mod privacy;
 pub mod protection;
 pub mod record;
@@ -48,4 +50,5 @@ pub mod security;
 pub mod signals;
 pub mod spending;
 pub mod time;
+pub mod traces;
 pub mod vault;

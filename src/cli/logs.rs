@@ -1,6 +1,7 @@
 //! What `--verbose` and `--log-format` say on standard error while a command runs.
 //!
-//! Every line of a log in JSON carries the id of this run of the program. What a run recorded is
+//! Every line of a log in JSON carries the id of this run of the program, which is also the id of its
+//! trace. What a run recorded is
 //! found by it: the line that says so names the number and the SHA-256 of the journal line.
 
 use std::fmt;
@@ -9,10 +10,15 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::traces::Asked;
 use crate::privacy::Secrets;
 use crate::time::Clock;
 
@@ -25,24 +31,39 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Begins to log.
-pub(super) fn begin(format: LogFormat) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_ansi(false)
-        .with_max_level(tracing::Level::DEBUG);
-    match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber
-            .event_format(Json {
-                run_id: uuid::Uuid::new_v4().to_string(),
-                begin: Instant::now(),
-                secrets: Secrets::from_environment(super::output::all_variables(), None),
-            })
-            .init(),
-    }
+/// Begins to log, and to gather the spans of a trace.
+pub(super) fn begin(format: Option<LogFormat>, asked: Option<&Asked>) {
+    let run_id = asked.map_or_else(uuid::Uuid::new_v4, |asked| asked.run_id);
+    // Events are for the log, spans for the trace: one does not change what the other says.
+    let events = || {
+        filter_fn(|metadata| metadata.is_event() && *metadata.level() <= tracing::Level::DEBUG)
+            .with_max_level_hint(LevelFilter::DEBUG)
+    };
+    let spans = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with(OURS))
+        .with_max_level_hint(LevelFilter::DEBUG);
+    let log = format.map(|format| {
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .without_time()
+            .with_ansi(false);
+        match format {
+            LogFormat::Text => layer.with_filter(events()).boxed(),
+            LogFormat::Json => layer
+                .event_format(Json {
+                    run_id: run_id.to_string(),
+                    begin: Instant::now(),
+                    secrets: Secrets::from_environment(super::output::all_variables(), None),
+                })
+                .with_filter(events())
+                .boxed(),
+        }
+    });
+    let trace = asked.map(|asked| asked.collector.clone().with_filter(spans));
+    tracing_subscriber::registry().with(log).with(trace).init();
 }
+
+/// What the targets of this program's spans begin with.
+const OURS: &str = "policy_orchestrator";
 
 /// An object for each event.
 struct Json {

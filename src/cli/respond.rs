@@ -6,10 +6,12 @@
 use std::time::Duration;
 
 use clap::Args;
+use tracing::field::Empty;
 
 use super::actor::actor;
 use super::output::{finding_of, variable};
 use super::run::{lock_timeout, parse_timeout};
+use super::traces::TraceArgs;
 use super::under_way::{self, UnderWay};
 use super::{
     Context, Exit, Format, clock, launch, parse_level, parse_time, portal, secrets, workflow,
@@ -36,6 +38,7 @@ Examples:
   policy-orchestrator respond --apply          carry it out, where every gate is open
   policy-orchestrator respond --apply --only integrity_check
   policy-orchestrator respond --policy RED --apply --force-level --reason 'drill, ticket 4711'
+  policy-orchestrator respond --apply --trace-json trace.jsonl
 
 Without --apply nothing is started, and nothing is written but state/policy_response_preview.json.
 A plan is applied at most once; what was cut off, or is to be done once more, needs --again --reason.
@@ -93,6 +96,9 @@ pub(super) struct RespondArgs {
     /// How long to wait for a run, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_timeout)]
     lock_timeout: Duration,
+
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
 }
 
 impl RespondArgs {
@@ -103,6 +109,13 @@ impl RespondArgs {
 }
 
 pub(super) fn respond(context: &Context, arguments: &RespondArgs) -> anyhow::Result<Exit> {
+    let span = tracing::debug_span!("respond", applies = arguments.apply, outcome = Empty);
+    let responded = span.in_scope(|| answer(context, arguments));
+    span.record("outcome", super::outcome(&responded));
+    responded
+}
+
+fn answer(context: &Context, arguments: &RespondArgs) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let key = secrets::signing_key()?;
     if arguments.apply && !arguments.auto && workflow::is_running() {
@@ -235,7 +248,9 @@ fn dry_run(
         other_apply,
         ..question
     };
-    let (plan, facts) = match facts::survey_under(&question, in_force)? {
+    let survey = tracing::debug_span!("look_at_gates")
+        .in_scope(|| facts::survey_under(&question, in_force))?;
+    let (plan, facts) = match survey {
         Survey::Undecided => return Err(anyhow::Error::new(undecided())),
         Survey::NoSuchAction(names) => return Ok(no_such_action(context, arguments, &names)),
         Survey::Nothing(level) => {

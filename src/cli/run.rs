@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tracing::field::Empty;
 
 use super::output::variable_os;
 use super::reports::{self, Target};
+use super::traces::TraceArgs;
 use super::under_way::UnderWay;
 use super::{Context, Exit, Format, attest, clock, exit, metrics, parse_time, secrets, workflow};
 use crate::diagnostic::Diagnostic;
@@ -27,6 +29,7 @@ Examples:
   policy-orchestrator run --report markdown:summary.md --report junit:policy.xml
   policy-orchestrator run --metrics /var/lib/node_exporter/policy.prom
   policy-orchestrator run --attest statements/           also as a signed statement
+  policy-orchestrator run --trace-json trace.jsonl       what was done, and how long each part took
   policy-orchestrator run --at 2026-01-31T04:45:00Z     for tests and replays
 
 Reports are written behind the record, each atomically; a place that can't take one is refused before
@@ -74,6 +77,25 @@ pub(super) struct RunArgs {
     metrics: Option<PathBuf>,
 }
 
+/// The same with a trace. The schedule's way in does without it: knowing it would cost every run.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+pub(super) struct TracedArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+
+    #[command(flatten)]
+    pub(super) trace: TraceArgs,
+}
+
+impl TracedArgs {
+    /// Without a trace.
+    pub(super) fn of(run: RunArgs) -> Self {
+        let trace = TraceArgs::default();
+        Self { run, trace }
+    }
+}
+
 /// The variable that says what `--attest` says.
 const ATTEST: &str = "POLICY_ATTEST";
 
@@ -100,6 +122,13 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {
+    let span = tracing::debug_span!("run", level = Empty, number = Empty, outcome = Empty);
+    let ran = span.in_scope(|| evaluate(context, arguments, &span));
+    span.record("outcome", super::outcome(&ran));
+    ran
+}
+
+fn evaluate(context: &Context, arguments: &RunArgs, span: &tracing::Span) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     if arguments.leaves_files() {
         let mut paths = reports::paths(&arguments.reports);
@@ -141,6 +170,10 @@ pub(super) fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit
             return Err(anyhow::Error::new(*finding));
         }
     };
+    span.record("level", evaluated.decision.level.name());
+    if let Some(head) = evaluated.head {
+        span.record("number", head.seq);
+    }
     let mut unwritten = leave_metrics(&workspace, arguments, &options, begin);
     unwritten.extend(leave_reports(&workspace, arguments, &evaluated));
     context.output.findings(&unwritten);

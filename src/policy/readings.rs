@@ -2,6 +2,7 @@
 //! declares, each old or young as its rule sees it.
 
 use chrono::TimeDelta;
+use tracing::field::Empty;
 
 use super::{Policy, SignalRule};
 use crate::diagnostic::{Code, Diagnostic, Place};
@@ -65,11 +66,14 @@ pub fn files(rule: &SignalRule) -> Vec<&str> {
 }
 
 fn read(context: ReadContext<'_>, rule: &SignalRule) -> Reading {
+    let span = tracing::debug_span!("read", signal = rule.name.as_str(), outcome = Empty).entered();
     let reading = match &rule.declared {
         Some(declared) => declared::load(declared, context),
         None => built_in(&rule.name, context),
     };
-    aged(reading, rule, context.at)
+    let reading = aged(reading, rule, context.at);
+    span.record("outcome", reading.status().as_str());
+    reading
 }
 
 fn complete(policy: &Policy, read: impl FnMut(&SignalRule) -> Reading) -> Readings {

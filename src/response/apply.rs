@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use tracing::field::Empty;
 
 use super::facts::{self, Question, SecondPerson, Survey, Wanted};
 use super::gates::{self, ApproverFact, Gate, Permit, Word};
@@ -212,7 +213,8 @@ pub fn apply(
             unsettleable,
             ..question.clone()
         };
-        begin(operator, records, &question, lock, &mut findings)
+        tracing::debug_span!("look_at_gates")
+            .in_scope(|| begin(operator, records, &question, lock, &mut findings))
     })?;
     let ending = match begun {
         Begun::Ended(ending) => ending,
@@ -423,7 +425,11 @@ fn carry_out(
             results.push(step.left_out("an earlier action failed"));
             continue;
         }
-        match step.run() {
+        let span =
+            tracing::debug_span!("action", action = planned.action.as_str(), outcome = Empty);
+        let ran = span.in_scope(|| step.run());
+        span.record("outcome", outcome(&ran));
+        match ran {
             Ok(result) => results.push(result),
             Err(finding) => {
                 // What can't be recorded is not gone on with.
@@ -437,5 +443,14 @@ fn carry_out(
             }
         }
     }
-    ending::end(operator, response, results, findings)
+    tracing::debug_span!("record").in_scope(|| ending::end(operator, response, results, findings))
+}
+
+/// How an action came out, in a word for its span.
+fn outcome(ran: &Checked<ActionResult>) -> &'static str {
+    match ran {
+        Ok(result) if result.success => "done",
+        Ok(result) if result.skipped => "skipped",
+        _ => "failed",
+    }
 }

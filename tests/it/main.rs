@@ -75,6 +75,7 @@ mod segments;
 mod shared_inputs;
 mod signing_keys;
 mod tampering;
+mod traces;
 mod trust;
 mod trust_faults;
 mod tutorial;

@@ -20,6 +20,22 @@ const CANARIES: &[(&str, &str)] = &[
         "POLICY_ALERT_WEBHOOK_URL",
         "https://canary-hook-7f3a.example/T0/B1",
     ),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "http://127.0.0.1:1/canary-otlp-5e11",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "http://127.0.0.1:1/canary-otlp-traces-5e12",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "x-canary=canary-otlp-headers-5e13",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        "x-canary=canary-otlp-traces-headers-5e14",
+    ),
     ("POLICY_TOTP_SECRET", "CANARYTOTPJBSWY3DPEHPK3PXPJBSWY3"),
     (
         "POLICY_TENANT_KEY",
