@@ -18,6 +18,7 @@
 pub mod alerts;
 pub mod approval;
 pub mod attestation;
+pub mod authorization;
 pub mod checks;
 pub mod cli;
 pub mod compliance;
@@ -41,6 +42,7 @@ pub mod request;
 pub mod response;
 pub mod safeguard;
 pub mod scan;
+pub mod security;
 pub mod signals;
 pub mod time;
 pub mod vault;

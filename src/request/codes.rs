@@ -33,6 +33,9 @@ request_codes! {
     REGO_LIMIT: "A rule in Rego was stopped at a limit: too many instructions, too long, or too much at once.",
     REGO_ANSWER_INVALID: "A rule in Rego gave no answer that can be used: of another shape, or with a word that no vocabulary has.",
     TENANT_REQUIRED: "The request comes without a verified tenant.",
+    SECURITY_RULE_DENIED: "A rule of a security policy denies it.",
+    ATTRIBUTE_MISSING: "A rule needs an attribute that the request has not: what can't be known allows nothing.",
+    ATTRIBUTE_UNUSABLE: "An attribute is of another kind than a rule needs, or a number too large to be told from its neighbours.",
     TENANT_MISMATCH: "The request is about another tenant's resource, and its token does not permit that.",
 }
 
