@@ -85,7 +85,7 @@ pub struct Policies {
 struct Layers {
     labels: Option<Labels>,
     security: security::Compiled,
-    rego: Option<rego::Compiled>,
+    rego: Vec<rego::Compiled>,
     spending: spending::Policies,
 }
 
@@ -112,14 +112,15 @@ impl Layers {
         around: &Circumstances,
     ) -> Option<Verdict> {
         let labels = self.labels.as_ref();
-        let rego = self.rego.as_ref();
         let verdicts = [
             labels.and_then(|labels| labels.judge(request, around)),
             self.security.judge(request, around),
-            rego.and_then(|rego| rego.judge(request, around)),
             self.spending.judge(request, around, spent),
         ];
-        verdicts.into_iter().flatten().reduce(Verdict::and)
+        let rego = self.rego.iter();
+        let of_rego = rego.filter_map(|bundle| bundle.judge(request, around));
+        let verdicts = verdicts.into_iter().flatten().chain(of_rego);
+        verdicts.reduce(Verdict::and)
     }
 }
 

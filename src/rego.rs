@@ -5,7 +5,7 @@
 //! [`Compiled::judge`] asks its entry points. The language itself is evaluated by the crate `regorus`.
 //! Rules get no clock, no chance, no network and no file: their time is that of the request's
 //! circumstances, so that the same request under the same policies always gets the same answer. Nothing
-//! here opens a file but [`documents`].
+//! here opens a file but [`documents`] and [`bundles`].
 //!
 //! Only a build with the feature `rego` evaluates; without it [`compile`] refuses any module, so that a
 //! workspace with Rego denies rather than ignores it.
@@ -34,14 +34,15 @@ mod parts;
 #[cfg(feature = "rego")]
 mod problems;
 mod settings;
-#[cfg(all(test, feature = "rego"))]
+#[cfg(feature = "rego")]
+#[cfg(test)]
 mod tests;
 
 #[cfg(not(feature = "rego"))]
 use absent as compiled;
 
 pub use compiled::{Compiled, compile};
-pub use loader::{BUNDLES, SOURCES, TESTS, documents};
+pub use loader::{BUNDLES, SOURCES, TESTS, bundles, documents};
 pub use settings::{Dialect, Entry, Limits, Settings, Vocabulary};
 
 /// True where this program can evaluate Rego.

@@ -1,6 +1,6 @@
 //! From the files of a workspace to [`Policies`].
 
-use super::settings::{self, Settings};
+use super::settings::{self, Bundle, Settings};
 use super::{Layers, Policies};
 use crate::diagnostic::Diagnostic;
 use crate::fs::Workspace;
@@ -36,7 +36,7 @@ pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
         (Ok((settings, sources)), Ok(labels), Ok(security), Ok(rego), Ok(spending)) => {
             // The built-in table is for those who have nothing of their own: who has, and does not
             // speak of labels, means something else by a `resource`.
-            let own = !security.is_empty() || rego.is_some();
+            let own = !security.is_empty() || !rego.is_empty();
             let labels = Some(labels).filter(|labels| !own || !labels.sources().is_empty());
             let layers = Layers {
                 labels,
@@ -50,26 +50,55 @@ pub fn load(workspace: &Workspace) -> Result<Policies, Unusable> {
     }
 }
 
-/// The rules in Rego; `None` where there is no file of them and none is asked for.
+/// The rules in Rego, bundle by bundle: those that the settings name, and those that lie there, which
+/// can't be used while nobody says which of their rules to ask.
 fn rego(
     workspace: &Workspace,
     settings: &Settings,
     labels: &Labels,
-) -> Result<Option<rego::Compiled>, Vec<Diagnostic>> {
-    let documents = rego::documents(workspace).map_err(|problem| vec![*problem])?;
-    if documents.is_empty() && settings.rego.entries.is_empty() {
-        return Ok(None);
+) -> Result<Vec<rego::Compiled>, Vec<Diagnostic>> {
+    let named = |path: &String| settings.rego.iter().any(|bundle| bundle.path == *path);
+    let mut bundles = settings.rego.clone();
+    let found = rego::bundles(workspace).map_err(|problem| vec![*problem])?;
+    let unnamed = found.into_iter().filter(|path| !named(path));
+    bundles.extend(unnamed.map(|path| Bundle {
+        settings: rego::Settings {
+            root: path.clone(),
+            ..rego::Settings::default()
+        },
+        path,
+    }));
+    if bundles.is_empty() {
+        return Ok(Vec::new());
     }
+    let words = vocabulary(labels);
+    let (mut compiled, mut problems) = (Vec::new(), Vec::new());
+    for bundle in &bundles {
+        let documents = rego::documents(workspace, &bundle.path);
+        let one = documents.map_err(|problem| vec![*problem]);
+        match one.and_then(|documents| rego::compile(&documents, &bundle.settings, &words)) {
+            Ok(one) => compiled.push(one),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(compiled)
+    } else {
+        Err(problems)
+    }
+}
+
+/// The words that answers of Rego may hold: the built-in ones, and those of the vocabularies.
+fn vocabulary(labels: &Labels) -> rego::Vocabulary {
     let mut words = rego::Vocabulary::default();
     let known = labels.labels().iter().map(|label| label.name.clone());
     words.labels = Some(known.collect());
     let kinds = labels.obligation_types().iter();
     words.obligations.extend(kinds.map(|one| one.kind.clone()));
     let codes = labels.reasons().iter();
+    let codes = codes.map(|reason| reason.code.to_string());
+    words.reason_codes.extend(codes);
     words
-        .reason_codes
-        .extend(codes.map(|reason| reason.code.to_string()));
-    rego::compile(&documents, &settings.rego, &words).map(Some)
 }
 
 /// True where what is asked without a verified tenant is denied, and nothing is exported without one.

@@ -27,8 +27,17 @@ pub(super) struct Settings {
     pub(super) level: level::Rules,
     /// True where a request without a verified tenant is denied.
     pub(super) tenant_required: bool,
-    /// Which rules in Rego are asked, and how.
-    pub(super) rego: rego::Settings,
+    /// The Rego that is asked, bundle by bundle, each once.
+    pub(super) rego: Vec<Bundle>,
+}
+
+/// Rego that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bundle {
+    /// A directory or an archive, relative to the workspace.
+    pub(super) path: String,
+    /// Which of its rules are asked, and how.
+    pub(super) settings: rego::Settings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -45,7 +54,7 @@ struct Raw {
 struct RawSpec {
     level: List<RawLevel>,
     tenant: Field<RawTenant>,
-    rego: Field<RawRego>,
+    rego: List<RawRego>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,15 +73,10 @@ struct RawTenant {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct RawRego {
-    dialect: Field<f64>,
-    entries: List<RawEntry>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RawEntry {
-    rule: Field<String>,
+    bundle: Field<String>,
+    decision: Field<String>,
     members: List<String>,
+    dialect: Field<f64>,
 }
 
 /// Reads the document: all that it says, or all that is wrong with it.
@@ -139,13 +143,15 @@ fn read(spec: &RawSpec, problems: &mut Problems<'_>) -> Settings {
             .required(&tenant.required, "required", spec.tenant.spot)
             .copied()
     });
-    let rego = spec.rego.get();
+    let mut bundles = Vec::new();
+    let rego = spec.rego.get().into_iter().flatten();
+    for (raw, here) in rego.filter_map(|one| Some((one.get()?, one.spot))) {
+        self::rego(raw, here, &mut bundles, problems);
+    }
     Settings {
         level,
         tenant_required: tenant_required.unwrap_or_default(),
-        rego: rego.map_or_else(rego::Settings::default, |raw| {
-            self::rego(raw, spec.rego.spot, problems)
-        }),
+        rego: bundles,
     }
 }
 
@@ -171,26 +177,38 @@ fn rule(raw: &RawLevel, here: Spot, problems: &mut Problems<'_>) -> Option<(Vec<
     Some((actions, level?))
 }
 
-fn rego(raw: &RawRego, here: Spot, problems: &mut Problems<'_>) -> rego::Settings {
-    let mut settings = rego::Settings::default();
-    if let Some(number) = raw.dialect.get() {
-        let whole = problems.whole(&raw.dialect, *number, 0, 1);
-        let dialect = whole.and_then(|number| rego::Dialect::of(number as u64));
-        settings.dialect = dialect.unwrap_or_default();
+/// Adds an entry to its bundle; the dialect of a bundle is the one that its first entry names.
+fn rego(raw: &RawRego, here: Spot, bundles: &mut Vec<Bundle>, problems: &mut Problems<'_>) {
+    let path = problems.required(&raw.bundle, "bundle", here).cloned();
+    let entry = entry(raw, here, problems);
+    let dialect = raw.dialect.get().and_then(|number| {
+        let whole = problems.whole(&raw.dialect, *number, 0, 1)?;
+        rego::Dialect::of(whole as u64)
+    });
+    let (Some(path), Some(entry)) = (path, entry) else {
+        return;
+    };
+    let path = path.trim_end_matches('/').to_owned();
+    if let Some(bundle) = bundles.iter_mut().find(|bundle| bundle.path == path) {
+        bundle.settings.entries.push(entry);
+        return;
     }
-    let entries = problems.required(&raw.entries, "entries", here);
-    let entries = entries.into_iter().flatten();
-    for (entry, here) in entries.filter_map(|one| Some((one.get()?, one.spot))) {
-        settings.entries.extend(self::entry(entry, here, problems));
-    }
-    settings
+    bundles.push(Bundle {
+        settings: rego::Settings {
+            root: path.clone(),
+            entries: vec![entry],
+            dialect: dialect.unwrap_or_default(),
+            ..rego::Settings::default()
+        },
+        path,
+    });
 }
 
-fn entry(raw: &RawEntry, here: Spot, problems: &mut Problems<'_>) -> Option<rego::Entry> {
-    let rule = problems.required(&raw.rule, "rule", here)?;
+fn entry(raw: &RawRego, here: Spot, problems: &mut Problems<'_>) -> Option<rego::Entry> {
+    let rule = problems.required(&raw.decision, "decision", here)?;
     if !rule.starts_with("data.") {
         let message = "this names no rule";
-        problems.refuse(&raw.rule, Code::ValueUnknown, message, |finding| {
+        problems.refuse(&raw.decision, Code::ValueUnknown, message, |finding| {
             finding
                 .found(format!("`{rule}`"))
                 .expected("`data.`, the package, and the rule")
@@ -209,7 +227,7 @@ fn entry(raw: &RawEntry, here: Spot, problems: &mut Problems<'_>) -> Option<rego
 mod tests {
     use super::*;
 
-    const WHOLE: &str = "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  level:\n    - {actions: [promote, ship], at_most: GREEN}\n  tenant: {required: true}\n  rego:\n    dialect: 1\n    entries:\n      - {rule: data.kfm.authz.decision, members: [resource]}\n";
+    const WHOLE: &str = "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  level:\n    - {actions: [promote, ship], at_most: GREEN}\n  tenant: {required: true}\n  rego:\n    - {bundle: policy/rego, decision: data.kfm.authz.decision, members: [resource], dialect: 1}\n    - {bundle: policy/rego/, decision: data.a.allow}\n";
 
     #[test]
     fn a_document_says_all_of_it() {
@@ -219,7 +237,11 @@ mod tests {
             settings.level.0,
             [(vec!["promote".to_owned(), "ship".to_owned()], Level::GREEN)]
         );
-        assert_eq!(settings.rego.entries[0].applies_to, ["resource"]);
+        assert_eq!(settings.rego.len(), 1);
+        assert_eq!(
+            settings.rego[0].settings.entries[0].applies_to,
+            ["resource"]
+        );
     }
 
     #[test]
@@ -236,8 +258,8 @@ mod tests {
             ("at_most: GREEN", "at_most: green", "VALUE_UNKNOWN 5"),
             ("at_most: GREEN", "most: GREEN", "KEY_UNKNOWN 5"),
             ("required: true", "required: maybe", "VALUE_TYPE 6"),
-            ("data.kfm.authz.decision", "kfm", "VALUE_UNKNOWN 10"),
-            ("rule: data.kfm.authz.decision, ", "", "KEY_MISSING 10"),
+            ("data.kfm.authz.decision", "kfm", "VALUE_UNKNOWN 8"),
+            ("decision: data.kfm.authz.decision, ", "", "KEY_MISSING 8"),
             ("dialect: 1", "dialect: 2", "VALUE_RANGE 8"),
         ] {
             let problems = parse(WHOLE.replace(from, to).as_bytes()).unwrap_err();

@@ -127,7 +127,7 @@ fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
 }
 
 fn text_of(value: &Value) -> Option<&str> {
-    value.as_string().ok().map(|text| text.as_ref())
+    value.as_string().ok().map(AsRef::as_ref)
 }
 
 /// An envelope that can be used.

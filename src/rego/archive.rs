@@ -148,7 +148,9 @@ mod tests {
 
     use super::*;
 
-    fn packed(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+    type Packed<'p> = (&'p str, EntryType, &'p [u8]);
+
+    fn packed(entries: &[Packed<'_>]) -> Vec<u8> {
         let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         for (path, kind, bytes) in entries {
             let mut header = Header::new_ustar();
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn what_could_hurt_is_refused() {
         let file = EntryType::Regular;
-        let cases: [(&[(&str, EntryType, &[u8])], &str); 7] = [
+        let cases: [(&[Packed<'_>], &str); 7] = [
             (&[("../x", file, b"")], "the path `../x`"),
             (&[("a/../../x", file, b"")], "the path `a/../../x`"),
             (&[("//etc/x", file, b"")], "the path `//etc/x`"),

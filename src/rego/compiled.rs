@@ -41,13 +41,15 @@ pub fn compile(
     settings: &Settings,
     vocabulary: &Vocabulary,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let mut parts = Parts::of(documents, settings.dialect);
+    let mut parts = Parts::of(documents, settings);
     let mut loaded = engine(&mut parts, &[]);
     if parts.findings.is_empty() {
         loaded.prepare(&parts.modules, &mut parts.findings);
     }
     if parts.findings.is_empty() && settings.entries.is_empty() {
-        parts.findings.push(no_entry(&loaded.packages));
+        parts
+            .findings
+            .push(no_entry(&settings.root, &loaded.packages));
     }
     if !parts.findings.is_empty() {
         return Err(parts.findings);
@@ -243,7 +245,10 @@ impl<'m> Draft<'m> {
             return Err(self.findings);
         }
         let rules: Vec<&str> = self.rules.iter().map(String::as_str).collect();
-        let policy = self.policy.take().ok_or_else(|| vec![no_entry(&[])])?;
+        let policy = self
+            .policy
+            .take()
+            .ok_or_else(|| vec![no_entry(&settings.root, &[])])?;
         let program =
             Compiler::compile_from_policy_with_host_await(&policy, &rules, &builtins::OURS);
         let evaluator = match program {
@@ -280,10 +285,10 @@ fn is_beyond(error: &CompilerError) -> bool {
     )
 }
 
-fn no_entry(packages: &[String]) -> Diagnostic {
+fn no_entry(root: &str, packages: &[String]) -> Diagnostic {
     Diagnostic::new(
         Code::RegoEntryUnknown,
-        Place::file(super::SOURCES),
+        Place::file(root),
         "there are Rego policies, and no entry point of them is asked",
     )
     .found(format!("the packages {}", packages.join(", ")))

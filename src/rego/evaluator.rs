@@ -267,7 +267,7 @@ fn ask_machine(
 
 fn answer(name: &Value, argument: &Value, now: i64) -> Option<Value> {
     let name = name.as_string().map_or("", |name| name.as_ref());
-    let arguments = argument.as_array().map(|array| array.to_vec());
+    let arguments = argument.as_array().map(regorus::value::Array::to_vec);
     builtins::answer(name, &arguments.unwrap_or_default(), now)
 }
 

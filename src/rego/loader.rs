@@ -4,7 +4,7 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::tree::{self, Standing};
 use crate::fs::{Opened, Workspace};
 
-/// Modules and their data, in directories.
+/// Modules and their data, in directories, where nothing else is said.
 pub const SOURCES: &str = "policy/rego";
 
 /// Bundles as archives.
@@ -19,29 +19,40 @@ const LIMIT: u64 = 8 * 1024 * 1024;
 /// More than this at once is refused.
 const MOST: usize = 5000;
 
-/// The files of a workspace that make up its Rego, sorted by path: modules and data below
-/// [`SOURCES`], bundles below [`BUNDLES`], tests below [`TESTS`].
-pub fn documents(workspace: &Workspace) -> Checked<Vec<(String, Vec<u8>)>> {
-    let mut documents = Vec::new();
-    for (root, is_wanted) in [
-        (SOURCES, is_source as fn(&str) -> bool),
-        (BUNDLES, is_bundle),
-        (TESTS, is_test),
-    ] {
-        if workspace.lacks(root) {
-            continue;
-        }
-        let found = tree::walk(workspace, root, &is_wanted)
-            .map_err(|why| Box::new(unlisted(root, &why)))?;
-        for below in found {
-            documents.push(read(workspace, below)?);
-            if documents.len() > MOST {
-                return Err(Box::new(unlisted(root, &format!("more than {MOST} files"))));
-            }
+/// The files of one bundle of a workspace, sorted by path: the archive itself, or the modules and the
+/// data below a directory. Tests are among them.
+pub fn documents(workspace: &Workspace, bundle: &str) -> Checked<Vec<(String, Vec<u8>)>> {
+    let bundle = bundle.trim_end_matches('/');
+    let is_wanted = |path: &str| path == bundle || is_source(path);
+    let found = tree::walk(workspace, bundle, &is_wanted)
+        .map_err(|why| Box::new(unlisted(bundle, &why)))?;
+    if found.len() > MOST {
+        let why = format!("more than {MOST} files");
+        return Err(Box::new(unlisted(bundle, &why)));
+    }
+    found
+        .into_iter()
+        .map(|below| read(workspace, below))
+        .collect()
+}
+
+/// Every bundle of a workspace: [`SOURCES`] where there is any module below it, and the archives in
+/// [`BUNDLES`].
+pub fn bundles(workspace: &Workspace) -> Checked<Vec<String>> {
+    let mut bundles = Vec::new();
+    if !workspace.lacks(SOURCES) {
+        let found = tree::walk(workspace, SOURCES, &is_module)
+            .map_err(|why| Box::new(unlisted(SOURCES, &why)))?;
+        if !found.is_empty() {
+            bundles.push(SOURCES.to_owned());
         }
     }
-    documents.sort();
-    Ok(documents)
+    if !workspace.lacks(BUNDLES) {
+        let archives = workspace.list(BUNDLES)?.into_iter();
+        let archives = archives.filter(|name| is_bundle(name));
+        bundles.extend(archives.map(|name| format!("{BUNDLES}/{name}")));
+    }
+    Ok(bundles)
 }
 
 fn read(workspace: &Workspace, below: tree::Below) -> Checked<(String, Vec<u8>)> {
@@ -87,7 +98,7 @@ pub(super) fn is_source(path: &str) -> bool {
     is_module(path) || matches!(name, "data.json" | "data.yaml" | "data.yml")
 }
 
-fn is_bundle(path: &str) -> bool {
+pub(super) fn is_bundle(path: &str) -> bool {
     path.ends_with(".tar.gz")
 }
 

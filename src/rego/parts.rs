@@ -6,9 +6,9 @@
 use serde_json::{Map, Value};
 
 use super::archive::{self, Bounds};
-use super::loader::{self, SOURCES};
+use super::loader;
 use super::manifest::{self, Manifest, lies_below, overlap};
-use super::settings::Dialect;
+use super::settings::{Dialect, Settings};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::policy::source::problems::key_twice;
 use crate::policy::source::{self, Kind, Node};
@@ -56,14 +56,14 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Takes files apart. `dialect` is that of whatever names none.
-    pub(super) fn of(documents: &[(String, Vec<u8>)], dialect: Dialect) -> Self {
+    /// Takes files apart.
+    pub(super) fn of(documents: &[(String, Vec<u8>)], settings: &Settings) -> Self {
         let mut parts = Self::default();
         for (file, bytes) in documents {
-            if file.ends_with(".tar.gz") {
-                parts.bundle(file, bytes, dialect);
+            if loader::is_bundle(file) {
+                parts.bundle(file, bytes, settings.dialect);
             } else {
-                parts.plain(file, bytes, dialect);
+                parts.plain(file, bytes, settings);
             }
         }
         parts.check_roots();
@@ -100,25 +100,22 @@ impl Parts {
         }
     }
 
-    fn plain(&mut self, file: &str, bytes: &[u8], dialect: Dialect) {
-        let origin = self.directory();
+    fn plain(&mut self, file: &str, bytes: &[u8], settings: &Settings) {
+        let origin = self.directory(&settings.root);
         if loader::is_module(file) {
-            self.module(file.to_owned(), bytes, dialect, origin);
+            self.module(file.to_owned(), bytes, settings.dialect, origin);
         } else {
-            let below = file.strip_prefix(SOURCES).unwrap_or(file);
+            let below = file.strip_prefix(&settings.root).unwrap_or(file);
             self.data(file, below.trim_start_matches('/'), bytes, origin);
         }
     }
 
     /// The directory of sources as an origin.
-    fn directory(&mut self) -> usize {
-        let known = self
-            .origins
-            .iter()
-            .position(|origin| origin.file == SOURCES);
+    fn directory(&mut self, root: &str) -> usize {
+        let known = self.origins.iter().position(|origin| origin.file == root);
         known.unwrap_or_else(|| {
             self.origins.push(Origin {
-                file: SOURCES.to_owned(),
+                file: root.to_owned(),
                 roots: vec![String::new()],
                 revision: None,
             });
@@ -216,9 +213,9 @@ impl Parts {
                         )
                         .found(format!("the root `{root}` here, `{second}` in {}", other.file))
                         .expected("roots of which none lies below another's")
-                        .help(format!(
-                            "name narrower `roots` in the manifests; {SOURCES} answers for everything, so it can't stand beside a bundle"
-                        )),
+                        .help(
+"name narrower `roots` in the manifests; a directory answers for everything, so none can stand beside a bundle",
+),
                     );
                 }
             }
@@ -342,7 +339,7 @@ mod tests {
             .iter()
             .map(|(file, text)| ((*file).to_owned(), text.as_bytes().to_vec()))
             .collect();
-        Parts::of(&documents, Dialect::V1)
+        Parts::of(&documents, &Settings::default())
     }
 
     #[test]
@@ -386,6 +383,6 @@ mod tests {
             );
         }
         let bytes = ("policy/rego/a.rego".to_owned(), b"package \xff".to_vec());
-        assert_eq!(Parts::of(&[bytes], Dialect::V1).findings.len(), 1);
+        assert_eq!(Parts::of(&[bytes], &Settings::default()).findings.len(), 1);
     }
 }

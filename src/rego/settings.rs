@@ -74,14 +74,27 @@ impl Default for Limits {
 }
 
 /// Everything that a workspace sets.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The directory whose data and packages begin at the top.
+    pub root: String,
     /// The rules that are asked, in this order. Each that a request concerns has to allow it.
     pub entries: Vec<Entry>,
     /// The dialect of modules in directories, and of bundles that don't name one.
     pub dialect: Dialect,
     /// The limits.
     pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            root: super::SOURCES.to_owned(),
+            entries: Vec::new(),
+            dialect: Dialect::default(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// The words that an answer may hold. One that holds another is a denial.
