@@ -64,6 +64,31 @@ pub(super) const GROUPS: &[Group] = &[
                 "what decides on requests beside the conventions",
                 "YAML ([keys](requests.md))",
             ),
+            (
+                "policy/vocab/policy_labels.v1.yml",
+                "the labels that `decide` knows",
+                "YAML ([example](../examples/requests/policy/vocab/policy_labels.v1.yml))",
+            ),
+            (
+                "policy/vocab/obligations.v1.yml",
+                "the obligations that a label may bring",
+                "YAML ([example](../examples/requests/policy/vocab/obligations.v1.yml))",
+            ),
+            (
+                "policy/vocab/reason_codes.v1.yml",
+                "the reason codes of labels",
+                "YAML ([example](../examples/requests/policy/vocab/reason_codes.v1.yml))",
+            ),
+            (
+                "policy/rubrics/licensing.md",
+                "how a licence leads to a label, for people",
+                "Markdown",
+            ),
+            (
+                "policy/rubrics/sensitivity.md",
+                "how sensitivity leads to a label, for people",
+                "Markdown",
+            ),
             ("policy/policy.json", "the same", "as above"),
             (
                 "policy/policy_thresholds.json",
