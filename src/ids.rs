@@ -132,7 +132,7 @@ macro_rules! name_type {
         pub struct $name(Cow<'static, str>);
 
         impl $name {
-            const fn builtin(text: &'static str) -> Self {
+            pub(crate) const fn builtin(text: &'static str) -> Self {
                 Self(Cow::Borrowed(text))
             }
 

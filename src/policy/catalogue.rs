@@ -9,6 +9,7 @@
 pub mod agent;
 pub mod automation;
 pub mod compliance;
+pub mod conditions;
 pub mod conflicts;
 pub mod development;
 pub mod maturity;
@@ -70,6 +71,7 @@ kinds! {
     Responses = "responses", "the path policy/responses.json, or a JSON object with `schema` and `actions` or `builtin`": "The actions that a level calls for",
     Alerts = "alerts", "the path policy/alerts.json, or a JSON object with `schema` and `hook`, `webhook` or `limits`": "Who is told of alerts, and their limits",
     SecurityPolicy = "SecurityPolicy", "`kind: SecurityPolicy`": "Rules with conditions about requests, in the policy language of policy.orchestra.v1",
+    SpendPolicy = "SpendPolicy", "a path below policy/spend, `kind: SpendPolicy`, or a document with `caps` and `msig`": "How much agents may spend, to whom, for what, and from when on a person is asked",
     SystemPolicies = "system_policies", "the key `system_policies`": "Policies for a whole system, by group",
     AgentPolicies = "agent_policies", "the key `agent_policies`": "Policies for agents: what they reach, use and say",
     CompliancePolicies = "compliance_policies", "the key `compliance_policies`": "Policies that a law asks for",

@@ -59,7 +59,7 @@ fn the_samples_are_byte_for_byte_as_written() {
 #[test]
 fn every_sample_is_shown_as_reviewed() {
     let files = table();
-    assert_eq!(files.len(), 11);
+    assert_eq!(files.len(), 13);
     for (file, ..) in files {
         let human = show(&file, &sample(&file), "human").exits(0);
         let json = show(&file, &sample(&file), "json").exits(0);
@@ -140,7 +140,7 @@ fn the_table_names_no_key_that_no_sample_has() {
 }
 
 /// A document of each kind that this program decides by, with every key that the table names.
-fn own() -> [(&'static str, &'static str); 4] {
+fn own() -> [(&'static str, &'static str); 5] {
     [
         (
             "policy/policy_thresholds.json",
@@ -157,6 +157,10 @@ fn own() -> [(&'static str, &'static str); 4] {
         (
             "policy.yaml",
             "apiVersion: policy.orchestra.v1\nkind: OrchestrationPolicy\nmetadata: {}\nspec: {}\n",
+        ),
+        (
+            "policy/spend/all.yaml",
+            "apiVersion: policy.orchestra.v1\nkind: SpendPolicy\nmetadata: {}\nspec: {}\nversion: '1'\nagents: []\ncurrency: BRL\n",
         ),
     ]
 }

@@ -13,11 +13,13 @@ use crate::diagnostic::{Checked, Diagnostic};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::distinct;
+use crate::policy::catalogue::{self, Kind};
 use crate::policy::document::{self, LIMIT, Standing};
 use crate::policy::{Identity, lints};
 use crate::report::check::{self as view, Counts, Document, Finding};
 use crate::report::{github, sarif};
 use crate::response::declared;
+use crate::spending;
 use crate::time::Timestamp;
 
 const EXAMPLES: &str = "\
@@ -75,6 +77,7 @@ pub(in crate::cli) fn check(context: &Context, arguments: &CheckArgs) -> anyhow:
             context.output.findings(misplaced.as_ref());
         }
         documents.extend(beside(&workspace, at));
+        documents.extend(of_spending(&workspace));
         (documents, workflow::prefix(&workspace))
     } else {
         let documents = arguments.files.iter().map(|file| given(file, at));
@@ -107,6 +110,25 @@ fn tell(context: &Context, documents: &[Document], prefix: &str) -> anyhow::Resu
             documents,
         }),
     }
+}
+
+/// The spend policies of the workspace, also where nothing is wrong with them.
+fn of_spending(workspace: &Workspace) -> Vec<Document> {
+    let documents = match spending::policies::documents(workspace) {
+        Ok(documents) => documents,
+        Err(problem) => {
+            let file = problem.place.file.clone();
+            return vec![refused(&file, Vec::new(), &[*problem])];
+        }
+    };
+    let problems = spending::Policies::compile(&documents).err();
+    let problems = problems.unwrap_or_default();
+    let each = documents.into_iter().map(|(file, bytes)| {
+        let of_file = problems.iter().filter(|problem| problem.place.file == file);
+        let of_file: Vec<Diagnostic> = of_file.cloned().collect();
+        refused(&file, bytes, &of_file)
+    });
+    each.collect()
 }
 
 fn given(file: &str, at: Timestamp) -> Document {
@@ -177,6 +199,11 @@ fn document_of(file: &str, bytes: Checked<Vec<u8>>, at: Timestamp) -> Document {
         Ok(bytes) => bytes,
         Err(error) => return refused(file, Vec::new(), &[*error]),
     };
+    let kind = catalogue::recognise(file, &bytes).map(|found| found.kind);
+    if kind.is_ok_and(|kind| kind == Kind::SpendPolicy) {
+        let problems = spending::document::parse(file, &bytes).err();
+        return refused(file, bytes, &problems.unwrap_or_default());
+    }
     match document::parse_with_places(file, &bytes) {
         Ok((policy, outline)) => {
             // They don't keep it from deciding, but `respond` from planning.

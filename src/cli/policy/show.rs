@@ -13,6 +13,7 @@ use crate::policy::catalogue::{self, Account, Found, Kind, Shown};
 use crate::policy::{Policy, document};
 use crate::report::account;
 use crate::response::declared::{self, Responses};
+use crate::spending;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -83,6 +84,7 @@ fn of(file: &str, bytes: &[u8]) -> Result<Account, Vec<Diagnostic>> {
         }
         Kind::Responses => responses(file, bytes, &found),
         Kind::Alerts => alerts(file, bytes, &found),
+        Kind::SpendPolicy => spend(file, bytes, &found),
         _ => catalogue::read(&found),
     }
 }
@@ -175,6 +177,18 @@ fn alerts(file: &str, bytes: &[u8], found: &Found<'_>) -> Result<Account, Vec<Di
         account = account.unit(path, unit);
     }
     Ok(account.derived("limits_in_force", Shown::of(&configuration.limits)))
+}
+
+fn spend(file: &str, bytes: &[u8], found: &Found<'_>) -> Result<Account, Vec<Diagnostic>> {
+    let policy = spending::document::parse(file, bytes)?;
+    let rules = policy.rules.len();
+    let account = catalogue::read(found)?.summary(format!(
+        "{}: at most {} {} a payment, {} a day, {} a month; rules: {rules}",
+        policy.name, policy.currency, policy.caps.per_txn, policy.caps.daily, policy.caps.monthly,
+    ));
+    Ok(account
+        .derived("currency", Shown::text(&policy.currency))
+        .derived("caps_in_force", Shown::of(&policy.caps)))
 }
 
 /// Findings of a parser that knows the document by its usual place, with the place where it stands.

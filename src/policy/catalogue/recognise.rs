@@ -24,6 +24,11 @@ pub struct Found<'d> {
 }
 
 impl Found<'_> {
+    /// Its values; `None` for a document that is no YAML, or JSON that another checks.
+    pub fn tree(&self) -> Option<&Node> {
+        self.tree.as_ref()
+    }
+
     /// What a document says whose meaning is another's business.
     pub(super) fn as_it_stands(&self) -> Shown {
         let in_yaml = || read(self.file, self.text).map(|root| Shown::from(&root));
@@ -53,6 +58,9 @@ const PATHS: [(&str, Kind); 7] = [
     ("policy/alerts.json", Kind::Alerts),
     (scalpel::FILE, Kind::EditingPolicy),
 ];
+
+/// The directory of spend policies.
+const SPEND: &str = "policy/spend/";
 
 /// Says which kind a document is of. `file` is its path as the user wrote it.
 pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
@@ -104,7 +112,10 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
     }
     let root = read(file, text)?;
     let kind = by_keys(file, &root)?;
-    let is_ours = matches!(kind, Kind::Thresholds | Kind::Responses | Kind::Alerts);
+    let is_ours = matches!(
+        kind,
+        Kind::Thresholds | Kind::Responses | Kind::Alerts | Kind::SpendPolicy
+    );
     Ok(found(kind, (!is_ours).then_some(root)))
 }
 
@@ -114,6 +125,10 @@ fn read(file: &str, text: &str) -> Checked<Node> {
 }
 
 fn by_path(file: &str) -> Option<Kind> {
+    let starts = |at: usize| at == 0 || file.get(..at).is_some_and(|before| before.ends_with('/'));
+    if file.rfind(SPEND).is_some_and(starts) {
+        return Some(Kind::SpendPolicy);
+    }
     let known = PATHS.iter().find(|(path, _)| {
         let before = file.strip_suffix(path);
         before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
@@ -153,6 +168,7 @@ fn by_keys(file: &str, root: &Node) -> Checked<Kind> {
         }
         () if of_policy && (has("actions") || has("builtin")) => Ok(Kind::Responses),
         () if of_policy && (has("hook") || has("webhook") || has("limits")) => Ok(Kind::Alerts),
+        () if has("caps") && has("msig") => Ok(Kind::SpendPolicy),
         () if has("enforcement") && (has("limits") || has("protected")) => Ok(Kind::EditingPolicy),
         () => Err(no_kind(file, root)),
     }
@@ -163,7 +179,11 @@ fn declared(file: &str, root: &Node) -> Checked<Kind> {
     let Some(node) = root.get("kind") else {
         return Err(no_kind(file, root));
     };
-    let known = [Kind::OrchestrationPolicy, Kind::SecurityPolicy];
+    let known = [
+        Kind::OrchestrationPolicy,
+        Kind::SecurityPolicy,
+        Kind::SpendPolicy,
+    ];
     let written = node.as_text().unwrap_or_default();
     if let Some(kind) = known.iter().find(|kind| kind.as_str() == written) {
         return Ok(*kind);
@@ -374,6 +394,9 @@ mod tests {
             ("a", "{\"schema\": 1, \"actions\": []}", Kind::Responses),
             ("a", "{\"schema\": 1, \"limits\": {}}", Kind::Alerts),
             ("policy/alerts.json", "{}", Kind::Alerts),
+            ("x/policy/spend/a.yaml", "{}", Kind::SpendPolicy),
+            ("a", "{\"caps\": {}, \"msig\": {}}", Kind::SpendPolicy),
+            ("a", "kind: SpendPolicy", Kind::SpendPolicy),
             (
                 "policy/policy.yaml",
                 "a: 1\na: 2\n",

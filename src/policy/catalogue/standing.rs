@@ -353,6 +353,32 @@ pub const ROWS: &[Row] = &[
         "`alerts` looks and tells by it when the file is policy/alerts.json of the workspace",
     ),
     told(Kind::Alerts, &["schema"], "the version of its format"),
+    here(
+        Kind::SpendPolicy,
+        &[
+            "caps",
+            "msig",
+            "allowLists",
+            "blockLists",
+            "rules",
+            "agents",
+            "currency",
+            "spec",
+        ],
+        "`spend check` and `spend record` decide by it when the file lies in policy/spend of the workspace; whoever moves the money has to ask",
+    ),
+    told(
+        Kind::SpendPolicy,
+        &[
+            "name",
+            "description",
+            "version",
+            "apiVersion",
+            "kind",
+            "metadata",
+        ],
+        "which policy it is; without `agents` it is for the agent of its name",
+    ),
 ];
 
 /// The rows of a kind.
