@@ -10,8 +10,12 @@
 
 mod evidence;
 pub mod example;
+pub mod fixtures;
+pub mod hygiene;
 mod judge;
 
+pub mod obligations;
+pub mod promotion;
 mod reading;
 pub mod rubric;
 mod shape;
