@@ -642,7 +642,66 @@ function record(verdict, held, now) {
   if (next !== null) {
     pairs.push(pair('Next evaluation', now > next ? `late: it was due by ${utc(next)}` : `due by ${utc(next)}`));
   }
+  if (data) {
+    const ahead = number(data.ahead) ?? 0;
+    if (ahead) pairs.push(pair('Clock', `${many(ahead, 'decision')} dated over a day ahead left out: a clock was wrong`));
+    pairs.push(overrides(data, now), ...safeguards(data, now));
+  }
   show('record', make('dl', { class: 'pairs' }, ...pairs));
+}
+
+const state = (shape, word, color = 'plain') => make('span', { class: `chip ${color}` }, make('span', { 'aria-hidden': 'true' }, shape), word);
+
+/** Overrides that may be used now; one that is over by this machine's clock is not shown. */
+function overrides(data, now) {
+  const open = objects(data.overrides).map((entry) => ({ what: own(entry, 'operation'), until: time(own(entry, 'until')) }))
+    .filter((entry) => entry.until !== null && entry.until > now).slice(0, 20);
+  if (!open.length) return pair('Overrides', state('✓', 'none'), ' in force');
+  return pair('Overrides', state('!', `${open.length} in force`, 'yellow'),
+    make('ul', {}, ...open.map((entry) => make('li', {}, make('code', {}, text(entry.what, 120)), ' until ', moment(entry.until), ', once'))));
+}
+
+const KILL = { off: ['✓', 'off', 'plain'], on: ['✕', 'ON', 'red'], unreadable: ['✕', 'ON: its file can’t be read', 'red'] };
+const BRAKE = {
+  off: ['✓', 'off', 'plain'], engaged: ['✕', 'ENGAGED', 'red'],
+  missing: ['!', 'engaged: it has no file', 'yellow'], unreadable: ['✕', 'ENGAGED: its file can’t be read', 'red'],
+};
+
+function safeguards(data, now) {
+  const seen = own(data, 'safeguards'), when = time(own(seen, 'at'));
+  if (when === null) return [pair('Brake and kill switch', 'nobody looked yet')];
+  const word = (words, what) => state(...(own(words, own(seen, what)) ?? ['?', 'nobody knows', 'unknown']));
+  const asOf = ` as of ${ago(when, now)}`;
+  return [pair('Safety brake', word(BRAKE, 'brake'), asOf), pair('Kill switch', word(KILL, 'kill_switch'), asOf)];
+}
+
+// ---- performance ------------------------------------------------------------------------------
+
+function took(micros) {
+  return micros < 10000 ? `${rounded(micros / 1000)} ms` : `${Math.round(micros / 1000).toLocaleString('en')} ms`;
+}
+
+/** How long evaluations took, how many there are a day, and how many were not GREEN. */
+function performance90(held, now) {
+  const { data } = held;
+  at('policy_as_code_performance').hidden = !data;
+  if (!data) return show('performance');
+  const times = list(data.took_us).map(number).filter((micros) => micros !== null && micros >= 0);
+  const sorted = times.toSorted((one, other) => one - other);
+  const days = list(data.evaluations).filter((day) => Array.isArray(day) && /^\d{4}-\d{2}-\d{2}$/.test(day[0]))
+    .map((day) => ({ at: Date.parse(`${day[0]}T00:00:00Z`), count: number(day[1]) ?? 0, other: number(day[2]) ?? 0 }))
+    .filter((day) => day.at > now - DAYS * DAY && day.at <= now);
+  const all = days.reduce((sum, day) => sum + day.count, 0), other = days.reduce((sum, day) => sum + day.other, 0);
+  const first = days.length ? days[0].at : now;
+  const length = Math.max(1, Math.round((Math.floor(now / DAY) * DAY - first) / DAY) + 1);
+  const last = days.filter((day) => day.at > now - 7 * DAY);
+  const recent = last.reduce((sum, day) => sum + day.count, 0), waiting = last.reduce((sum, day) => sum + day.other, 0);
+  const share = (part, whole) => (whole ? `${rounded(Math.round((part / whole) * 1000) / 10)} %` : '—');
+  return show('performance', make('dl', { class: 'pairs' },
+    pair('Evaluation time', sorted.length ? `${took(sorted[Math.floor((sorted.length - 1) / 2)])} in the middle, ${took(sorted.at(-1))} at most, of the last ${sorted.length}` : 'not measured yet'),
+    pair('Last evaluation', times.length ? took(times.at(-1)) : '—'),
+    pair('Evaluations a day', all ? `${rounded(Math.round((all / length) * 10) / 10)}, ${all.toLocaleString('en')} in ${many(length, 'day')}` : 'none in 90 days'),
+    pair('Not GREEN', all ? `${share(other, all)} of the evaluations of ${many(length, 'day')}, ${share(waiting, recent)} of the last 7` : '—')));
 }
 
 function notices(verdict, held) {
@@ -670,6 +729,7 @@ function render(stateFile, dataFile, now) {
   signals(verdict, now);
   responses(held, now);
   record(verdict, held, now);
+  performance90(held, now);
   say('refresh', `Checked ${new Date(now).toISOString().slice(11, 19)} UTC, again every ${REFRESH / 1000} s`);
   performance.mark('drawn');
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn ?? 0) + 1);

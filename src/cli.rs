@@ -16,6 +16,7 @@ mod brake;
 mod checks;
 mod completions;
 mod compliance;
+mod decide;
 mod doctor;
 mod exit;
 mod explain;
@@ -47,6 +48,7 @@ mod simulation;
 mod status;
 mod supervise;
 mod tamper;
+mod tenant;
 mod trust;
 mod under_way;
 mod undo;
@@ -91,6 +93,7 @@ Examples:
   policy-orchestrator scan secrets            is a secret in the files?
   policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator compliance report       which evidence is there, and what broke the rules?
+  policy-orchestrator decide < request.json   may an agent, a pipeline, a person do this?
   policy-orchestrator portal --serve          all of it on a page
   policy-orchestrator init                    start a workspace here";
 
@@ -260,6 +263,8 @@ enum Command {
     Analytics(analytics::AnalyticsArgs),
     /// The status page: serve it, write it out, make its data anew
     Portal(portal::PortalArgs),
+    /// May this be done? Requests answered by the policies for them; denied unless something allows it
+    Decide(decide::DecideArgs),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -449,6 +454,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Analytics(arguments) => analytics::analytics(context, &arguments),
         Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
+        Command::Decide(arguments) => decide::decide(context, &arguments),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
         Command::Man(arguments) => completions::man(context, &arguments),
@@ -596,6 +602,9 @@ fn is_denied(finding: &Diagnostic) -> bool {
 fn is_blocking(finding: &Diagnostic) -> bool {
     matches!(finding.code, Code::KillSwitchOn | Code::UnlockLimit)
 }
+
+#[cfg(test)]
+mod reference;
 
 #[cfg(test)]
 mod tests {

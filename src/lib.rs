@@ -8,7 +8,8 @@
 //! what nobody may change unseen, [`response`] what a level calls for, [`alerts`] say what somebody
 //! should look at, [`approval`] asks a second person, [`keys`] sign what leaves the workspace,
 //! [`attestation`] says it of decisions, [`vault`] keeps what no file should hold, [`compliance`] says
-//! which evidence is there, [`checks`] tests what a library of policies asks of a workspace, and
+//! which evidence is there, [`checks`] tests what a library of policies asks of a workspace, [`request`] and [`rego`] answer
+//! requests, and
 //! [`report`], [`portal`] and [`cli`] show it. [`privacy`] takes personal
 //! data and secrets out of what is stored or shown, and [`scan`] looks for secrets in the files.
 //! ARCHITECTURE.md draws the picture;
@@ -17,6 +18,7 @@
 pub mod alerts;
 pub mod approval;
 pub mod attestation;
+pub mod authorization;
 pub mod checks;
 pub mod cli;
 pub mod compliance;
@@ -35,11 +37,13 @@ pub mod portal;
 pub mod privacy;
 pub mod protection;
 pub mod record;
+pub mod rego;
 pub mod report;
 pub mod request;
 pub mod response;
 pub mod safeguard;
 pub mod scan;
+pub mod security;
 pub mod signals;
 pub mod time;
 pub mod vault;

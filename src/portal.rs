@@ -1,7 +1,8 @@
 //! The status page: its files, the data it shows beside the state file, and how it is served.
 //!
 //! [`data`] is what the page knows of the past, folded decision by decision (pure); [`day`] are the
-//! days in it; [`store`] keeps the file; [`activity`] reads what was applied and taken back;
+//! days in it and [`work`] their evaluations; [`store`] keeps the file; [`activity`] reads what was
+//! applied and taken back, [`standing`] which overrides are in force and how the safeguards stand;
 //! [`http`] says what a request is answered with (pure). The page itself stands in `portal/` and is
 //! compiled in. Nothing is decided here, and nothing here is read by what decides.
 
@@ -9,7 +10,9 @@ pub mod activity;
 pub mod data;
 pub mod day;
 pub mod http;
+pub mod standing;
 pub mod store;
+pub mod work;
 
 pub use data::Data;
 

@@ -4,6 +4,7 @@
 //! of [`crate::cli`].
 
 pub mod account;
+pub mod answer;
 pub mod backtest;
 pub mod badge;
 pub mod check;

@@ -15,7 +15,7 @@ use crate::ids::{Digest, EventType};
 use crate::policy::{Level, document};
 use crate::protection;
 use crate::record::fix_branch::FixBranches;
-use crate::record::journal::{self, Inspection, Purpose};
+use crate::record::journal::{self, CLOCK_SKEW, Inspection, Purpose};
 use crate::record::line::Chained;
 use crate::record::lines::{BackLines, Role};
 use crate::record::{
@@ -25,9 +25,6 @@ use crate::response::{log, settle};
 use crate::safeguard::{brake, kill_switch};
 use crate::signals::responses::{OLD_ENOUGH, WINDOW};
 use crate::time::Timestamp;
-
-/// A decision may be dated so far after now before its clock counts as wrong.
-const CLOCK_SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 
 /// Reading stops behind this many bytes of decisions that were made with a given time: a backtest
 /// may have left many.

@@ -1,14 +1,21 @@
-//! P-5, Multi-Tenancy: a workspace is one tenant. Is nothing outside of it read or written?
+//! P-5, Multi-Tenancy: is nothing outside of the workspace read or written, and is a tenant that asks
+//! `decide` or exports its entries only ever that of its verified token?
 //!
-//! No command takes requests of several tenants, so there are no claims to check here; where the
-//! environment asks for them, the policy is blocked and not passed.
+//! There is no database here; where the environment asks for one, the policy is blocked and not passed.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
 use super::p1::STORED;
 use super::{Ground, Test};
+use crate::authorization::tenant::{self, Refusal, Tenant};
+use crate::authorization::{self, Unusable};
 use crate::diagnostic::{Checked, Code};
 use crate::fs::read::EntryKind;
 use crate::fs::tree::{self, Standing};
 use crate::fs::{Workspace, write};
+use crate::time::Timestamp;
 
 /// What is tested.
 pub const TESTS: &[(&str, &str)] = &[
@@ -25,8 +32,16 @@ pub const TESTS: &[(&str, &str)] = &[
         "no link below policy/, state/, reports/, logs/, exports/, federation/ or forensics/ leads out of this workspace",
     ),
     (
+        "requires_tenant_jwt",
+        "a token is accepted only with HS256, the right secret, a time that is not over, and a tenant",
+    ),
+    (
+        "rls_filters_rows",
+        "a tenant sees its own rows, and those of others only with the claim `tenant_override`",
+    ),
+    (
         "tenants",
-        "nothing asks for several tenants in one workspace (JWT_SECRET, POSTGRES_DSN)",
+        "a secret for tokens (JWT_SECRET) goes with policy/requests.yaml requiring a tenant; no database is asked for (POSTGRES_DSN)",
     ),
 ];
 
@@ -42,7 +57,8 @@ pub(super) fn tests(ground: &Ground<'_>) -> Vec<Test> {
         ],
     };
     tests.push(no_links_out(ground.workspace));
-    tests.push(tenants(ground.tenant_variables));
+    tests.extend(tokens(ground.at));
+    tests.push(tenants(ground));
     tests
 }
 
@@ -139,18 +155,83 @@ fn others_in(workspace: &Workspace) -> String {
     }
 }
 
-fn tenants(asked: &[&'static str]) -> Test {
+/// The code that `decide` and `audit export` verify tokens by, asked with good and bad ones.
+fn tokens(at: Timestamp) -> Vec<Test> {
+    const SECRET: &[u8] = b"a probe of P-5, and no secret of anybody";
+    let later = at.unix_seconds() + 3600;
+    let verified = |claims: Value, secret: &[u8]| {
+        tenant::sign(&claims, secret).and_then(|token| tenant::verify(&token, SECRET, at))
+    };
+    let own = json!({"tenant_id": "a", "exp": later});
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
+    let unsigned = format!("{header}.{}.", URL_SAFE_NO_PAD.encode(own.to_string()));
+    let refused = [
+        tenant::verify(&unsigned, SECRET, at) == Err(Refusal::Algorithm),
+        verified(own.clone(), b"another probe of P-5, and no secret") == Err(Refusal::Signature),
+        verified(json!({"tenant_id": "a", "exp": later - 7200}), SECRET) == Err(Refusal::Expired),
+        verified(json!({"exp": later}), SECRET) == Err(Refusal::NoTenant),
+    ];
+    let every = json!({"tenant_id": "a", "exp": later, "tenant_override": true});
+    let (own, every) = (verified(own, SECRET), verified(every, SECRET));
+    let sees = |tenant: &Tenant| [Some("a"), Some("b"), None].map(|row| tenant.may_see(row));
+    let seen = (own.as_ref().map(sees), every.as_ref().map(sees));
+    let fault = "this is a fault of the program: serve one tenant only, and report it";
+    vec![
+        if refused.iter().all(|refused| *refused) && own.is_ok() {
+            Test::pass(
+                "requires_tenant_jwt",
+                "four forged or incomplete tokens refused, a good one accepted",
+            )
+        } else {
+            Test::fail(
+                "requires_tenant_jwt",
+                "tokens are not told apart",
+                format!("{refused:?}"),
+            )
+            .remedy(fault)
+        },
+        if seen == (Ok([true, false, false]), Ok([true, true, false])) {
+            Test::pass(
+                "rls_filters_rows",
+                "a tenant sees its own rows, and others by its claim only",
+            )
+        } else {
+            Test::fail(
+                "rls_filters_rows",
+                "rows are not kept apart",
+                format!("{seen:?}"),
+            )
+            .remedy(fault)
+        },
+    ]
+}
+
+fn tenants(ground: &Ground<'_>) -> Test {
     const NAME: &str = "tenants";
-    if asked.is_empty() {
-        return Test::pass(
+    const DATABASE: &str = "POSTGRES_DSN";
+    let asked = ground.tenant_variables;
+    if asked.contains(&DATABASE) {
+        return Test::blocked(
             NAME,
-            "this workspace is one tenant; no command takes a tenant's token",
+            "there is no database here",
+            format!("{DATABASE} asks for one"),
+        )
+        .remedy(
+            "unset the variable: rows are those of the journals, and `audit export` filters them",
         );
     }
-    Test::blocked(
-        NAME,
-        "tenant tokens are not supported",
-        format!("{} asks for several tenants", asked.join(" and ")),
-    )
-    .remedy("keep one workspace for each tenant, and unset the variable")
+    match (authorization::needs_tenant(ground.workspace), asked) {
+        (Err(Unusable(problems)), _) => match problems.first() {
+            Some(problem) => Test::found(NAME, "policy/requests.yaml can't be used", problem),
+            None => Test::blocked(NAME, "policy/requests.yaml can't be used", ""),
+        },
+        (Ok(true), _) => Test::pass(NAME, "`decide` and `audit export` need a tenant's token"),
+        (Ok(false), []) => Test::pass(NAME, "this workspace is one tenant"),
+        (Ok(false), [name, ..]) => Test::blocked(
+            NAME,
+            "a tenant is not required",
+            format!("{name} is set, and requests without a tenant are answered"),
+        )
+        .remedy("write `tenant: {required: true}` in policy/requests.yaml, or unset the variable"),
+    }
 }

@@ -156,7 +156,7 @@ fn apply_one(
     };
     let launch = launch::Prepared::new(&Responses::default())?;
     let applied = apply::apply(operator, &question, launch.as_launch());
-    portal::tell_responses(context, question.workspace, arguments.lock_timeout);
+    portal::tell(context, question.workspace, arguments.lock_timeout);
     let applied = applied?;
     respond::tell(context, applied)
 }

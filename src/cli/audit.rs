@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::recording::with_records;
 use super::run::parse_timeout;
-use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets};
+use super::{Context, Exit, Format, clock, parse_reason, parse_time, portal, secrets};
 use crate::compliance::retention::{self, Kept, Retention};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
@@ -182,6 +182,7 @@ fn verify_all(context: &Context, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         .all(|journal| journal.verdict != Verdict::Broken);
     if arguments.record && whole {
         record(&workspace, &journals)?;
+        portal::tell(context, &workspace, RECORD_WAIT);
     }
     let kept_for = retention::load(&workspace);
     let audit = Audit {

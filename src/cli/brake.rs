@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::recording::{self, Recording};
-use super::{Context, Exit, Format};
+use super::{Context, Exit, Format, portal};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::policy::Level;
 use crate::record::{Head, RESPONSE_JOURNAL};
@@ -93,6 +93,7 @@ pub(super) fn brake(context: &Context, command: &BrakeCommand) -> anyhow::Result
                     .note("the brake is engaged; that could not be recorded");
             }
             changed(context, &engaged)?;
+            portal::tell(context, &context.workspace()?, recording.lock_timeout());
             Ok(recording::exit_untampered(&engaged.findings))
         }
         BrakeCommand::Reset(ResetArgs { reason, recording }) => {
@@ -100,6 +101,7 @@ pub(super) fn brake(context: &Context, command: &BrakeCommand) -> anyhow::Result
                 brake::reset(request, reason)
             })?;
             changed(context, &reset)?;
+            portal::tell(context, &context.workspace()?, recording.lock_timeout());
             Ok(recording::exit(&reset.findings))
         }
     }

@@ -59,3 +59,33 @@ Exit codes:
   2  the command line makes no sense
   5  tampering or a broken journal was found
   10, 15, 20  with --exit-code: YELLOW, a level between, RED; 1 and 5 beat them";
+
+#[cfg(test)]
+impl Exit {
+    /// What it means, for docs/reference.md.
+    pub(super) fn meaning(&self) -> &'static str {
+        match self {
+            Self::Done => "done, whatever the level",
+            Self::Failed => {
+                "failed: an invalid input or policy document (RED is recorded), a write, the lock, a secret, an action, an undo that was refused; `trust check` and the `status` of `trust`, `brake` and `kill`: locked, engaged, on"
+            }
+            Self::Usage => "the command line makes no sense",
+            Self::Blocked => {
+                "blocked: a gate is closed, the kill switch is on, the day's unlocks are used up, or another apply is under way"
+            }
+            Self::Denied => {
+                "not granted: an approval, a check or a day of monitoring is missing, or a version stands at another stage"
+            }
+            Self::Tampering => {
+                "the record or a protected file was changed, a chain is broken, or a decision is not reproduced"
+            }
+            Self::Flips => "`policy backtest --fail-on-flips`: a decision would come out otherwise",
+            Self::Alert => "`alerts --exit-code`: a high or critical alert is up",
+            Self::Level(level) if *level == Level::RED => "`run --exit-code`: RED",
+            Self::Level(level) if *level == Level::YELLOW => "`run --exit-code`: YELLOW",
+            Self::Level(_) => {
+                "`run --exit-code`: a level between YELLOW and RED, where a policy document has one"
+            }
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::actor::actor;
 use super::given::Given;
 use super::output::variable_os;
 use super::recording::with_records;
-use super::{Context, Exit, Format, is_denied, production, secrets, tamper};
+use super::{Context, Exit, Format, is_denied, portal, production, secrets, tamper};
 use crate::approval::operation::Overridden;
 use crate::approval::overrides;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, shown};
@@ -169,15 +169,18 @@ fn overridden(
         context.output.note("the override is not used: it opens one protected path, and that is not all that stands in the way");
         return Ok(answered);
     };
-    let records = ("guard check", Duration::from_secs(5));
-    let spent = with_records(guard.workspace, records, |records| {
+    let wait = Duration::from_secs(5);
+    let spent = with_records(guard.workspace, ("guard check", wait), |records| {
         overrides::spend(records, Clock::System.read(), &actor(), id, &wanted)
     });
     match spent {
-        Ok(_) => Ok(Answered {
-            override_id: Some(id.to_owned()),
-            ..with
-        }),
+        Ok(_) => {
+            portal::tell(context, guard.workspace, wait);
+            Ok(Answered {
+                override_id: Some(id.to_owned()),
+                ..with
+            })
+        }
         Err(finding) if is_denied(&finding) => {
             context.output.findings([&*finding]);
             Ok(answered)

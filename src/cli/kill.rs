@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::recording::{self, Recording};
 use super::run::parse_timeout;
-use super::{Context, Exit, Format};
+use super::{Context, Exit, Format, portal};
 use crate::approval::{self, Operation, Subject, Wanted as Approval};
 use crate::diagnostic::{Checked, shown};
 use crate::ids::Digest;
@@ -122,6 +122,7 @@ pub(super) fn kill(context: &Context, command: &KillCommand) -> anyhow::Result<E
                     .note("the kill switch is on; that could not be recorded");
             }
             changed(context, &on)?;
+            portal::tell(context, &context.workspace()?, recording.lock_timeout());
             Ok(recording::exit_untampered(&on.findings))
         }
         KillCommand::Off(OffArgs { reason, recording }) => {
@@ -131,6 +132,7 @@ pub(super) fn kill(context: &Context, command: &KillCommand) -> anyhow::Result<E
                 })
             })?;
             changed(context, &off)?;
+            portal::tell(context, &context.workspace()?, recording.lock_timeout());
             Ok(recording::exit(&off.findings))
         }
         KillCommand::Status(StatusArgs {}) => status(context),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::actor::actor;
 use super::approve::previewed;
 use super::recording::{self, Now, with_records};
-use super::{Context, Exit, Format, second, secrets};
+use super::{Context, Exit, Format, portal, second, secrets};
 use crate::approval::Operation;
 use crate::approval::operation::Overridden;
 use crate::approval::overrides::{self, LONGEST, Outcome, USUAL};
@@ -228,6 +228,7 @@ fn approve(context: &Context, arguments: &ApproveArgs) -> anyhow::Result<Exit> {
         overrides::approve(request, id, code, justification, &secret)
     })?;
     show(context, &given)?;
+    portal::tell(context, &context.workspace()?, now.lock_timeout());
     Ok(exit_of(&given))
 }
 

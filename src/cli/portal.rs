@@ -179,9 +179,9 @@ pub(super) fn make(workspace: &Workspace, _lock: &WorkspaceLock) -> Checked<Data
     })
 }
 
-/// Takes what was applied, blocked or taken back into the data of the page, where they are kept. What
-/// keeps it from that is a warning.
-pub(super) fn tell_responses(context: &Context, workspace: &Workspace, wait: Duration) {
+/// Takes what a command changed into the data of the page, where they are kept: responses, overrides,
+/// safeguards, how far the journal was verified. What keeps it from that is a warning.
+pub(super) fn tell(context: &Context, workspace: &Workspace, wait: Duration) {
     if !is_kept(workspace) {
         return;
     }
@@ -192,7 +192,7 @@ pub(super) fn tell_responses(context: &Context, workspace: &Workspace, wait: Dur
         Ok(_lock) => {
             let loaded = document::load(workspace);
             let key = secrets::signing_key().ok().flatten();
-            store::after_response(Ground {
+            store::after_change(Ground {
                 workspace,
                 key: key.as_ref(),
                 policy: &loaded.policy,

@@ -42,7 +42,19 @@ pub(super) struct Now {
     retry_delays: RetryDelays,
 }
 
+impl Recording {
+    /// How long to wait for another command.
+    pub(super) fn lock_timeout(&self) -> Duration {
+        self.lock_timeout
+    }
+}
+
 impl Now {
+    /// How long to wait for another command.
+    pub(super) fn lock_timeout(&self) -> Duration {
+        self.lock_timeout
+    }
+
     fn recording(&self) -> Recording {
         Recording {
             at: None,

@@ -9,9 +9,10 @@ use super::{Context, Exit, clock, parse_time, secrets, status};
 use crate::diagnostic::Diagnostic;
 use crate::evaluation::{self, Options};
 use crate::fs::{LockTimeout, RetryDelays, Workspace};
+use crate::record::{Head, state};
 use crate::report::github;
 use crate::report::outcome::{Reported, Shown, Told};
-use crate::signals::DEFAULT_LIMIT;
+use crate::signals::{DEFAULT_LIMIT, Readings, Source};
 use crate::time::{Clock, Timestamp};
 
 const SUMMARY: &str = "\
@@ -37,7 +38,8 @@ Examples:
   policy-orchestrator report junit > policy.xml
 
 The last recorded decision as test results: a case for each trigger of its policy, failed where the
-trigger fired, and one for each signal's reading.";
+trigger fired, and one for each signal's reading. The attribute `file` names what the signal was read
+from, while the state file is the one of that decision.";
 
 const SARIF: &str = "\
 Examples:
@@ -153,7 +155,7 @@ fn recorded(
             } = &explained;
             let told = Told {
                 decision,
-                readings,
+                readings: &with_sources(workspace, readings, *head),
                 policy,
                 head: *head,
                 findings: &[],
@@ -168,6 +170,23 @@ fn recorded(
             Err(anyhow::Error::new(*finding))
         }
     }
+}
+
+/// The readings with the files that they rest on, as far as the state file tells.
+fn with_sources(workspace: &Workspace, readings: &Readings, head: Option<Head>) -> Readings {
+    let known = head.map_or_else(Vec::new, |head| state::sources(workspace, head));
+    let told = readings.iter().cloned().map(|mut reading| {
+        let is_of = |(signal, _): &&(String, Source)| signal == reading.signal.as_str();
+        if let Some((_, source)) = known
+            .iter()
+            .find(is_of)
+            .filter(|_| reading.sources.is_empty())
+        {
+            reading.sources.push(source.clone());
+        }
+        reading
+    });
+    Readings::new(told.collect())
 }
 
 fn badge(context: &Context, workspace: &Workspace, arguments: &BadgeArgs) -> anyhow::Result<Exit> {

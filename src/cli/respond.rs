@@ -302,7 +302,7 @@ fn carry_out(
         ..question.clone()
     };
     let applied = apply::apply(operator, &question, launch.as_launch());
-    portal::tell_responses(context, question.workspace, arguments.lock_timeout);
+    portal::tell(context, question.workspace, arguments.lock_timeout);
     let applied = applied?;
     if let Ending::NoSuchAction(names) = &applied.ending {
         return Ok(no_such_action(context, arguments, names));

@@ -98,6 +98,19 @@ const TOTP: Source = Source::new(
     "POLICY_TOTP_SECRET_VAULT",
 );
 
+/// The secret that tokens of tenants are signed with.
+const JWT: Source = Source::new(
+    "POLICY_JWT_SECRET",
+    "POLICY_JWT_SECRET_FILE",
+    "POLICY_JWT_SECRET_VAULT",
+);
+
+/// Another name of it (row S0-054).
+const JWT_ALIAS: &str = "JWT_SECRET";
+
+/// A token of a tenant. It opens nothing but this one question, and is one all the same.
+const TENANT_TOKEN: Source = Source::outside("POLICY_TENANT_TOKEN", "POLICY_TENANT_TOKEN_FILE");
+
 /// The variable that holds the signing secret.
 pub(super) const SECRET: &str = "POLICY_AUDIT_SECRET";
 
@@ -186,6 +199,26 @@ pub(super) fn totp() -> Checked<TotpSecret> {
     TotpSecret::parse(&secret).map_err(|why| found(name, why))
 }
 
+/// The secret that tokens of tenants are verified with; `None` where none is set.
+pub(super) fn jwt() -> Checked<Option<Zeroizing<Vec<u8>>>> {
+    let (name, secret) = match (JWT.read()?, variable_os(JWT_ALIAS)) {
+        (Some((name, _)), Some(_)) => {
+            let found = format!("{name} and {JWT_ALIAS}, both set");
+            return Err(unusable(name, &found, "one of them"));
+        }
+        (None, None) => return Ok(None),
+        (Some(named), None) => named,
+        (None, Some(alias)) => (JWT_ALIAS, Zeroizing::new(alias.into_encoded_bytes())),
+    };
+    refuse_default(name, &secret)?;
+    Ok(Some(secret))
+}
+
+/// The token of the tenant that asks; `None` where none is set.
+pub(super) fn tenant_token() -> Checked<Option<Zeroizing<Vec<u8>>>> {
+    Ok(TENANT_TOKEN.read()?.map(|(_, token)| token))
+}
+
 fn usable(
     name: &str,
     secret: Zeroizing<Vec<u8>>,
@@ -204,7 +237,14 @@ fn usable(
 
 /// What the files and places in Vault hold that variables name, for whoever must not show it.
 pub(super) fn not_in_environment() -> Checked<Vec<Zeroizing<Vec<u8>>>> {
-    let sources = [&AUDIT, &AUDIT_OLD, &TOTP, &vault::TOKEN];
+    let sources = [
+        &AUDIT,
+        &AUDIT_OLD,
+        &TOTP,
+        &JWT,
+        &TENANT_TOKEN,
+        &vault::TOKEN,
+    ];
     let elsewhere = sources
         .into_iter()
         .filter(|source| variable_os(source.name).is_none());

@@ -9,7 +9,7 @@ use super::{Context, Exit, Format, clock, parse_time, secrets};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::Level;
-use crate::record::journal::{self, Inspection, LATE_AFTER, Purpose};
+use crate::record::journal::{self, CLOCK_SKEW, Inspection, LATE_AFTER, LastDecision, Purpose};
 use crate::record::response_journal::Unsettled;
 use crate::record::{Head, LOOK_BACK, STATE_JOURNAL, StoredState, marker, state};
 use crate::report::outcome::Shown;
@@ -17,9 +17,6 @@ use crate::report::paint::symbol;
 use crate::response::settle::Interrupted;
 use crate::safeguard::{brake, kill_switch};
 use crate::time::{Timestamp, in_words};
-
-/// A decision may be dated so far after now before its clock counts as wrong.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 #[derive(Debug, Args)]
 #[command(
@@ -176,7 +173,7 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
                 head: tail.end.head,
                 problems: Vec::new(),
             },
-            tail.last,
+            tail.last_decision(stored.as_ref()),
         ),
         Inspection::Broken(problems) => (
             Journal {
@@ -185,22 +182,15 @@ fn look(workspace: &Workspace, at: Timestamp) -> Checked<Status> {
                 head: None,
                 problems,
             },
-            None,
+            LastDecision::of(stored.as_ref()),
         ),
     };
-    // The journal is the truth: it may be ahead of the state file after a kill.
-    let named = stored.as_ref().and_then(StoredState::head);
-    let newer = last.filter(|line| named.is_none_or(|head| line.seq > head.seq));
-    let (policy, evaluated_at, since, given_clock) = match (newer, &stored) {
-        (Some(line), _) => (line.level, line.at, None, line.given_clock),
-        (None, Some(stored)) => (
-            stored.level.clone(),
-            stored.evaluated_at,
-            stored.since,
-            stored.given_clock,
-        ),
-        (None, None) => return Err(Box::new(nothing_recorded())),
-    };
+    let LastDecision {
+        level: policy,
+        at: evaluated_at,
+        since,
+        given_clock,
+    } = last.ok_or_else(|| Box::new(nothing_recorded()))?;
     let age = at.since(evaluated_at);
     let late = age > LATE_AFTER || age < -CLOCK_SKEW || given_clock;
     let failed_at = marker::failed_at(workspace).filter(|failed| *failed > evaluated_at);

@@ -107,6 +107,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         // It says itself that it reports nothing by documents that were changed.
         | Command::Analytics(_)
         | Command::Portal(_)
+        // It answers with its decision, tampering included.
+        | Command::Decide(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }
@@ -339,6 +341,7 @@ mod tests {
         ("guard check", false),
         ("guard hook install", true),
         ("guard hook show", false),
+        ("decide --record", false),
         ("portal --serve", false),
         ("portal --export x", false),
         ("portal data --rebuild", false),

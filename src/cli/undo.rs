@@ -41,14 +41,25 @@ pub(super) struct UndoArgs {
 #[derive(Debug, Subcommand)]
 enum UndoCommand {
     /// What can be undone, the oldest first
+    #[command(after_help = "Example:\n  policy-orchestrator undo list")]
     List,
     /// What a response changed, file by file
+    #[command(
+        after_help = "Example:\n  policy-orchestrator undo show 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11"
+    )]
     Show(NamedArgs),
     /// Put back what a response changed
+    #[command(
+        after_help = "Example:\n  policy-orchestrator undo run 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11"
+    )]
     Run(RunArgs),
     /// Let stand what a response did of which nobody knows what it was
+    #[command(
+        after_help = "Example:\n  policy-orchestrator undo accept 1c8d7d56-6f0c-4a83-9a0e-5d0f7d2f0a11 --reason 'looked at it: it is whole'"
+    )]
     Accept(AcceptArgs),
     /// Remove what was kept for longer than so many days
+    #[command(after_help = "Example:\n  policy-orchestrator undo prune --keep-days 90")]
     Prune(PruneArgs),
 }
 
@@ -245,7 +256,7 @@ fn run(context: &Context, workspace: &Workspace, arguments: &RunArgs) -> anyhow:
         undo::run(operator, &id, arguments.dry_run)
     })?;
     if !arguments.dry_run {
-        portal::tell_responses(context, workspace, arguments.lock_timeout);
+        portal::tell(context, workspace, arguments.lock_timeout);
     }
     let undone = match ran {
         Ok(undone) => undone,

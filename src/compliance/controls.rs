@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::checks::Check;
+use super::checks::{Age, Check};
 use super::documents::{Asked, Control as Wanted};
 use super::evidence::{Artefact, Declared, Evidence, FILE, Looked};
 use super::tally::{Seen, Tally};
@@ -327,7 +327,7 @@ fn by_itself(ground: Ground<'_>, automation: Automation) -> Vec<LookedAt> {
         .collect();
     if let Some((check, shows)) = checked(automation) {
         let found = ground.checks.iter().find(|found| found.check == check);
-        looked.push(of_check(check, shows, found));
+        looked.push(of_check(check, shows, found, ground.at));
     }
     match automation {
         Automation::AccessLogging => looked.push(record(ground)),
@@ -362,7 +362,7 @@ fn event(events: &Events, seen: Option<Seen>) -> LookedAt {
     }
 }
 
-fn of_check(check: &str, shows: &str, found: Option<&Check>) -> LookedAt {
+fn of_check(check: &str, shows: &str, found: Option<&Check>, at: Timestamp) -> LookedAt {
     let what = format!("check {check}: {shows}");
     match found {
         None => LookedAt {
@@ -376,8 +376,17 @@ fn of_check(check: &str, shows: &str, found: Option<&Check>) -> LookedAt {
             what,
             at: format!("{}:{}", found.file, found.line),
             count: None,
-            found: format!("{}, log sha256 {}", found.result, found.sha256),
-            counts: found.result == "PASS",
+            found: format!(
+                "{}, {}, log sha256 {}",
+                found.result,
+                match (found.age(at), found.at) {
+                    (Age::StaleSince(since), _) => format!("stale since {}", since.human()),
+                    (Age::Fresh, Some(run)) => format!("of {}", run.human()),
+                    _ => "of a time that its log does not tell".to_owned(),
+                },
+                found.sha256
+            ),
+            counts: found.result == "PASS" && found.age(at) == Age::Fresh,
         },
     }
 }

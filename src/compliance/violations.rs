@@ -48,6 +48,7 @@ kinds! {
     PurposeNotStated = "PURPOSE_NOT_STATED", High: "Data were used for a purpose that policy/evidence.yaml does not state.",
     FieldNotNecessary = "FIELD_NOT_NECESSARY", High: "Data were used that their purpose does not need by policy/evidence.yaml.",
     AccessDenied = "ACCESS_DENIED", Medium: "`compliance ask` denied a use of data.",
+    RequestDenied = "REQUEST_DENIED", Medium: "`decide --record` denied a request.",
     OverrideRefused = "OVERRIDE_REFUSED", High: "An override was refused: a wrong code, the wrong person, another operation, or too late.",
     GuardRefused = "GUARD_REFUSED", High: "The guard refused a change of protected files.",
     ActionFailed = "ACTION_FAILED", High: "An action of a response failed, or nobody knows how it ended.",
@@ -75,6 +76,7 @@ impl Kind {
             "RESPONSE_BLOCKED" => Self::ResponseBlocked,
             "TASK_FAILURE" => Self::ActionFailed,
             "CUSTOM_UNAUTHORIZED_USE" => Self::UnauthorizedUse,
+            "REQUEST_DENIED" => Self::RequestDenied,
             "DATA_ACCESS_DENIED" => Self::AccessDenied,
             _ => return None,
         })

@@ -235,10 +235,17 @@ impl Replacement {
 
     /// Puts it in place: rename, then fsync of the directory.
     pub fn commit(self) -> Result<(), WriteError> {
+        let (target, name) = (self.target.clone(), self.name.clone());
+        self.put()?;
+        sync_directory(&target)
+            .map_err(|error| WriteError::sync(&name, "fsync of the directory", error))
+    }
+
+    /// Puts it in place, and nobody confirms that.
+    fn put(self) -> Result<(), WriteError> {
         let renamed = self.temporary.persist(&self.target);
-        renamed.map_err(|error| WriteError::new(&self.name, "rename", error.error))?;
-        sync_directory(&self.target)
-            .map_err(|error| WriteError::sync(&self.name, "fsync of the directory", error))
+        let renamed = renamed.map_err(|error| WriteError::new(&self.name, "rename", error.error));
+        renamed.map(drop)
     }
 }
 
@@ -338,6 +345,17 @@ pub fn replace_private(workspace: &Workspace, name: &str, bytes: &[u8]) -> Resul
 /// directory, so that the next run finds what a killed process left without a list of them all.
 pub fn replace_rarely(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
     replace_by_way_of(workspace, name, &rare_temporary(name), bytes)
+}
+
+/// As [`replace_rarely`], for what can be made anew: after a power cut the old content or the new one
+/// stands there, and nobody is promised which.
+pub fn replace_projection(
+    workspace: &Workspace,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), WriteError> {
+    let new = (NEW_FILE_MODE, None);
+    Replacement::prepare_beside(workspace, name, &rare_temporary(name), bytes, new)?.put()
 }
 
 /// The temporary file of [`replace_rarely`] beside the file `name`.

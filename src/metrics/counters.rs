@@ -16,7 +16,8 @@ use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::ids::Digest;
 use crate::record::lines::BackLines;
 use crate::record::{
-    APPROVAL_LOG, AUDIT_LOG, Head, JOURNALS, RESPONSE_JOURNAL, RESPONSE_LOG, STATE_JOURNAL,
+    APPROVAL_LOG, AUDIT_LOG, Head, JOURNALS, REQUEST_LOG, RESPONSE_JOURNAL, RESPONSE_LOG,
+    STATE_JOURNAL,
 };
 
 /// The file, relative to the workspace.
@@ -50,6 +51,10 @@ pub const UNDONE: &str = "undone";
 pub const GRANTED: &str = "granted";
 /// Recorded changes of the list of approvers.
 pub const ROLES: &str = "roles";
+/// Requests that were answered, whatever the answer.
+pub const ANSWERED: &str = "answered";
+/// Requests that were denied; what waits for an approval is not.
+pub const DENIED: &str = "denied";
 
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -227,6 +232,12 @@ impl Raw {
             }
             RESPONSE_JOURNAL if event == Some("undo") => count(UNDONE),
             APPROVAL_LOG if event == Some("GRANTED") => count(GRANTED),
+            REQUEST_LOG => {
+                count(ANSWERED);
+                if event == Some("request_denied") {
+                    count(DENIED);
+                }
+            }
             AUDIT_LOG if self.changes_roles() => count(ROLES),
             _ => {}
         }

@@ -9,7 +9,9 @@ use super::health::Health;
 use crate::decision::Decision;
 use crate::ids::SignalName;
 use crate::policy::{Condition, Policy};
-use crate::record::{APPROVAL_LOG, AUDIT_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, STATE_JOURNAL};
+use crate::record::{
+    APPROVAL_LOG, AUDIT_LOG, REQUEST_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, STATE_JOURNAL,
+};
 use crate::signals::{Outcome, Readings, Status, Value};
 use crate::time::Timestamp;
 
@@ -327,6 +329,16 @@ fn of_counters(counters: &Counters) -> Vec<Family> {
             "p2_signatures",
             "Approvals that a second person signed.",
             one(APPROVAL_LOG, counters::GRANTED),
+        ),
+        counter(
+            "policy_evaluations",
+            "Requests that decide --record answered.",
+            one(REQUEST_LOG, counters::ANSWERED),
+        ),
+        counter(
+            "policy_violations",
+            "Requests that decide --record denied.",
+            one(REQUEST_LOG, counters::DENIED),
         ),
         counter(
             "policy_orchestrator_decisions",

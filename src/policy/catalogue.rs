@@ -9,6 +9,7 @@
 pub mod agent;
 pub mod automation;
 pub mod compliance;
+pub mod conditions;
 pub mod conflicts;
 pub mod development;
 pub mod maturity;

@@ -20,19 +20,17 @@ mod absent;
 mod check;
 #[cfg(feature = "cel")]
 mod comparisons;
+pub mod condition;
 #[cfg(feature = "cel")]
 mod functions;
 #[cfg(feature = "cel")]
 mod pattern;
 #[cfg(feature = "cel")]
 mod plain;
-#[cfg(feature = "cel")]
 mod problems;
 #[cfg(feature = "cel")]
 mod program;
-#[cfg(feature = "cel")]
 mod syntax;
-#[cfg(feature = "cel")]
 mod tokens;
 
 #[cfg(not(feature = "cel"))]

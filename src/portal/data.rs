@@ -11,6 +11,8 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::day::{self, Day, Signal};
+use super::standing::{InForce, Safeguards};
+use super::work::{self, Evaluations};
 use crate::ids::{ReasonCode, SignalName};
 use crate::policy::Calendar;
 use crate::policy::Level;
@@ -37,6 +39,7 @@ const MOST_WAIVED: usize = 60;
 const MOST_GAPS: usize = 90;
 const MOST_FREEZES: usize = 120;
 const MOST_RESPONSES: usize = 30;
+const MOST_TOOK: usize = 60;
 
 /// So many of the next openings of a freeze window are told, and so far ahead.
 const NEXT_OPENINGS: usize = 14;
@@ -57,6 +60,8 @@ pub struct Data {
     pub decisions: u64,
     /// How many were left out, since a person gave their time.
     pub given: u64,
+    /// How many were left out, since they are dated ahead of the clock by more than a day.
+    pub ahead: u64,
     /// The time of the first decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_at: Option<Timestamp>,
@@ -86,6 +91,18 @@ pub struct Data {
     /// The last dry run of a response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preview: Option<Response>,
+    /// The overrides that were given and are not used.
+    pub overrides: Vec<InForce>,
+    /// How brake and kill switch stood when somebody looked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safeguards: Option<Safeguards>,
+    /// How many evaluations each day had.
+    pub evaluations: Vec<Evaluations>,
+    /// How long the last ones took, in microseconds, the oldest first. No journal has it: a file made
+    /// anew keeps what the one before it had.
+    pub took_us: Vec<u64>,
+    /// What the files were known by that responses, overrides and safeguards were read from.
+    pub seen: String,
 }
 
 /// A change of the level.
@@ -170,6 +187,8 @@ pub struct Decided<'a> {
     pub level: &'a Level,
     /// True where a person gave the time.
     pub given: bool,
+    /// True where it is dated ahead of the clock by more than a day.
+    pub ahead: bool,
 }
 
 impl Default for Data {
@@ -180,6 +199,7 @@ impl Default for Data {
             head: None,
             decisions: 0,
             given: 0,
+            ahead: 0,
             first_at: None,
             last_at: None,
             verified: None,
@@ -192,15 +212,24 @@ impl Default for Data {
             freezes: Vec::new(),
             responses: Vec::new(),
             preview: None,
+            overrides: Vec::new(),
+            safeguards: None,
+            evaluations: Vec::new(),
+            took_us: Vec::new(),
+            seen: String::new(),
         }
     }
 }
+
+/// A decision that is dated further ahead of the clock than this was made by a clock that was wrong.
+pub const AHEAD_BY: TimeDelta = TimeDelta::days(1);
 
 impl Data {
     /// Takes a decision that was recorded behind those taken so far. `readings` are its values, and
     /// `codes` gives its reasons and those that were waived; it is asked where they are needed.
     ///
-    /// A decision whose time a person gave is counted and left out, as it never counts as fresh.
+    /// A decision whose time a person gave is counted and left out, as it never counts as fresh; so is
+    /// one of a clock that was far ahead, since what lies 90 days before it would be forgotten.
     pub fn take<'r>(
         &mut self,
         decided: Decided<'_>,
@@ -210,6 +239,10 @@ impl Data {
     ) {
         if decided.given {
             self.given += 1;
+            return;
+        }
+        if decided.ahead {
+            self.ahead += 1;
             return;
         }
         let at = decided.at;
@@ -225,6 +258,7 @@ impl Data {
             });
         }
         self.decisions += 1;
+        work::count(&mut self.evaluations, day, decided.level);
         self.first_at.get_or_insert(at);
         self.last_at = Some(at);
         self.updated_at = Some(at);
@@ -300,6 +334,7 @@ impl Data {
         self.waived.retain(|waived| waived.until >= begins);
         self.freezes.retain(|freeze| freeze.until >= begins);
         let most = usize::try_from(DAYS).unwrap_or(0) + 2;
+        work::forget(&mut self.evaluations, first, most);
         for signal in &mut self.signals {
             signal.forget(first, most);
         }
@@ -354,6 +389,25 @@ impl Data {
         keep_last(&mut self.freezes, MOST_FREEZES);
     }
 
+    /// True where a clock that was wrong dated the decision taken last ahead of `now`.
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        self.last_at.is_some_and(|last| is_ahead(last, now))
+    }
+
+    /// Takes that all but decisions stands as it did, but for what ends by itself.
+    pub fn still(&mut self, now: Timestamp) {
+        self.overrides.retain(|open| now < open.until);
+        if let Some(safeguards) = &mut self.safeguards {
+            safeguards.at = now;
+        }
+    }
+
+    /// Takes how long the decision taken last took.
+    pub fn took(&mut self, micros: u64) {
+        self.took_us.push(micros);
+        keep_last(&mut self.took_us, MOST_TOOK);
+    }
+
     /// Takes how responses stand.
     pub fn respond(&mut self, mut responses: Vec<Response>, preview: Option<Response>) {
         responses.truncate(MOST_RESPONSES);
@@ -380,6 +434,7 @@ impl Data {
             } else {
                 shorter.freezes.clear();
                 shorter.responses.clear();
+                shorter.overrides.clear();
                 return rendered(&shorter);
             }
             let bytes = rendered(&shorter);
@@ -411,13 +466,18 @@ impl Freeze {
 }
 
 /// So much of a text that a person wrote.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-fn keep_last<T>(items: &mut Vec<T>, most: usize) {
+pub(super) fn keep_last<T>(items: &mut Vec<T>, most: usize) {
     let many = items.len().saturating_sub(most);
     items.drain(..many);
+}
+
+/// True for a time that only a wrong clock can have given before `now`.
+pub fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+    at.since(now) > AHEAD_BY
 }
 
 /// A reading as [`Data::take`] takes it.

@@ -2,10 +2,11 @@
 //! from the journal where it does not fit.
 //!
 //! It is a projection: nothing is decided by it, and what can't be written of it is a warning. Every
-//! writer holds the workspace lock.
+//! writer holds the workspace lock. What else the page shows is read
+//! again where one of its files was changed since.
 
-use super::data::{Data, Decided, SCHEMA, taken};
-use super::{FILE, activity, day};
+use super::data::{Data, Decided, SCHEMA, is_ahead, taken};
+use super::{FILE, activity, day, standing};
 use crate::decision::Decision;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
@@ -16,6 +17,7 @@ use crate::policy::Policy;
 use crate::record::line::Chained;
 use crate::record::{Head, LINE_LIMIT, STATE_JOURNAL, SigningKey, verified};
 use crate::signals::Readings;
+use crate::time::{Clock, Timestamp};
 
 /// What every writer holds.
 #[derive(Debug, Clone, Copy)]
@@ -53,17 +55,21 @@ pub fn is_kept(workspace: &Workspace) -> bool {
 /// Takes a decision in, where the file is kept. What kept it from that is a warning.
 pub fn after_run(ground: Ground<'_>, recorded: Recorded<'_>) -> Option<Diagnostic> {
     // One system call where nobody keeps the file.
-    if !is_kept(ground.workspace) {
-        return None;
-    }
-    advance(ground, recorded).err().map(|error| told(&error))
+    let held = match load(ground.workspace) {
+        Ok(Held::Nothing) => return None,
+        held => held,
+    };
+    let advanced = held.and_then(|held| advance(ground, recorded, held));
+    advanced.err().map(|error| told(&error))
 }
 
-fn advance(ground: Ground<'_>, recorded: Recorded<'_>) -> Checked<()> {
-    let mut data = match load(ground.workspace)? {
-        Some(data) if data.head == recorded.before => data,
-        // A kill came between a decision and this file, or the journal is another.
-        _ => return rebuild(ground).map(drop),
+fn advance(ground: Ground<'_>, recorded: Recorded<'_>, held: Held) -> Checked<()> {
+    // By the machine's clock: a time that somebody gave says nothing of what is ahead or over.
+    let now = Clock::System.read();
+    let mut data = match held {
+        Held::Data(data) if data.head == recorded.before && !data.is_ahead_of(now) => *data,
+        // A kill came between a decision and this file, the journal is another, or a clock was wrong.
+        held => return make_anew(ground, held, now).map(drop),
     };
     let Decision {
         level, at, reasons, ..
@@ -73,6 +79,7 @@ fn advance(ground: Ground<'_>, recorded: Recorded<'_>) -> Checked<()> {
         seq: recorded.head.seq,
         level,
         given: recorded.given,
+        ahead: false,
     };
     let since = data.last_at;
     let codes = || distinct(reasons.iter().map(|reason| reason.code.clone()));
@@ -82,47 +89,72 @@ fn advance(ground: Ground<'_>, recorded: Recorded<'_>) -> Checked<()> {
     data.head = Some(recorded.head);
     if !recorded.given {
         data.freeze(ground.policy.freeze(), since, *at);
+        if let Ok(micros) = u64::try_from(now.since(*at).num_microseconds().unwrap_or(-1)) {
+            data.took(micros);
+        }
     }
-    data.verified = verified::head_of(ground.workspace, STATE_JOURNAL, ground.key);
-    let responses = activity::recent(ground.workspace)?;
-    data.respond(responses, activity::previewed(ground.workspace));
+    look(ground, &mut data, now)?;
     keep(ground, &data)
 }
 
-/// Takes in how responses stand, where the file is kept. The caller holds the workspace lock.
-pub fn after_response(ground: Ground<'_>) -> Option<Diagnostic> {
-    if !is_kept(ground.workspace) {
-        return None;
-    }
-    let told_in = || -> Checked<()> {
-        let Some(mut data) = load(ground.workspace)? else {
-            return rebuild(ground).map(drop);
+/// Takes in how responses, overrides and safeguards stand and how far the journal was verified, where
+/// the file is kept. The caller holds the workspace lock.
+pub fn after_change(ground: Ground<'_>) -> Option<Diagnostic> {
+    let told_in = |held: Held| -> Checked<()> {
+        let now = Clock::System.read();
+        let Held::Data(mut data) = held else {
+            return make_anew(ground, held, now).map(drop);
         };
-        let responses = activity::recent(ground.workspace)?;
-        data.respond(responses, activity::previewed(ground.workspace));
+        look(ground, &mut data, now)?;
         keep(ground, &data)
     };
-    told_in().err().map(|error| told(&error))
+    let told_in = match load(ground.workspace) {
+        Ok(Held::Nothing) => return None,
+        held => held.and_then(told_in),
+    };
+    told_in.err().map(|error| told(&error))
+}
+
+/// Everything but decisions, unless all of it stands as it did when somebody looked last.
+fn look(ground: Ground<'_>, data: &mut Data, now: Timestamp) -> Checked<()> {
+    let workspace = ground.workspace;
+    let seen = standing::seen(workspace);
+    if data.seen == seen {
+        data.still(now);
+        return Ok(());
+    }
+    data.seen = seen;
+    data.verified = verified::head_of(workspace, STATE_JOURNAL, ground.key);
+    let responses = activity::recent(workspace)?;
+    data.respond(responses, activity::previewed(workspace));
+    data.overrides = standing::overrides(workspace, now)?;
+    data.safeguards = Some(standing::safeguards(workspace, now));
+    Ok(())
 }
 
 /// Makes the file anew from the journal, its sealed segments included, in memory that does not grow
 /// with them.
 pub fn rebuild(ground: Ground<'_>) -> Checked<Data> {
     // One of a newer version is not written over.
-    load(ground.workspace)?;
-    let mut data = of_journal(ground.workspace)?;
+    let held = load(ground.workspace)?;
+    make_anew(ground, held, Clock::System.read())
+}
+
+fn make_anew(ground: Ground<'_>, held: Held, now: Timestamp) -> Checked<Data> {
+    let mut data = of_journal(ground.workspace, now)?;
     if let Some(at) = data.last_at {
         data.freeze(ground.policy.freeze(), None, at);
     }
-    data.verified = verified::head_of(ground.workspace, STATE_JOURNAL, ground.key);
-    let responses = activity::recent(ground.workspace)?;
-    data.respond(responses, activity::previewed(ground.workspace));
+    if let Held::Data(held) = held {
+        data.took_us = held.took_us;
+    }
+    look(ground, &mut data, now)?;
     keep(ground, &data)?;
     Ok(data)
 }
 
 /// The recorded decisions as data. Lines that can't be read are left out: `audit verify` tells them.
-fn of_journal(workspace: &Workspace) -> Checked<Data> {
+fn of_journal(workspace: &Workspace, now: Timestamp) -> Checked<Data> {
     let mut data = Data::default();
     let Some(source) = Source::of_workspace(workspace)? else {
         return Ok(data);
@@ -136,6 +168,7 @@ fn of_journal(workspace: &Workspace) -> Checked<Data> {
                     seq: fixed.seq,
                     level: &fixed.level,
                     given: fixed.given_clock,
+                    ahead: is_ahead(fixed.at, now),
                 };
                 let values = fixed.six.values();
                 let readings = values
@@ -151,6 +184,7 @@ fn of_journal(workspace: &Workspace) -> Checked<Data> {
                     seq: recorded.seq,
                     level: &recorded.level,
                     given: recorded.given_clock,
+                    ahead: is_ahead(recorded.at, now),
                 };
                 let readings = recorded.readings.iter().map(taken);
                 let codes = || recorded.reasons.clone();
@@ -169,14 +203,24 @@ fn of_journal(workspace: &Workspace) -> Checked<Data> {
     Ok(data)
 }
 
-/// The file's content; `None` where there is none that can be read. Fails for one of a newer version.
-fn load(workspace: &Workspace) -> Checked<Option<Data>> {
+/// What stands in the file's place.
+enum Held {
+    /// Nothing: nobody keeps the file.
+    Nothing,
+    /// Something that is none of ours, or of before a version that added to it.
+    Other,
+    /// The data.
+    Data(Box<Data>),
+}
+
+/// Reads the file. Fails for one of a newer version.
+fn load(workspace: &Workspace) -> Checked<Held> {
     #[derive(serde::Deserialize)]
     struct Versioned {
         schema: u32,
     }
     let Some(bytes) = read_own(workspace, FILE, LINE_LIMIT)? else {
-        return Ok(None);
+        return Ok(Held::Nothing);
     };
     let versioned = serde_json::from_slice::<Versioned>(&bytes);
     if let Ok(Versioned { schema }) = versioned
@@ -193,12 +237,13 @@ fn load(workspace: &Workspace) -> Checked<Option<Data>> {
             .help("use that version here, or remove the file and make it anew with `policy-orchestrator portal data --rebuild`"),
         ));
     }
-    Ok(serde_json::from_slice(&bytes).ok())
+    let data = serde_json::from_slice(&bytes).map(Box::new);
+    Ok(data.map_or(Held::Other, Held::Data))
 }
 
 fn keep(ground: Ground<'_>, data: &Data) -> Checked<()> {
     let bytes = data.to_bytes();
-    let write = || write::replace_rarely(ground.workspace, FILE, &bytes);
+    let write = || write::replace_projection(ground.workspace, FILE, &bytes);
     ground.retry.retry(write).map_err(Into::into)
 }
 

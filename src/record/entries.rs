@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::audit::Severity;
 use super::lines::{BackLines, Role};
 use super::{
-    AUDIT_LOG, JOURNALS, KILL_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, SHADOW_LOG, STATE_JOURNAL,
-    TRUST_LOG, VERSIONS_LOG,
+    AUDIT_LOG, JOURNALS, KILL_LOG, REQUEST_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, SHADOW_LOG,
+    STATE_JOURNAL, TRUST_LOG, VERSIONS_LOG,
 };
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
@@ -212,6 +212,7 @@ impl Line {
             STATE_JOURNAL => &["doc"],
             VERSIONS_LOG | SHADOW_LOG => &["sha256"],
             RESPONSE_LOG => &["plan"],
+            REQUEST_LOG => &["request_sha256"],
             RESPONSE_JOURNAL => &["post", "pre", "plan", "kept", "sha256_after"],
             _ => &[],
         };
@@ -283,6 +284,11 @@ fn kind(file: &str, line: &mut Line) -> Option<(String, Severity, String)> {
         RESPONSE_LOG => told("RESPONSE_APPLIED", Medium, "respond"),
         KILL_LOG if line.is("on") => told("KILL_SWITCH_ON", Critical, "kill_on"),
         KILL_LOG => told("KILL_SWITCH_OFF", High, "kill_off"),
+        REQUEST_LOG => match line.text("event")?.as_str() {
+            "request_allowed" => told("REQUEST_ALLOWED", Low, "decide"),
+            "request_waits" => told("REQUEST_WAITS", Low, "decide"),
+            _ => told("REQUEST_DENIED", Medium, "decide"),
+        },
         ALERTS_LOG => {
             let event = line.text("event")?;
             let severity = line.text("severity").and_then(|word| word.parse().ok());

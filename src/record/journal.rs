@@ -48,6 +48,50 @@ pub struct JournalTail {
     pub ahead: usize,
 }
 
+/// The last decision, as journal and state file tell it together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastDecision {
+    /// Its level.
+    pub level: Level,
+    /// Its time.
+    pub at: Timestamp,
+    /// Since when its level holds, where the state file says so.
+    pub since: Option<Timestamp>,
+    /// True where its time was given with `--at`.
+    pub given_clock: bool,
+}
+
+impl JournalTail {
+    /// The last decision; `None` where there is none. The journal is the truth: it may be ahead of
+    /// the state file after a kill.
+    pub fn last_decision(&self, state: Option<&StoredState>) -> Option<LastDecision> {
+        let named = state.and_then(StoredState::head);
+        let newer = self.last.as_ref();
+        let newer = newer.filter(|line| named.is_none_or(|head| line.seq > head.seq));
+        if let Some(line) = newer {
+            return Some(LastDecision {
+                level: line.level.clone(),
+                at: line.at,
+                since: None,
+                given_clock: line.given_clock,
+            });
+        }
+        LastDecision::of(state)
+    }
+}
+
+impl LastDecision {
+    /// The one of the state file, where nothing is known of the journal.
+    pub fn of(state: Option<&StoredState>) -> Option<Self> {
+        state.map(|state| Self {
+            level: state.level.clone(),
+            at: state.evaluated_at,
+            since: state.since,
+            given_clock: state.given_clock,
+        })
+    }
+}
+
 /// Looks at the end of the journal of decisions. `state` is the state file, read before.
 ///
 /// Fails as [`chain::look`] does.
@@ -282,6 +326,9 @@ pub fn past(
 pub fn is_late(last: Timestamp, at: Timestamp) -> bool {
     at.since(last) > LATE_AFTER
 }
+
+/// The clocks of two machines may differ by so much before a time counts as one of the future.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// A daily schedule is late after this (row C-65).
 pub const LATE_AFTER: TimeDelta = TimeDelta::hours(26);

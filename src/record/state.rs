@@ -271,6 +271,36 @@ impl RawStored {
     }
 }
 
+/// The file that each reading rests on first, where the state file is the one of this line: no line
+/// says them.
+pub fn sources(workspace: &Workspace, head: Head) -> Vec<(String, Source)> {
+    #[derive(Deserialize)]
+    struct Raw {
+        journal: Head,
+        readings: BTreeMap<String, RawReading>,
+    }
+    #[derive(Deserialize)]
+    struct RawReading {
+        file: Option<String>,
+        sha256: Option<Digest>,
+    }
+    let bytes = read(workspace).ok().flatten().unwrap_or_default();
+    let Ok(raw) = serde_json::from_slice::<Raw>(&bytes) else {
+        return Vec::new();
+    };
+    if raw.journal != head {
+        return Vec::new();
+    }
+    let readings = raw.readings.into_iter();
+    readings
+        .filter_map(|(signal, RawReading { file, sha256 })| {
+            let (file, sha256) = (file?, sha256?);
+            let from = None;
+            Some((signal, Source { file, sha256, from }))
+        })
+        .collect()
+}
+
 impl StoredState {
     /// Reads the state file; `None` where there is none.
     pub fn load(workspace: &Workspace) -> Checked<Option<Self>> {

@@ -93,7 +93,8 @@ fn file_of(told: &Told<'_>, trigger: &Trigger) -> Option<String> {
     file(told.readings.get(trigger.signal.as_ref()?)?)
 }
 
-/// The first file that a reading rests on; of one that is decided again from the record, none.
+/// The first file that a reading rests on; of one that is decided again from the record, the one that
+/// the state file tells.
 fn file(reading: &Reading) -> Option<String> {
     let first = reading.sources.first();
     first.map(|source| source.file.clone())

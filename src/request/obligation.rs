@@ -82,6 +82,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "security_alert",
         "Tell whoever is responsible for security.",
     ),
+    (
+        "violation_response",
+        "Answer the violation: `immediate`, `investigative`, `remedial` and `preventive` name what to do.",
+    ),
     ("agent_termination", "End the agent that asked."),
     ("immediate_termination", "End at once whatever asked."),
     ("human_approval", "Have a person approve before it is done."),

@@ -205,7 +205,8 @@ fn portal_shows_reasons_margins_history_and_record() {
     };
     let world = World::new();
     world.state(&state("YELLOW"));
-    world.data(&data());
+    let held = data();
+    world.data(&held);
     open(&browser, &world);
     let page = browser.text("main");
     for words in [
@@ -223,6 +224,7 @@ fn portal_shows_reasons_margins_history_and_record() {
         "2,211",
         "up to line 2,100",
         "1 time over 26 hours without an evaluation",
+        "1 decision dated over a day ahead left out",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -239,6 +241,28 @@ fn portal_shows_reasons_margins_history_and_record() {
     assert_eq!(changes, 13);
     let gaps = browser.run("return document.querySelectorAll('#timeline .gapped').length");
     assert_eq!(gaps, 1);
+    // The two cards of S1-011; an override shows what it opens and until when, and not once it is over.
+    let health = browser.text("#policy_as_code_health");
+    for words in [
+        "1 in force",
+        "guard:policy/policy.yaml until ",
+        "ENGAGED as of 60 minutes ago",
+        "Kill switch",
+    ] {
+        assert!(health.contains(words), "{words}: {health}");
+    }
+    assert!(!health.contains("apply:over"), "{health}");
+    let until = held["overrides"][0]["until"].as_str().unwrap();
+    let until = until.replace('T', " ")[..16].to_owned();
+    assert!(health.contains(&until), "{until}: {health}");
+    let performance = browser.text("#policy_as_code_performance");
+    for words in [
+        "4.2 ms in the middle, 12 ms at most, of the last 3",
+        "23.2, 2,088 in 90 days",
+        "2 % of the evaluations of 90 days, 25 % of the last 7",
+    ] {
+        assert!(performance.contains(words), "{words}: {performance}");
+    }
     // Another run's data are named as that.
     let mut other = data();
     other["head"]["sha256"] = json!("d".repeat(64));

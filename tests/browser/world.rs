@@ -154,7 +154,7 @@ pub(crate) fn data() -> Value {
         .collect();
     json!({
         "schema": 1, "updated_at": ago(1.0), "head": {"seq": 2211, "sha256": "c".repeat(64)},
-        "decisions": 2211, "given": 0, "first_at": ago(5000.0), "last_at": ago(1.0),
+        "decisions": 2211, "given": 0, "ahead": 1, "first_at": ago(5000.0), "last_at": ago(1.0),
         "verified": {"seq": 2100, "sha256": "e".repeat(64)},
         "transitions": transitions, "complete_from": ago(24.0 * 80.0),
         "gaps": [{"from": ago(43.0 * 24.0), "until": ago(39.0 * 24.0)}],
@@ -168,6 +168,13 @@ pub(crate) fn data() -> Value {
             {"at": ago(31.0), "kind": "undo", "id": "3"},
             {"at": ago(55.0), "kind": "failed", "id": "4", "level": "RED", "actions": 4, "succeeded": 2}
         ],
-        "preview": {"at": ago(1.0), "kind": "preview", "id": "5", "level": "YELLOW", "actions": 3, "gates": ["dry_run_same_plan"]}
+        "preview": {"at": ago(1.0), "kind": "preview", "id": "5", "level": "YELLOW", "actions": 3, "gates": ["dry_run_same_plan"]},
+        "overrides": [
+            {"operation": "guard:policy/policy.yaml", "until": ago(-0.5)},
+            {"operation": "apply:over", "until": ago(0.5)}
+        ],
+        "safeguards": {"at": ago(1.0), "kill_switch": "off", "brake": "engaged"},
+        "evaluations": shown().map(|back| json!([day(back), 24, u32::from(back < 7) * 6])).collect::<Vec<Value>>(),
+        "took_us": [4_200, 3_900, 12_345]
     })
 }

@@ -164,6 +164,8 @@ const COMMANDS: &[(&str, Does, bool)] = &[
     ("checks run", GoesOn(LOOKS), NO_TAMPER),
     ("health", GoesOn(LOOKS), NO_TAMPER),
     ("portal data --rebuild", GoesOn(LOOKS), NO_TAMPER),
+    ("decide", Reads, NO_TAMPER),
+    ("decide --record", GoesOn("a denial is recorded"), NO_TAMPER),
     ("init", Acts, TAMPER),
     ("doctor", Reads, NO_TAMPER),
     ("completions bash", Reads, NO_TAMPER),

@@ -80,6 +80,7 @@ fn help_texts_are_as_reviewed() {
         vec!["init", "--help"],
         vec!["doctor", "--help"],
         vec!["portal", "--help"],
+        vec!["decide", "--help"],
         vec!["portal", "data", "--help"],
         vec!["completions", "--help"],
         vec!["man", "--help"],

@@ -215,14 +215,47 @@ fn signed_journals_a_rotated_key_and_a_check_are_evidence_of_this_program_alone(
     );
     // A check that is blocked is no evidence, one that passed is.
     let control = "excessive_data_collection_prevention";
-    for (log, expected) in [
-        ("P1 Data Privacy: BLOCKED (no key)\n", "evidence missing"),
-        ("P1 Data Privacy: PASS\n", "evidence present"),
+    // Nor is one of long ago, or of nobody knows when.
+    let (missing, present) = ("evidence missing", "evidence present");
+    for (result, time, expected, words) in [
+        (
+            "BLOCKED (no key)",
+            "2026-06-28T00:00:00Z",
+            missing,
+            "BLOCKED, of 2026-06-28",
+        ),
+        (
+            "PASS",
+            "2026-06-28T00:00:00Z",
+            present,
+            "PASS, of 2026-06-28",
+        ),
+        (
+            "PASS",
+            "2026-06-01T00:00:00Z",
+            missing,
+            "PASS, stale since 2026-06-08",
+        ),
+        (
+            "PASS",
+            "no time",
+            missing,
+            "of a time that its log does not tell",
+        ),
+        (
+            "PASS",
+            "2027-06-01T00:00:00Z",
+            missing,
+            "of a time that its log does not tell",
+        ),
     ] {
-        workspace.write("reports/logs/P1.log", log);
+        let log = format!("P1 Data Privacy: {result}\ntask T-1, {time}\n");
+        workspace.write("reports/logs/P1.log", &log);
         let report = with(&both, &base).exits(0).json();
         assert_eq!(status(&report, control), expected, "{log}");
-        assert_eq!(report["checks"][0]["sha256"], sha256(log));
+        assert_eq!(report["checks"][0]["sha256"], sha256(&log));
+        let told = serde_json::to_string(&report["controls"]).unwrap();
+        assert!(told.contains(words), "{words}: {told}");
     }
 }
 

@@ -37,6 +37,7 @@ mod checkpoint;
 mod checks;
 mod commands;
 mod compliance;
+mod decide;
 mod decision_corpus;
 mod decision_oracle;
 mod declared_responses;

@@ -268,20 +268,37 @@ fn asked(query: &str) -> BTreeSet<String> {
     words.filter(ours).map(str::to_owned).collect()
 }
 
+/// The dashboards with their uids (S1-011), and the uid that each leads to.
+const DASHBOARDS: [(&str, &str, &str); 2] = [
+    (
+        "metrics/grafana.json",
+        "policy_as_code_health",
+        "policy_as_code_performance",
+    ),
+    (
+        "metrics/grafana_performance.json",
+        "policy_as_code_performance",
+        "policy_as_code_health",
+    ),
+];
+
 #[test]
-fn the_dashboard_and_the_rules_ask_for_metrics_that_exist() {
+fn the_dashboards_and_the_rules_ask_for_metrics_that_exist() {
     let workspace = busy();
     let text = workspace.read("x.prom");
     let mut known = names(&samples(&text));
     known.extend(names(&samples(
         &workspace.program(&["metrics"]).exits(0).stdout,
     )));
-    let dashboard: serde_json::Value =
-        serde_json::from_str(&project("metrics/grafana.json")).unwrap();
     let mut queries = Vec::new();
-    for panel in dashboard["panels"].as_array().unwrap() {
-        for target in panel["targets"].as_array().unwrap() {
-            queries.push(target["expr"].as_str().unwrap().to_owned());
+    for (file, uid, other) in DASHBOARDS {
+        let dashboard: serde_json::Value = serde_json::from_str(&project(file)).unwrap();
+        assert_eq!(dashboard["uid"], uid);
+        assert_eq!(dashboard["links"][0]["url"], format!("/d/{other}"));
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                queries.push(target["expr"].as_str().unwrap().to_owned());
+            }
         }
     }
     let rules = project("metrics/alerts.rules.yml");

@@ -805,3 +805,26 @@ fn refusals_are_recorded_and_bounded() {
     );
     workspace.program(&["audit", "verify"]).exits(0);
 }
+
+/// C-56: one that is in force shows in the portal, with what it opens and until when, and no name.
+#[test]
+fn an_override_in_force_shows_in_the_portal_until_it_is_used() {
+    let workspace = Workspace::healthy();
+    workspace.program(&["portal", "data", "--rebuild"]).exits(0);
+    let told = || {
+        let data: Value = serde_json::from_str(&workspace.read("state/portal_data.json")).unwrap();
+        data["overrides"].clone()
+    };
+    let id = request(&workspace);
+    assert_eq!(told(), json!([]), "it waits for an answer");
+    let given = approve(&workspace, "bob", &id, &code(0)).exits(0).json();
+    let expected = json!([{"operation": "guard:policy/policy.yaml", "until": given["expires_at"]}]);
+    assert_eq!(told(), expected);
+    workspace.program(&["run"]).exits(0);
+    assert_eq!(told(), expected);
+    let shown = workspace.read("state/portal_data.json");
+    assert!(!shown.contains("bob") && !shown.contains("ada"), "{shown}");
+    spend(&workspace, &id, "policy/policy.yaml").unwrap();
+    workspace.program(&["run"]).exits(0);
+    assert_eq!(told(), json!([]));
+}

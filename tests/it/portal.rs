@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use policy_orchestrator::ids::Digest;
 use serde_json::{Value, json};
 
 use crate::workspace::{AT, Workspace};
@@ -111,11 +112,100 @@ fn a_run_takes_the_data_further_and_the_journal_makes_the_same() {
         integrity["days"].as_array().unwrap().last().unwrap()[1],
         80.0
     );
-    let bytes = workspace.bytes(DATA);
+    assert_eq!(held["evaluations"].as_array().unwrap().len(), 1);
+    assert_eq!(held["evaluations"][0][1], 4);
+    assert_eq!(held["evaluations"][0][2], 3);
+    assert_eq!(held["took_us"].as_array().unwrap().len(), 4);
+    // A file that can be read keeps what no journal has: how long runs took.
+    workspace.program(&["portal", "data", "--rebuild"]).exits(0);
+    assert_eq!(data(&workspace)["took_us"], held["took_us"]);
     std::fs::remove_file(workspace.file(DATA)).unwrap();
     let told = workspace.program(&["portal", "data", "--rebuild"]).exits(0);
     assert_eq!(told.json()["decisions"], 4);
-    assert_eq!(workspace.bytes(DATA), bytes);
+    let (mut anew, mut held) = (data(&workspace), held);
+    for data in [&mut anew, &mut held] {
+        data["took_us"] = Value::Null;
+        data["safeguards"]["at"] = Value::Null;
+    }
+    assert_eq!(anew, held);
+}
+
+/// The last line of a journal again, with another time, behind it.
+fn append_dated(workspace: &Workspace, at: &str) {
+    let journal = "state/policy_state_log.jsonl";
+    let text = workspace.read(journal);
+    let last = text.lines().last().unwrap();
+    let mut line: Value = serde_json::from_str(last).unwrap();
+    let (before, seq) = (line["timestamp"].clone(), line["seq"].as_u64().unwrap());
+    line["timestamp"] = json!(at);
+    let dated = last
+        .replace(before.as_str().unwrap(), at)
+        .replace(&format!("\"seq\":{seq}"), &format!("\"seq\":{}", seq + 1))
+        .replace(
+            line["prev"].as_str().unwrap(),
+            &Digest::of(last.as_bytes()).to_string(),
+        );
+    workspace.write(journal, format!("{text}{dated}\n"));
+}
+
+/// C-65: one clock that was wrong once must not empty the page.
+#[test]
+fn a_decision_of_a_clock_that_was_far_ahead_is_left_out_and_empties_nothing() {
+    let workspace = kept();
+    run(&workspace);
+    workspace.integrity("92");
+    run(&workspace);
+    let before = data(&workspace);
+    append_dated(&workspace, "2099-01-15T12:00:00.000000+00:00");
+    workspace.program(&["portal", "data", "--rebuild"]).exits(0);
+    let held = data(&workspace);
+    assert_eq!((&held["ahead"], &held["decisions"]), (&json!(1), &json!(2)));
+    for kept in ["transitions", "signals", "last_at", "evaluations"] {
+        assert_eq!(held[kept], before[kept], "{kept}");
+    }
+    // As a run that was made by such a clock leaves the file: the next one makes it anew.
+    let mut spoilt = held.clone();
+    spoilt["last_at"] = json!("2099-01-15T12:00:00.000000+00:00");
+    spoilt["transitions"] = json!([]);
+    workspace.write(DATA, spoilt.to_string());
+    run(&workspace);
+    let held = data(&workspace);
+    assert_eq!(levels(&held), ["GREEN", "YELLOW"]);
+    assert_eq!((&held["ahead"], &held["decisions"]), (&json!(1), &json!(3)));
+    run(&workspace);
+    assert_eq!(data(&workspace)["decisions"], 4);
+}
+
+/// C-56: whoever looks at the page sees what an override opens, and until when.
+#[test]
+fn overrides_brake_and_kill_switch_are_told_by_whoever_changes_them() {
+    let workspace = kept();
+    run(&workspace);
+    let told = data(&workspace);
+    assert_eq!(told["overrides"], json!([]));
+    assert_eq!(told["safeguards"]["kill_switch"], "off");
+    assert_eq!(told["safeguards"]["brake"], "missing");
+    let kill = |how: &str| {
+        workspace
+            .program(&["kill", how, "--reason", "drill"])
+            .exits(0);
+        data(&workspace)["safeguards"]["kill_switch"].clone()
+    };
+    assert_eq!(kill("on"), "on");
+    assert_eq!(kill("off"), "off");
+    let engage = ["brake", "engage", "--reason", "drill"];
+    workspace.program(&engage).exits(0);
+    assert_eq!(data(&workspace)["safeguards"]["brake"], "engaged");
+    // Another program writes the files; the next run sees it.
+    workspace.write("state/kill_switch.json", "{");
+    workspace.write(
+        "forensics/safety_brake_state.json",
+        r#"{"is_engaged": false, "response_count_24h": 0}"#,
+    );
+    run(&workspace);
+    let told = data(&workspace);
+    assert_eq!(told["safeguards"]["kill_switch"], "unreadable");
+    assert_eq!(told["safeguards"]["brake"], "off");
 }
 
 #[test]

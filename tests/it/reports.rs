@@ -314,3 +314,23 @@ fn the_record_is_reported_within_githubs_limits() {
         ran.stdout
     );
 }
+
+/// GitLab shows a case at its file: also where the decision is made again from the record.
+#[test]
+fn test_results_from_the_record_name_the_files_that_were_read() {
+    let workspace = Workspace::healthy();
+    workspace.integrity("80");
+    let ran = ["run", "--report", "junit:policy.xml"];
+    workspace.program(&ran).exits(0);
+    let again = workspace.program(&["report", "junit"]).exits(0).stdout;
+    let file = "file=\"exports/integrity_metrics_registry.csv\"";
+    let cases = |text: &str| text.lines().filter(|line| line.contains(file)).count();
+    assert!(cases(&again) >= 3, "{again}");
+    assert_eq!(again, workspace.read("policy.xml"));
+    // A state file of another decision says nothing of this one.
+    let state = workspace.bytes("state/policy_state.json");
+    workspace.program(&["run"]).exits(0);
+    workspace.write("state/policy_state.json", state);
+    let behind = workspace.program(&["report", "junit"]).exits(0).stdout;
+    assert_eq!(cases(&behind), 0, "{behind}");
+}

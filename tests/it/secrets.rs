@@ -26,8 +26,16 @@ const CANARIES: &[(&str, &str)] = &[
         "canary-tenant-ZYXWVUTSRQPONMLKJI-0123456789",
     ),
     ("POLICY_KEY_PASSWORD", "canary-key-password-5c5c"),
+    (
+        "POLICY_JWT_SECRET",
+        "canary-tokens-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
     ("VAULT_TOKEN", "canary-vault-f00dfeed"),
     ("VAULT_ADDR", "http://127.0.0.1:1"),
+    (
+        "POLICY_TENANT_TOKEN",
+        "canary-tenant.token.ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
     ("COSIGN_KEY_PATH", "/canary-cosign-path-77aa"),
     ("COSIGN_PASSWORD", "canary-cosign-8b8b8b"),
     (
@@ -65,6 +73,14 @@ const IN_FILES: &[(&str, &str)] = &[
         "POLICY_TENANT_KEY_FILE",
         "canary-tenants-ZYXWVUTSRQPONMLKJI-0123456789",
     ),
+    (
+        "POLICY_JWT_SECRET_FILE",
+        "canary-tokens-ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
+    (
+        "POLICY_TENANT_TOKEN_FILE",
+        "canary-tenant.token.ZYXWVUTSRQPONMLKJI-0123456789",
+    ),
 ];
 
 /// What is no secret and named like one, or holds where one is.
@@ -77,6 +93,7 @@ const NO_SECRETS: &[&str] = &[
     "POLICY_AUDIT_SECRET_VAULT",
     "POLICY_AUDIT_OLD_SECRET_VAULT",
     "POLICY_TOTP_SECRET_VAULT",
+    "POLICY_JWT_SECRET_VAULT",
     "POLICY_TENANT_KEY_VAULT",
     "POLICY_SIGNING_KEY_VAULT",
     "POLICY_APPROVER_KEY_VAULT",
@@ -246,6 +263,8 @@ const SESSION: &[&[&str]] = &[
     &["analytics"],
     &["portal", "data", "--rebuild"],
     &["portal", "--export", "page"],
+    &["decide", "--record"],
+    &["decide", "--format", "human", "--explain"],
     &["policy", "lock"],
     &["policy", "verify"],
     &["policy", "accept", "--reason", REASON],

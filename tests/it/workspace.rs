@@ -159,6 +159,8 @@ impl Workspace {
             "VAULT_TOKEN",
             "POSTGRES_DSN",
             "JWT_SECRET",
+            "POLICY_JWT_SECRET",
+            "POLICY_TENANT_TOKEN",
             "SIMULATION_MODE",
             "GITHUB_ACTIONS",
             "GITHUB_OUTPUT",

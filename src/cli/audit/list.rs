@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use crate::authorization::tenant::{MISSING, Tenant};
+use crate::authorization::{self, Unusable};
 use crate::cli::output::row;
-use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, personal};
+use crate::cli::{Context, Exit, Format, FormatChoice, clock, parse_time, personal, tenant};
 use crate::diagnostic::Checked;
+use crate::fs::Workspace;
 use crate::fs::named::{NamedOutput, Readers};
 use crate::policy::duration;
 use crate::privacy::{HashKey, Redaction};
@@ -29,13 +32,15 @@ The same entries as `audit list`, the newest first, written to a file that is no
 data is taken out; with POLICY_TENANT_KEY (or _FILE, _VAULT) a keyed hash stands beside each field.
 With --include-pii it stays: for users with the scope `pii:read` in policy/approvers.yaml, and once for
 each approval of this very export, which the first refusal names. Both answers are recorded.
+With a tenant's token only that tenant's entries are written; where policy/requests.yaml says that a
+tenant is required, nothing is without one.
 
 Examples:
   policy-orchestrator audit export --out audit.jsonl
   policy-orchestrator audit export --out audit.csv --format csv --since 2026-01-01T00:00:00Z
   policy-orchestrator audit export --out audit.jsonl --include-pii --task T-1
 
-Exit codes: 0 written; 1 failed; 4 personal data is refused; 5 protected files were changed";
+Exit codes: 0 written; 1 failed; 4 personal data is refused, or the tenant is missing; 5 protected files\nwere changed, or policy/requests.yaml can't be used";
 
 /// Which entries.
 #[derive(Debug, Args)]
@@ -90,6 +95,10 @@ pub(in crate::cli) struct ExportArgs {
     /// Keep personal data; needs the scope `pii:read` and a second person's approval of this export
     #[arg(long)]
     include_pii: bool,
+
+    /// A file with the token of the tenant whose entries are wanted [default: POLICY_TENANT_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    tenant_token: Option<String>,
 
     #[command(flatten)]
     which: Which,
@@ -161,6 +170,7 @@ impl Which {
         &self,
         context: &Context,
         redaction: Redaction<'_>,
+        tenant: Option<&Tenant>,
         each: &mut dyn FnMut(&Entry) -> Checked<bool>,
     ) -> Checked<()> {
         let mut left = self.limit.unwrap_or(u64::MAX);
@@ -169,6 +179,10 @@ impl Which {
         }
         let workspace = context.workspace()?;
         entries::newest_first(&workspace, &self.filter(), &mut |entry| {
+            let named = entry.details.get("tenant").and_then(Value::as_str);
+            if tenant.is_some_and(|tenant| !tenant.may_see(named)) {
+                return Ok(true);
+            }
             left -= 1;
             Ok(each(&shown(entry, redaction))? && left > 0)
         })
@@ -207,18 +221,20 @@ pub(super) fn list(context: &Context, arguments: &ListArgs) -> anyhow::Result<Ex
     let mut failed = None;
     let key = personal::hash_key()?;
     let redaction = redaction(false, key.as_ref());
-    arguments.which.each(context, redaction, &mut |entry| {
-        let written = match format {
-            Format::Json => context.output.json_line(entry),
-            Format::Human => context
-                .output
-                .line(&human(entry, paint.bold(&entry.event_type))),
-        };
-        Ok(written.unwrap_or_else(|error| {
-            failed = Some(error);
-            false
-        }))
-    })?;
+    arguments
+        .which
+        .each(context, redaction, None, &mut |entry| {
+            let written = match format {
+                Format::Json => context.output.json_line(entry),
+                Format::Human => context
+                    .output
+                    .line(&human(entry, paint.bold(&entry.event_type))),
+            };
+            Ok(written.unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            }))
+        })?;
     failed.map_or(Ok(Exit::Done), Err)
 }
 
@@ -256,9 +272,13 @@ const COLUMNS: [&str; 8] = [
 pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Result<Exit> {
     let is_table = context.global.format == Some(FormatChoice::Csv);
     let key = personal::hash_key()?;
+    let workspace = context.workspace()?;
+    let tenant = match whose(context, &workspace, arguments)? {
+        Ok(tenant) => tenant,
+        Err(exit) => return Ok(exit),
+    };
     let mut out = NamedOutput::create(&arguments.out, Readers::Owner)?;
     if arguments.include_pii {
-        let workspace = context.workspace()?;
         personal::may_leave(
             context,
             &workspace,
@@ -271,7 +291,8 @@ pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Resul
     if is_table {
         out.write(&row(&COLUMNS.map(str::to_owned))?)?;
     }
-    arguments.which.each(context, redaction, &mut |entry| {
+    let which = &arguments.which;
+    which.each(context, redaction, tenant.as_ref(), &mut |entry| {
         count += 1;
         let line = if is_table {
             row(&cells(entry))?
@@ -297,6 +318,36 @@ pub(super) fn export(context: &Context, arguments: &ExportArgs) -> anyhow::Resul
         }))?,
     }
     Ok(Exit::Done)
+}
+
+/// The tenant whose entries are wanted; `None` for all. `Err` says how the command ends instead.
+fn whose(
+    context: &Context,
+    workspace: &Workspace,
+    arguments: &ExportArgs,
+) -> Checked<Result<Option<Tenant>, Exit>> {
+    let required = match authorization::needs_tenant(workspace) {
+        Ok(required) => required,
+        Err(Unusable(problems)) => {
+            context.output.findings(&problems);
+            let text = "nothing was exported: nobody knows whether a tenant is required";
+            context.output.note(text);
+            return Ok(Err(Exit::Tampering));
+        }
+    };
+    let at = clock(None).read();
+    let given = tenant::given(context, arguments.tenant_token.as_deref(), at)?;
+    Ok(match given {
+        Ok(None) if required => {
+            context.output.note(MISSING);
+            Err(Exit::Denied)
+        }
+        Ok(tenant) => Ok(tenant),
+        Err(refused) => {
+            context.output.note(&refused.message);
+            Err(Exit::Denied)
+        }
+    })
 }
 
 fn cells(entry: &Entry) -> [String; 8] {

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 use crate::vault::{SIMULATION, Settings, simulation as simulation_of};
 
 /// The variables whose values are secrets of this program, and may stand in no file.
-const OWN_SECRETS: [&str; 12] = [
+const OWN_SECRETS: [&str; 14] = [
     "POLICY_AUDIT_SECRET",
     "POLICY_AUDIT_OLD_SECRET",
     "SCALPEL_AUDIT_SECRET",
@@ -29,12 +29,20 @@ const OWN_SECRETS: [&str; 12] = [
     "POLICY_TENANT_KEY",
     "VAULT_TOKEN",
     "JWT_SECRET",
+    "POLICY_JWT_SECRET",
+    "POLICY_TENANT_TOKEN",
     "POSTGRES_DSN",
     "GITHUB_TOKEN",
 ];
 
 /// Variables that ask for several tenants in one workspace.
-const TENANT_VARIABLES: [&str; 2] = ["JWT_SECRET", "POSTGRES_DSN"];
+const TENANT_VARIABLES: [&str; 5] = [
+    "JWT_SECRET",
+    "POLICY_JWT_SECRET",
+    "POLICY_JWT_SECRET_FILE",
+    "POLICY_JWT_SECRET_VAULT",
+    "POSTGRES_DSN",
+];
 
 /// Owns what a [`Ground`] borrows, but for the workspace.
 pub(super) struct Gathered {

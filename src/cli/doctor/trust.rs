@@ -1,9 +1,11 @@
-//! What `doctor` says of the lock of the policies, of second persons, and of checkpoints.
+//! What `doctor` says of the lock of the policies, of second persons, of checkpoints, and of the policies
+//! for requests.
 
 use chrono::TimeDelta;
 
 use super::{Check, Grade};
 use crate::approval::{Operation, approvers};
+use crate::authorization::{self, Unusable};
 use crate::cli::{production, secrets, tamper};
 use crate::fs::Workspace;
 use crate::ids::EventType;
@@ -20,7 +22,27 @@ pub(super) fn trust(workspace: &Workspace, at: Timestamp) -> Vec<Check> {
     checks.extend(second_persons(workspace, at));
     checks.extend(codes());
     checks.push(checkpoint(workspace, at));
+    checks.extend(requests(workspace));
     checks
+}
+
+/// Nothing where no file says anything about requests.
+fn requests(workspace: &Workspace) -> Vec<Check> {
+    const WHAT: &str = "requests";
+    match authorization::load(workspace) {
+        Ok(policies) if policies.sources().is_empty() => Vec::new(),
+        Ok(policies) => vec![Check::ok(
+            WHAT,
+            format!(
+                "`decide` asks the policies of {} files",
+                policies.sources().len()
+            ),
+        )],
+        Err(Unusable(problems)) => problems
+            .iter()
+            .map(|problem| Check::of(WHAT, problem))
+            .collect(),
+    }
 }
 
 fn lock(workspace: &Workspace) -> Vec<Check> {

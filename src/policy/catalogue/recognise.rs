@@ -24,6 +24,11 @@ pub struct Found<'d> {
 }
 
 impl Found<'_> {
+    /// Its values; `None` for a document that is no YAML, or JSON that another checks.
+    pub fn tree(&self) -> Option<&Node> {
+        self.tree.as_ref()
+    }
+
     /// What a document says whose meaning is another's business.
     pub(super) fn as_it_stands(&self) -> Shown {
         let in_yaml = || read(self.file, self.text).map(|root| Shown::from(&root));

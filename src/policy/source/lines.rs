@@ -90,8 +90,17 @@ impl Spot {
     ) -> Option<Self> {
         let mut line = self.line;
         let mut begin = usize::try_from(self.column.checked_sub(1)?).ok()?;
-        if lines.get(line)?.get(begin..)?.starts_with(['"', '\'']) {
+        let first = lines.get(line)?.get(begin..)?;
+        if first.starts_with(['"', '\'']) {
             begin += 1;
+        } else if first.starts_with(['|', '>']) {
+            // A block begins on the first line below that has something on it.
+            line += 1;
+            while lines.get(line)?.trim().is_empty() {
+                line += 1;
+            }
+            let block = lines.get(line)?;
+            begin = block.len() - block.trim_start().len();
         }
         let mut done = 0;
         loop {

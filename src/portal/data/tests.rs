@@ -16,6 +16,7 @@ fn take(data: &mut Data, at: Timestamp, level: &Level, integrity: f64) {
         seq: data.decisions + 1,
         level,
         given: false,
+        ahead: false,
     };
     let value = day::number(Value::Percent(Percent::new(integrity).unwrap()));
     let readings = [(&SignalName::INTEGRITY, Status::Valid, value)];
@@ -35,6 +36,7 @@ fn a_day_keeps_the_least_the_highest_the_last_and_the_worst_status() {
         seq: 5,
         level: &Level::YELLOW,
         given: false,
+        ahead: false,
     };
     data.take(decided, missing, Vec::new, &[]);
     let text = serde_json::to_value(&data.signals).unwrap();
@@ -57,6 +59,7 @@ fn a_decision_with_a_given_time_is_counted_and_left_out() {
         seq: 1,
         level: &Level::RED,
         given: true,
+        ahead: false,
     };
     data.take(decided, [], Vec::new, &[]);
     assert_eq!((data.given, data.decisions), (1, 0));
@@ -115,6 +118,7 @@ fn a_waiver_is_one_while_until_a_decision_without_it() {
             seq: 1,
             level: &Level::GREEN,
             given: false,
+            ahead: false,
         };
         let codes: &[ReasonCode] = if waived {
             std::slice::from_ref(&code)
@@ -178,6 +182,7 @@ fn the_file_stays_within_its_bound_whatever_is_recorded() {
             seq: u64::MAX - 1,
             level: &level,
             given: false,
+            ahead: false,
         };
         let value = day::number(Value::Number(
             crate::signals::Finite::new(-1_234_567_890_123.456_7 / 3.0).unwrap(),

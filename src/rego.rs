@@ -1,0 +1,48 @@
+//! Requests that policies in Rego answer: bundles and directories of modules, loaded, compiled, asked
+//! and tested.
+//!
+//! [`compile`] makes one immutable [`Compiled`] of texts, with every problem at its place;
+//! [`Compiled::judge`] asks its entry points. The language itself is evaluated by the crate `regorus`.
+//! Rules get no clock, no chance, no network and no file: their time is that of the request's
+//! circumstances, so that the same request under the same policies always gets the same answer. Nothing
+//! here opens a file but [`documents`].
+//!
+//! Only a build with the feature `rego` evaluates; without it [`compile`] refuses any module, so that a
+//! workspace with Rego denies rather than ignores it.
+
+#[cfg(not(feature = "rego"))]
+mod absent;
+#[cfg(feature = "rego")]
+mod answer;
+#[cfg(feature = "rego")]
+mod archive;
+#[cfg(feature = "rego")]
+mod builtins;
+#[cfg(feature = "rego")]
+mod compiled;
+#[cfg(feature = "rego")]
+mod conflicts;
+#[cfg(feature = "rego")]
+mod evaluator;
+#[cfg(feature = "rego")]
+mod input;
+mod loader;
+#[cfg(feature = "rego")]
+mod manifest;
+#[cfg(feature = "rego")]
+mod parts;
+#[cfg(feature = "rego")]
+mod problems;
+mod settings;
+#[cfg(all(test, feature = "rego"))]
+mod tests;
+
+#[cfg(not(feature = "rego"))]
+use absent as compiled;
+
+pub use compiled::{Compiled, compile};
+pub use loader::{BUNDLES, SOURCES, TESTS, documents};
+pub use settings::{Dialect, Entry, Limits, Settings, Vocabulary};
+
+/// True where this program can evaluate Rego.
+pub const IS_BUILT: bool = cfg!(feature = "rego");

@@ -1,0 +1,189 @@
+//! SecurityPolicies as a layer of the answer to a request: compiled once, then asked.
+//!
+//! [`compile`] makes [`Compiled`] of texts, [`load`] of the files below `policy/security/`;
+//! [`Compiled::judge`] answers. Inside the layer any deny wins and one allow suffices, whatever the
+//! document; what is in scope and allowed by nothing is denied (rows S1-040 to S1-049, C-17, C-19).
+//! How a document is read stands in `crate::policy::catalogue`, the language of its conditions in
+//! `crate::policy::expression::condition`, all of it for whoever writes rules in
+//! docs/requests-security.md. Apart from [`load`], nothing here opens a file.
+
+mod built_in;
+mod document;
+mod given;
+mod judge;
+
+use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::fs::Workspace;
+use crate::fs::read::read_own;
+use crate::ids::Digest;
+use crate::policy::expression::condition::Paths;
+
+pub use built_in::{BUILT_IN, BuiltIn};
+use document::Document;
+
+/// Where the documents lie.
+pub const DIRECTORY: &str = "policy/security";
+
+/// A larger document is none.
+const LIMIT: u64 = 1024 * 1024;
+
+/// More documents than this are no set that anybody reviewed.
+const MOST: usize = 200;
+
+/// The security policies of a workspace, ready to be asked.
+#[derive(Debug, Clone, Default)]
+pub struct Compiled {
+    paths: Paths,
+    /// Sorted by name.
+    documents: Vec<Document>,
+    sources: Vec<(String, Digest)>,
+    members: Vec<String>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    /// The file and the digest of every document, sorted by file.
+    pub fn sources(&self) -> &[(String, Digest)] {
+        &self.sources
+    }
+
+    /// The top-level members of a request that some document reads, sorted.
+    pub fn members(&self) -> &[String] {
+        &self.members
+    }
+
+    /// What is odd about the documents, and keeps none from being used.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// True where there is no document at all: no request concerns this layer then.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+}
+
+/// Compiles documents, each a file name and its bytes. Their order does not matter.
+///
+/// Fails with every problem of every document: one that can't be used may be the one that denies.
+pub fn compile(documents: &[(&str, &[u8])]) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut paths = Paths::default();
+    let mut compiled = Vec::new();
+    let mut problems = Vec::new();
+    let mut warnings = Vec::new();
+    let mut sorted = documents.to_vec();
+    sorted.sort_unstable();
+    for (file, bytes) in &sorted {
+        match document::compile(file, bytes, &mut paths) {
+            Ok((document, odd)) => {
+                warnings.extend(odd);
+                compiled.push(document);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    compiled.sort_by(|one, other| (&one.name, &one.file).cmp(&(&other.name, &other.file)));
+    problems.extend(names_twice(&compiled));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut members: Vec<String> = paths.roots().map(str::to_owned).collect();
+    members.sort();
+    members.dedup();
+    let source = |(file, bytes): &(&str, &[u8])| ((*file).to_owned(), Digest::of(bytes));
+    Ok(Compiled {
+        paths,
+        documents: compiled,
+        sources: sorted.iter().map(source).collect(),
+        members,
+        warnings,
+    })
+}
+
+fn names_twice(documents: &[Document]) -> Vec<Diagnostic> {
+    let neighbours = documents.windows(2);
+    let twice = neighbours.filter_map(|pair| match pair {
+        [one, other] if one.name == other.name => Some((one, other)),
+        _ => None,
+    });
+    twice
+        .map(|(one, other)| {
+            Diagnostic::new(
+                Code::NameDuplicate,
+                Place::file(&other.file),
+                format!("two documents are called `{}`", other.name),
+            )
+            .found(format!("the name of {} again", one.file))
+            .expected("a `metadata.name` of its own for each document")
+            .help("rename one, or remove it if it is a copy")
+        })
+        .collect()
+}
+
+/// Reads and compiles the documents below [`DIRECTORY`]; none where there is no such directory.
+///
+/// Fails with every problem. A link is followed inside the workspace only.
+pub fn load(workspace: &Workspace) -> Result<Compiled, Vec<Diagnostic>> {
+    let files = files(workspace).map_err(|problem| vec![*problem])?;
+    let mut texts = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        match read_own(workspace, &file, LIMIT) {
+            Ok(Some(bytes)) => texts.push((file, bytes)),
+            Ok(None) => problems.push(gone(&file)),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    let documents: Vec<(&str, &[u8])> = texts
+        .iter()
+        .map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
+        .collect();
+    match compile(&documents) {
+        Ok(compiled) if problems.is_empty() => Ok(compiled),
+        Ok(_) => Err(problems),
+        Err(found) => {
+            problems.extend(found);
+            Err(problems)
+        }
+    }
+}
+
+/// True for the name of a file that would be a document.
+pub fn is_document(name: &str) -> bool {
+    let end = std::path::Path::new(name).extension();
+    end.is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
+}
+
+fn files(workspace: &Workspace) -> crate::diagnostic::Checked<Vec<String>> {
+    let mut names = workspace.list(DIRECTORY)?;
+    names.retain(|name| is_document(name));
+    names.sort();
+    if names.len() > MOST {
+        return Err(Box::new(
+            Diagnostic::new(
+                Code::FileTooLarge,
+                Place::file(DIRECTORY),
+                "there are too many documents",
+            )
+            .found(format!("{} files", names.len()))
+            .expected(format!("at most {MOST}"))
+            .help("move away what is no policy"),
+        ));
+    }
+    let path = |name: &String| format!("{DIRECTORY}/{name}");
+    Ok(names.iter().map(path).collect())
+}
+
+fn gone(file: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::FileUnreadable,
+        Place::file(file),
+        "the document was there and is gone",
+    )
+    .found("no file")
+    .expected("the document that the directory lists")
+    .help("ask again once nobody changes the directory")
+}
+
+#[cfg(test)]
+mod tests;

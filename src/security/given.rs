@@ -1,0 +1,58 @@
+//! The attributes of one request: each path is looked up once, and only when a rule asks for it.
+
+use std::cell::Cell;
+
+use serde_json::Value;
+
+use crate::policy::expression::condition::{Attributes, Paths, Slot};
+use crate::request::Request;
+
+/// A request with what was looked up of it so far.
+pub(super) struct Given<'r> {
+    request: &'r Request,
+    paths: &'r Paths,
+    found: Vec<Cell<Looked<'r>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Looked<'r> {
+    NotYet,
+    Absent,
+    There(&'r Value),
+}
+
+impl<'r> Given<'r> {
+    pub(super) fn new(request: &'r Request, paths: &'r Paths) -> Self {
+        Self {
+            request,
+            paths,
+            found: vec![Cell::new(Looked::NotYet); paths.count()],
+        }
+    }
+
+    fn look(&self, slot: Slot) -> Option<&'r Value> {
+        let (first, rest) = self.paths.keys(slot).split_first()?;
+        let mut value = self.request.members().get(first)?;
+        for key in rest {
+            value = value.as_object()?.get(key)?;
+        }
+        (!value.is_null()).then_some(value)
+    }
+}
+
+impl Attributes for Given<'_> {
+    fn value(&self, slot: Slot) -> Option<&Value> {
+        let Some(cell) = self.found.get(slot.index()) else {
+            return self.look(slot);
+        };
+        match cell.get() {
+            Looked::There(value) => Some(value),
+            Looked::Absent => None,
+            Looked::NotYet => {
+                let value = self.look(slot);
+                cell.set(value.map_or(Looked::Absent, Looked::There));
+                value
+            }
+        }
+    }
+}
