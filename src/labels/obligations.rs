@@ -64,7 +64,10 @@ pub fn of_answer(list: &[Value]) -> Option<Vec<Obligation>> {
     list.iter()
         .map(|one| {
             let members = one.as_object()?;
-            let kind = members.get("type")?.as_str().filter(|kind| !kind.is_empty())?;
+            let kind = members
+                .get("type")?
+                .as_str()
+                .filter(|kind| !kind.is_empty())?;
             let rest = members.iter().filter(|(key, _)| *key != "type");
             Some(rest.fold(Obligation::new(kind), |one, (key, value)| {
                 one.with(key, value.clone())
@@ -94,13 +97,21 @@ pub fn apply(
             "require_attribution" => {
                 let text = |text: Option<&str>| text.map(|text| json!(text));
                 add(&mut record, "license", text(around.license).as_ref());
-                add(&mut record, "attribution", text(around.attribution).as_ref());
+                add(
+                    &mut record,
+                    "attribution",
+                    text(around.attribution).as_ref(),
+                );
             }
             _ => {}
         }
     }
     let unmet = unmet(obligations, &record, around.shown);
-    if unmet.is_empty() { Ok(record) } else { Err(unmet) }
+    if unmet.is_empty() {
+        Ok(record)
+    } else {
+        Err(unmet)
+    }
 }
 
 /// The obligations that a record does not keep. `shown` where no copy leaves.
@@ -160,12 +171,16 @@ fn fields(one: &Obligation) -> Vec<String> {
 /// The width of the grid; where it is none, the coarsest, which is the whole globe.
 fn grid(one: &Obligation) -> f64 {
     let degrees = one.parameters.get("grid_degrees").and_then(Value::as_f64);
-    degrees.filter(|width| *width > 0.0 && *width <= 90.0).unwrap_or(90.0)
+    degrees
+        .filter(|width| *width > 0.0 && *width <= 90.0)
+        .unwrap_or(90.0)
 }
 
 fn add(record: &mut Value, key: &str, value: Option<&Value>) {
     if let (Some(members), Some(value)) = (record.as_object_mut(), value) {
-        let is_empty = members.get(key).is_none_or(|there| there.is_null() || there == "");
+        let is_empty = members
+            .get(key)
+            .is_none_or(|there| there.is_null() || there == "");
         if is_empty || key == "notice" {
             members.insert(key.to_owned(), value.clone());
         }
@@ -242,7 +257,10 @@ fn snap(value: &mut Value, grid: f64) {
 /// A number, or a text that is one.
 fn number(value: &Value) -> Option<f64> {
     let of_text = || value.as_str().and_then(|text| text.trim().parse().ok());
-    value.as_f64().or_else(of_text).filter(|number: &f64| number.is_finite())
+    value
+        .as_f64()
+        .or_else(of_text)
+        .filter(|number: &f64| number.is_finite())
 }
 
 fn snapped(number: f64, grid: f64) -> f64 {
@@ -258,13 +276,19 @@ fn exact(value: &Value, grid: f64) -> Option<String> {
             let word = key.to_ascii_lowercase();
             let told = || Some(format!("`{key}` is more exact than the grid"));
             if ENCODED.contains(&word.as_str()) && !below.is_null() {
-                return Some(format!("`{key}` holds a place in a form that can't be coarsened here"));
+                return Some(format!(
+                    "`{key}` holds a place in a form that can't be coarsened here"
+                ));
             }
             if SINGLE.contains(&word.as_str()) {
                 return if is_coarse(below, grid) { None } else { told() };
             }
             if LISTS.contains(&word.as_str()) {
-                return if all_coarse(below, word == "bbox", grid) { None } else { told() };
+                return if all_coarse(below, word == "bbox", grid) {
+                    None
+                } else {
+                    told()
+                };
             }
             exact(below, grid)
         }),
@@ -313,29 +337,48 @@ mod tests {
                 "coordinates": [[[-77.0365, 38.8977, 17.5], [-77.1, 38.9]]]}}]
         });
         let kept = apply(&sensitive(), record.clone(), Around::default()).unwrap();
-        assert_eq!(kept, json!({
-            "name": "x", "Latitude": 38.9, "longitude": -77.0,
-            "bbox": [-77.0, 38.9, -77.0, 38.9],
-            "features": [{"geometry": {"type": "Polygon",
-                "coordinates": [[[-77.0, 38.9], [-77.1, 38.9]]]}}]
-        }));
+        assert_eq!(
+            kept,
+            json!({
+                "name": "x", "Latitude": 38.9, "longitude": -77.0,
+                "bbox": [-77.0, 38.9, -77.0, 38.9],
+                "features": [{"geometry": {"type": "Polygon",
+                    "coordinates": [[[-77.0, 38.9], [-77.1, 38.9]]]}}]
+            })
+        );
         let told = unmet(&sensitive(), &record, false);
         assert_eq!(told.len(), 2, "{told:?}");
-        assert_eq!(apply(&sensitive(), kept.clone(), Around::default()).unwrap(), kept);
+        assert_eq!(
+            apply(&sensitive(), kept.clone(), Around::default()).unwrap(),
+            kept
+        );
         assert_eq!(left(&sensitive()), ["log_audit"]);
     }
 
     #[test]
     fn what_can_not_be_kept_is_told() {
         let one = |value: Value| of_answer(&[value]).unwrap();
-        let refused = |value: Value, record: Value| apply(&one(value), record, Around::default()).unwrap_err();
+        let refused = |value: Value, record: Value| {
+            apply(&one(value), record, Around::default()).unwrap_err()
+        };
         let grid = json!({"type": "force_generalization", "grid_degrees": 0.1});
-        for record in [json!({"wkt": "POINT (1 2)"}), json!({"lat": "north"}), json!({"coordinates": "1,2"}), json!([1])] {
-            assert_eq!(refused(grid.clone(), record)[0].kind, "force_generalization");
+        for record in [
+            json!({"wkt": "POINT (1 2)"}),
+            json!({"lat": "north"}),
+            json!({"coordinates": "1,2"}),
+            json!([1]),
+        ] {
+            assert_eq!(
+                refused(grid.clone(), record)[0].kind,
+                "force_generalization"
+            );
         }
         for (kind, record) in [
             (json!({"type": "suppress_export"}), json!({})),
-            (json!({"type": "require_attribution"}), json!({"license": "MIT"})),
+            (
+                json!({"type": "require_attribution"}),
+                json!({"license": "MIT"}),
+            ),
             (json!({"type": "redact_fields", "fields": []}), json!({})),
             (json!({"type": "sing"}), json!({})),
             (json!({"type": "show_notice"}), json!({})),
@@ -345,7 +388,10 @@ mod tests {
         assert!(of_answer(&[json!({"kind": "x"})]).is_none());
         // A width that is none is the coarsest there is.
         let odd = one(json!({"type": "force_generalization", "grid_degrees": -1}));
-        assert_eq!(apply(&odd, json!({"lat": 38.9}), Around::default()).unwrap(), json!({"lat": 0.0}));
+        assert_eq!(
+            apply(&odd, json!({"lat": 38.9}), Around::default()).unwrap(),
+            json!({"lat": 0.0})
+        );
     }
 
     #[test]
@@ -356,10 +402,17 @@ mod tests {
             json!({"type": "provenance_link", "receipts": ["r1"]}),
         ])
         .unwrap();
-        let around = Around { license: Some("CC-BY-4.0"), attribution: Some("Someone"), shown: false };
+        let around = Around {
+            license: Some("CC-BY-4.0"),
+            attribution: Some("Someone"),
+            shown: false,
+        };
         let kept = apply(&asked, json!({"a": 1}), around).unwrap();
-        assert_eq!(kept, json!({"a": 1, "attribution": "Someone", "license": "CC-BY-4.0",
-            "notice": "Coarse.", "receipts": ["r1"]}));
+        assert_eq!(
+            kept,
+            json!({"a": 1, "attribution": "Someone", "license": "CC-BY-4.0",
+            "notice": "Coarse.", "receipts": ["r1"]})
+        );
         assert_eq!(unmet(&asked, &json!({}), false).len(), 3);
         let shown = of_answer(&[json!({"type": "suppress_export"})]).unwrap();
         assert!(unmet(&shown, &json!({}), true).is_empty());

@@ -33,7 +33,12 @@ pub const CLASSES: [(&str, &[&str]); 4] = [
 const OF_CATALOGS: [&str; 3] = ["dataset_version_id", "policy_label", "license"];
 
 /// What every receipt has to say of the policies.
-const OF_RECEIPTS: [&str; 4] = ["dataset_version_id", "decision", "obligations", "policy_sha256"];
+const OF_RECEIPTS: [&str; 4] = [
+    "dataset_version_id",
+    "decision",
+    "obligations",
+    "policy_sha256",
+];
 
 /// What stands at a path that the manifest names.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,12 +132,32 @@ type Failures = Vec<(ReasonCode, String)>;
 type Judge = fn(&Labels, &Manifest, &Facts) -> Failures;
 const GATES: [(&str, &str, Judge); 7] = [
     ("identity", "Does it have an identity that stays?", identity),
-    ("rights", "Are license, rights and attribution known?", rights),
-    ("sensitivity", "Is it recorded how what is sensitive is handled?", sensitivity),
-    ("catalogs", "Are the catalogs of its class there, and say the same?", catalogs),
+    (
+        "rights",
+        "Are license, rights and attribution known?",
+        rights,
+    ),
+    (
+        "sensitivity",
+        "Is it recorded how what is sensitive is handled?",
+        sensitivity,
+    ),
+    (
+        "catalogs",
+        "Are the catalogs of its class there, and say the same?",
+        catalogs,
+    ),
     ("receipts", "Do receipts and checksums hold?", receipts),
-    ("tests", "Do the policies pass their own tests, and does the evidence resolve?", tests),
-    ("exports", "May copies be handed to whom they are meant for?", exports),
+    (
+        "tests",
+        "Do the policies pass their own tests, and does the evidence resolve?",
+        tests,
+    ),
+    (
+        "exports",
+        "May copies be handed to whom they are meant for?",
+        exports,
+    ),
 ];
 
 /// Judges every gate.
@@ -148,10 +173,20 @@ pub fn check(labels: &Labels, manifest: &Manifest, facts: &Facts) -> Outcome {
     for (number, (gate, asks, judge)) in (1..).zip(GATES) {
         let failures = judge(labels, manifest, facts).into_iter();
         let failures: Vec<Failure> = failures
-            .map(|(code, why)| Failure { hint: hint(&code), code, why })
+            .map(|(code, why)| Failure {
+                hint: hint(&code),
+                code,
+                why,
+            })
             .collect();
         reason_codes.extend(failures.iter().map(|failure| failure.code.clone()));
-        gates.push(Gate { number, gate, asks, passed: failures.is_empty(), failures });
+        gates.push(Gate {
+            number,
+            gate,
+            asks,
+            passed: failures.is_empty(),
+            failures,
+        });
     }
     match &facts.level {
         None => reason_codes.push(codes::LEVEL_UNKNOWN),
@@ -162,9 +197,15 @@ pub fn check(labels: &Labels, manifest: &Manifest, facts: &Facts) -> Outcome {
     let label = manifest.policy_label.as_deref();
     Outcome {
         schema: 1,
-        decision: if reason_codes.is_empty() { "allow" } else { "deny" },
+        decision: if reason_codes.is_empty() {
+            "allow"
+        } else {
+            "deny"
+        },
         dataset_version_id: manifest.dataset_version_id.clone(),
-        policy_label: label.filter(|label| labels.label(label).is_some()).map(str::to_owned),
+        policy_label: label
+            .filter(|label| labels.label(label).is_some())
+            .map(str::to_owned),
         gates,
         level: facts.level.clone(),
         reason_codes,
@@ -182,7 +223,10 @@ fn identity(_: &Labels, manifest: &Manifest, _: &Facts) -> Failures {
         match value.as_deref().filter(|id| !id.is_empty()) {
             None => failures.push((codes::IDENTITY_MISSING, format!("`{field}` is missing"))),
             Some(id) if !is_stable(field, id) => {
-                failures.push((codes::IDENTITY_UNSTABLE, format!("`{field}` is no identity that stays")));
+                failures.push((
+                    codes::IDENTITY_UNSTABLE,
+                    format!("`{field}` is no identity that stays"),
+                ));
             }
             Some(_) => {}
         }
@@ -190,8 +234,9 @@ fn identity(_: &Labels, manifest: &Manifest, _: &Facts) -> Failures {
     failures
 }
 
-fn rights(labels: &Labels, manifest: &Manifest, _: &Facts) -> Failures {
-    let mut failures = Vec::new();
+fn rights(labels: &Labels, manifest: &Manifest, facts: &Facts) -> Failures {
+    let mut failures = asked(labels, manifest, facts, "steward", "promote");
+    failures.retain(|(code, _)| *code == codes::RIGHTS_FORBID);
     let missing = |what: &str| (codes::RIGHTS_MISSING, what.to_owned());
     let text = |value: &Option<String>| value.clone().filter(|text| !text.trim().is_empty());
     match text(&manifest.license) {
@@ -218,8 +263,13 @@ fn sensitivity(labels: &Labels, manifest: &Manifest, facts: &Facts) -> Failures 
     let mut failures = asked(labels, manifest, facts, "steward", "promote");
     // Rights and evidence have gates of their own.
     failures.retain(|(code, _)| {
-        ![codes::RIGHTS_MISSING, codes::RIGHTS_FORBID, codes::IDENTITY_MISSING, codes::IDENTITY_UNSTABLE]
-            .contains(code)
+        ![
+            codes::RIGHTS_MISSING,
+            codes::RIGHTS_FORBID,
+            codes::IDENTITY_MISSING,
+            codes::IDENTITY_UNSTABLE,
+        ]
+        .contains(code)
             && !code.as_str().starts_with("ABSTAIN_")
     });
     let mut unclear = |what: &str| failures.push((codes::SENSITIVITY_UNCLEAR, what.to_owned()));
@@ -247,14 +297,20 @@ fn catalogs(_: &Labels, manifest: &Manifest, facts: &Facts) -> Failures {
     let class = manifest.dataset_class.as_deref();
     let Some((_, needed)) = CLASSES.into_iter().find(|(name, _)| Some(*name) == class) else {
         let known = CLASSES.map(|(name, _)| name).join(", ");
-        return vec![(codes::CATALOG_MISSING, format!("`dataset_class` is none of {known}"))];
+        return vec![(
+            codes::CATALOG_MISSING,
+            format!("`dataset_class` is none of {known}"),
+        )];
     };
     let mut failures = Vec::new();
     for kind in needed {
         let path = manifest.catalogs.get(*kind);
         let found = path.and_then(|path| facts.files.get(path));
         let Some(catalog) = found.and_then(|found| found.json.as_ref()) else {
-            failures.push((codes::CATALOG_MISSING, format!("the catalog `{kind}` is no JSON object that is there")));
+            failures.push((
+                codes::CATALOG_MISSING,
+                format!("the catalog `{kind}` is no JSON object that is there"),
+            ));
             continue;
         };
         for field in OF_CATALOGS {
@@ -265,7 +321,10 @@ fn catalogs(_: &Labels, manifest: &Manifest, facts: &Facts) -> Failures {
                 _ => &manifest.license,
             };
             if says.is_none() || says.and_then(Value::as_str) != expected.as_deref() {
-                failures.push((codes::CATALOG_DIFFERS, format!("`{field}` of the catalog `{kind}` is not the manifest's")));
+                failures.push((
+                    codes::CATALOG_DIFFERS,
+                    format!("`{field}` of the catalog `{kind}` is not the manifest's"),
+                ));
             }
         }
     }
@@ -274,7 +333,9 @@ fn catalogs(_: &Labels, manifest: &Manifest, facts: &Facts) -> Failures {
 
 /// A member of a catalog: at its top, or among its properties.
 fn member<'c>(catalog: &'c Value, field: &str) -> Option<&'c Value> {
-    catalog.get(field).or_else(|| catalog.get("properties")?.get(field))
+    catalog
+        .get(field)
+        .or_else(|| catalog.get("properties")?.get(field))
 }
 
 fn receipts(_: &Labels, manifest: &Manifest, facts: &Facts) -> Failures {
@@ -320,7 +381,10 @@ fn verified<'f>(
     if found.sha256 == sum {
         return Ok(found);
     }
-    Err((codes::CHECKSUM_DIFFERS, format!("`{name}` has other bytes than its checksum names")))
+    Err((
+        codes::CHECKSUM_DIFFERS,
+        format!("`{name}` has other bytes than its checksum names"),
+    ))
 }
 
 fn receipt(found: &Found, name: &str, manifest: &Manifest) -> Failures {
@@ -363,7 +427,13 @@ fn exports(labels: &Labels, manifest: &Manifest, facts: &Facts) -> Failures {
 }
 
 /// What the table of labels says of an action with this version.
-fn asked(labels: &Labels, manifest: &Manifest, facts: &Facts, role: &str, action: &str) -> Failures {
+fn asked(
+    labels: &Labels,
+    manifest: &Manifest,
+    facts: &Facts,
+    role: &str,
+    action: &str,
+) -> Failures {
     let around = Circumstances {
         at: facts.at,
         level: facts.level.clone(),
@@ -376,19 +446,23 @@ fn asked(labels: &Labels, manifest: &Manifest, facts: &Facts, role: &str, action
         Err(refused) => return vec![(refused.code, refused.message)],
     };
     let Some(verdict) = verdict else {
-        return vec![(codes::NO_POLICY_APPLIES, "the table was not asked".to_owned())];
+        return vec![(
+            codes::NO_POLICY_APPLIES,
+            "the table was not asked".to_owned(),
+        )];
     };
     if verdict.effect == crate::request::Effect::Allow {
         return Vec::new();
     }
     let mut reasons = verdict.reasons.into_iter();
     let with_reason = |code| {
-        let reason = reasons.next().unwrap_or_else(|| format!("`{action}` is denied to `{role}`"));
+        let reason = reasons
+            .next()
+            .unwrap_or_else(|| format!("`{action}` is denied to `{role}`"));
         (code, reason)
     };
     verdict.codes.into_iter().map(with_reason).collect()
 }
 
 #[cfg(test)]
-#[path = "promotion/tests.rs"]
-mod tests_of_gates;
+mod tests;

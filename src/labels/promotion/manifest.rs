@@ -79,7 +79,10 @@ impl Manifest {
 
     /// Every path that it names, each once and sorted.
     pub fn paths(&self) -> Vec<&str> {
-        let plan = self.sensitivity.iter().filter_map(|one| one.plan.as_deref());
+        let plan = self
+            .sensitivity
+            .iter()
+            .filter_map(|one| one.plan.as_deref());
         let listed = self.receipts.iter().chain(&self.files);
         let mut paths: Vec<&str> = self
             .catalogs
