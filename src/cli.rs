@@ -29,12 +29,14 @@ mod kill;
 mod launch;
 mod logs;
 mod metrics;
+mod obligations;
 mod output;
 mod overrides;
 mod perform;
 mod personal;
 mod policy;
 mod portal;
+mod promote;
 mod recording;
 mod replay;
 mod report;
@@ -269,6 +271,12 @@ enum Command {
     Portal(portal::PortalArgs),
     /// May this be done? Requests answered by the policies for them; denied unless something allows it
     Decide(decide::DecideArgs),
+    /// Keep the obligations of an answer with a record, or list them
+    #[command(subcommand)]
+    Obligations(obligations::ObligationsCommand),
+    /// May a version of a dataset be promoted? Seven gates, each with what it misses
+    #[command(subcommand)]
+    Promote(promote::PromoteCommand),
     /// Start a workspace: directories, starter files, the workflows; overwrites nothing
     Init(init::InitArgs),
     /// What is wrong here, each finding with its remedy; changes nothing
@@ -469,6 +477,8 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Decide(arguments) => decide::decide(context, &arguments),
+        Command::Obligations(command) => obligations::obligations(context, &command),
+        Command::Promote(command) => promote::promote(context, &command),
         Command::Doctor(arguments) => doctor::doctor(context, &arguments),
         Command::Completions(arguments) => completions::completions(context, &arguments),
         Command::Man(arguments) => completions::man(context, &arguments),

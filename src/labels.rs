@@ -5,13 +5,17 @@
 //! it; [`obligations`] keeps obligations, or says which an export has not kept; [`rubric`] are the texts
 //! that people classify by, with what the machine takes from them; [`promotion`] is the contract of seven
 //! gates; [`fixtures`] hold all of that to its answers; [`hygiene`] says what has no business in `policy/`;
-//! [`meta`] reads the block at the head of its README; [`example`] is what `init --requests` writes. How
+//! [`example`] is what `init --requests` writes. How
 //! layers are joined, and the command `decide`, stand elsewhere.
 
 mod evidence;
 pub mod example;
+pub mod fixtures;
+pub mod hygiene;
 mod judge;
 
+pub mod obligations;
+pub mod promotion;
 mod reading;
 pub mod rubric;
 mod shape;

@@ -12,6 +12,7 @@ use crate::diagnostic::Checked;
 use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, WorkspaceLock, write};
 use crate::ids::Digest;
+use crate::labels::example;
 use crate::portal::PAGES;
 use crate::record::{LINE_LIMIT, STATE_JOURNAL, state};
 use crate::signals::{consensus, forecast, integrity, reputation, responses, trust};
@@ -19,7 +20,7 @@ use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n  policy-orchestrator init --pages          with the status page, published on GitHub Pages\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
+    after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n  policy-orchestrator init --pages          with the status page, published on GitHub Pages\n  policy-orchestrator init --requests       with an example of policies for requests\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
 )]
 pub(super) struct InitArgs {
     /// Leave out the workflows for GitHub Actions
@@ -33,6 +34,10 @@ pub(super) struct InitArgs {
     /// Write the status page's files, and the workflow that publishes it on GitHub Pages
     #[arg(long, conflicts_with = "no_workflow")]
     pages: bool,
+
+    /// Write the example of policies for requests too: vocabularies, rubrics and fixtures
+    #[arg(long)]
+    requests: bool,
 
     /// The time to write into the starter files
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -94,18 +99,25 @@ struct Wanted {
     workflows: bool,
     portal: bool,
     pages: bool,
+    requests: bool,
 }
 
 impl Wanted {
     /// The files with their contents, the page's behind the others.
     fn files(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let starters = STARTERS.into_iter();
+        let of_requests = example::FILES
+            .iter()
+            .copied()
+            .filter(move |_| self.requests);
+        let starters = STARTERS
+            .into_iter()
+            .filter(move |(file, _)| !self.requests || *file != "policy/README.md");
         let starters =
             starters.filter(move |(file, _)| self.workflows || !WORKFLOWS.contains(file));
         let page = PAGES.into_iter().map(|page| (page.file, page.text));
         let page = page.filter(move |_| self.portal || self.pages);
         let published = [PAGES_WORKFLOW].into_iter().filter(move |_| self.pages);
-        starters.chain(page).chain(published)
+        starters.chain(of_requests).chain(page).chain(published)
     }
 }
 
@@ -138,6 +150,7 @@ pub(super) fn init(context: &Context, arguments: &InitArgs) -> anyhow::Result<Ex
         workflows: !arguments.no_workflow,
         portal: arguments.portal,
         pages: arguments.pages,
+        requests: arguments.requests,
     };
     let steps = protected_steps(&workspace, at, wanted);
     let mut done = own_change(&workspace, &lock, "init", &steps, || {

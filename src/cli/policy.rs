@@ -6,6 +6,7 @@ mod check;
 mod convert;
 mod diff;
 mod draft;
+pub(super) mod gate;
 mod init;
 pub(super) mod lock;
 mod named;
@@ -30,6 +31,8 @@ pub(super) enum PolicyCommand {
     Check(check::CheckArgs),
     /// Ask the policy the cases that it has to answer
     Test(test::TestArgs),
+    /// Are the fixtures of policies for requests answered as they ask, and is nothing untested?
+    Gate(gate::GateArgs),
     /// What differs between two policies in meaning, not in text
     Diff(diff::DiffArgs),
     /// What would this document have decided on every recorded decision?
@@ -64,6 +67,7 @@ pub(super) fn policy(context: &Context, command: &PolicyCommand) -> anyhow::Resu
         PolicyCommand::Show(arguments) => show::show(context, arguments),
         PolicyCommand::Init(arguments) => init::init(context, arguments),
         PolicyCommand::Test(arguments) => test::test(context, arguments),
+        PolicyCommand::Gate(arguments) => gate::gate(context, arguments),
         PolicyCommand::Diff(arguments) => diff::diff(context, arguments),
         PolicyCommand::Schema(_) => schema::schema(context),
         PolicyCommand::Check(arguments) => check::check(context, arguments),

@@ -46,6 +46,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             | PolicyCommand::Verify(_)
             | PolicyCommand::Check(_)
             | PolicyCommand::Test(_)
+            | PolicyCommand::Gate(_)
             | PolicyCommand::Diff(_)
             | PolicyCommand::Backtest(_)
             | PolicyCommand::Show(_)
@@ -109,6 +110,8 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
         | Command::Portal(_)
         // It answers with its decision, tampering included.
         | Command::Decide(_)
+        | Command::Obligations(_)
+        | Command::Promote(_)
         | Command::Completions(_)
         | Command::Man(_) => None,
     }

@@ -80,6 +80,13 @@ request_codes! {
     ABSTAIN_EVIDENCE_MISSING: "A claim would be made without any evidence, so none is made.",
     ABSTAIN_EVIDENCE_UNRESOLVED: "Evidence does not resolve, so the claim is not made.",
     ABSTAIN_EVIDENCE_RESTRICTED: "Evidence may not be used by whoever asks, so the claim is not made.",
+    SENSITIVITY_UNCLEAR: "Nobody recorded how what is sensitive is handled, or the handling does not suffice for the label.",
+    CATALOG_MISSING: "A catalog that the class of the dataset needs is not there, or can't be read.",
+    CATALOG_DIFFERS: "A catalog says something else than the manifest, or lacks what it has to say.",
+    RECEIPT_MISSING: "The receipt of a run is not there, or lacks what the policies decided in it.",
+    CHECKSUM_MISSING: "A file has no checksum, or none can be verified.",
+    CHECKSUM_DIFFERS: "A file is not the one that its checksum names.",
+    POLICY_TESTS_FAILED: "A fixture of the policies fails, or there is none.",
 }
 
 #[cfg(test)]

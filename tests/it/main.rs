@@ -50,6 +50,7 @@ mod history;
 mod journal;
 mod keys;
 mod kill;
+mod labels;
 mod lifecycle;
 mod metrics;
 mod orchestrator;

@@ -1,0 +1,168 @@
+//! Labels as a user meets them: the example bundle, its gate, obligations kept, and promotions.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::workspace::{Ran, Workspace};
+
+fn with_input(workspace: &Workspace, arguments: &[&str], input: &str) -> Ran {
+    let mut command = workspace.command(arguments);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that answers without reading closes the pipe.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().unwrap().into()
+}
+
+fn example() -> Workspace {
+    let workspace = Workspace::healthy();
+    workspace.program(&["init", "--requests"]).exits(0);
+    workspace
+}
+
+#[test]
+fn the_example_passes_its_gate_and_overwrites_nothing() {
+    let workspace = Workspace::empty();
+    workspace.write("policy/rubrics/licensing.md", "# Ours\n");
+    workspace.program(&["init", "--requests"]).exits(0);
+    assert_eq!(workspace.read("policy/rubrics/licensing.md"), "# Ours\n");
+
+    let workspace = example();
+    let told = workspace.program(&["policy", "gate"]).exits(0).json();
+    assert_eq!(told["failed"], 0);
+    assert!(told["passed"].as_u64().unwrap() >= 65);
+    assert_eq!(told["findings"], json!([]));
+}
+
+#[test]
+fn a_fixture_that_comes_out_otherwise_a_new_label_and_data_fail_the_gate() {
+    let workspace = example();
+    let file = "policy/fixtures/expected/public_read_public_dataset.decision.json";
+    let text = workspace.read(file).replace("\"allow\"", "\"deny\"");
+    workspace.write(file, text);
+    let ran = workspace
+        .program(&["policy", "gate", "--format", "human"])
+        .exits(1);
+    assert!(
+        ran.stdout.contains("FAILED  public_read_public_dataset"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("- \"deny\"") && ran.stdout.contains("+ \"allow\""));
+
+    let workspace = example();
+    let file = "policy/vocab/policy_labels.v1.yml";
+    let label = "  - name: partners\n    meaning: For partners.\n    rules:\n      - {id: partners-never, effect: deny}\n\n# One that";
+    workspace.write(file, workspace.read(file).replace("# One that", label));
+    workspace.write("policy/sites.csv", "lat,lon\n1,2\n");
+    let told = workspace.program(&["policy", "gate"]).exits(1).json();
+    let codes: Vec<&str> = told["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["FIXTURE_MISSING", "POLICY_HYGIENE"]);
+}
+
+#[test]
+fn an_export_keeps_its_obligations_or_is_stopped() {
+    let workspace = Workspace::empty();
+    let answer = json!({"decision": "allow", "obligations": [
+        {"type": "redact_fields", "fields": ["address"]},
+        {"type": "force_generalization", "grid_degrees": 0.1},
+        {"type": "require_attribution"}, {"type": "log_audit"}]});
+    workspace.write("answer.json", answer.to_string());
+    let file = workspace.file("answer.json");
+    let file = file.to_str().unwrap();
+    let apply = ["obligations", "apply", "--envelope", file];
+    let record = r#"{"address":"x","latitude":38.8977}"#;
+    let ran = with_input(&workspace, &apply, record).exits(4);
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr.contains("not kept: require_attribution"),
+        "{}",
+        ran.stderr
+    );
+    let named = [
+        &apply[..],
+        &["--license", "CC-BY-4.0", "--attribution", "Someone"],
+    ]
+    .concat();
+    let kept = with_input(&workspace, &named, record).exits(0).json();
+    assert_eq!(
+        kept,
+        json!({"attribution": "Someone", "latitude": 38.9, "license": "CC-BY-4.0"})
+    );
+    let check = [&apply[..], &["--check"]].concat();
+    with_input(&workspace, &check, &kept.to_string()).exits(0);
+    with_input(&workspace, &check, record).exits(4);
+    with_input(&workspace, &apply, "[").exits(1);
+    workspace.write("answer.json", r#"{"decision":"deny","obligations":[]}"#);
+    with_input(&workspace, &apply, record).exits(4);
+    workspace.write(
+        "answer.json",
+        r#"{"decision":"allow","obligations":[{"type":"suppress_export"}]}"#,
+    );
+    with_input(&workspace, &apply, record).exits(4);
+    let listed = workspace.program(&["obligations", "list"]).exits(0).json();
+    assert_eq!(listed["obligations"].as_array().unwrap().len(), 11);
+}
+
+fn manifest(workspace: &Workspace) -> Value {
+    let catalog = json!({"dataset_version_id": "2026-02.abcd1234", "policy_label": "public", "license": "CC-BY-4.0"});
+    for kind in ["dcat", "prov"] {
+        workspace.write(&format!("out/{kind}.json"), catalog.to_string());
+    }
+    let receipt = json!({"dataset_version_id": "2026-02.abcd1234", "decision": "allow", "obligations": [], "policy_sha256": "x"});
+    workspace.write("out/run.json", receipt.to_string());
+    workspace.write("out/data.csv", "a\n1\n");
+    let sum = |file: &str| policy_orchestrator::ids::Digest::of(&workspace.bytes(file)).to_string();
+    json!({
+        "schema": 1, "dataset_version_id": "2026-02.abcd1234", "spec_hash": sum("out/data.csv"),
+        "dataset_class": "tabular", "policy_label": "public", "license": "CC-BY-4.0",
+        "rights": "own-work", "attribution": "Someone",
+        "sensitivity": {"handling": "none-needed"},
+        "catalogs": {"dcat": "out/dcat.json", "prov": "out/prov.json"},
+        "receipts": [{"path": "out/run.json", "sha256": sum("out/run.json")}],
+        "files": [{"path": "out/data.csv", "sha256": sum("out/data.csv")}],
+        "exports": ["public"]
+    })
+}
+
+#[test]
+fn a_promotion_passes_seven_gates_or_none() {
+    let workspace = example();
+    let manifest = manifest(&workspace).to_string();
+    let check = ["promote", "check"];
+    let told = with_input(&workspace, &check, &manifest).exits(4).json();
+    // Nothing was decided here yet.
+    assert_eq!(told["reason_codes"], json!(["LEVEL_UNKNOWN"]));
+    workspace.program(&["run"]).exits(0);
+    let told = with_input(&workspace, &check, &manifest).exits(0).json();
+    assert_eq!(
+        (&told["decision"], told["gates"].as_array().unwrap().len()),
+        (&json!("allow"), 7)
+    );
+    workspace.write("out/data.csv", "a\n2\n");
+    let explain = ["promote", "check", "--explain", "--format", "human"];
+    let ran = with_input(&workspace, &explain, &manifest).exits(4);
+    assert!(ran.stdout.contains("CLOSED  5 receipts"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("CHECKSUM_DIFFERS"), "{}", ran.stdout);
+    assert_eq!(
+        ran.stdout
+            .lines()
+            .filter(|line| line.starts_with("passed  "))
+            .count(),
+        6
+    );
+    with_input(&workspace, &check, "{}").exits(1);
+}
