@@ -71,6 +71,8 @@ codes! {
     Warning BelowFloor = "BELOW_FLOOR": "A document declares less security than this program keeps whatever is declared.",
     Warning EnforcementWeak = "ENFORCEMENT_WEAK": "A document asks for less than strict enforcement, which nothing that guards a record or a gate has.",
     Warning RulesConflict = "RULES_CONFLICT": "Of two rules on one condition one allows and one denies.",
+    Warning RuleShadowed = "RULE_SHADOWED": "A rule allows what another one always denies, so it changes nothing.",
+    Warning RuleNeverHolds = "RULE_NEVER_HOLDS": "The condition of a rule and the scope of its document contradict each other or themselves, so it never speaks.",
     Warning RegoDialect = "REGO_DIALECT": "A Rego module is written in a form that Open Policy Agent refuses.",
     Error CsvSyntax = "CSV_SYNTAX": "The text is no well-formed CSV.",
     Error ColumnMissing = "COLUMN_MISSING": "A CSV header lacks the column that carries the value.",

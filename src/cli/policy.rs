@@ -6,6 +6,7 @@ mod check;
 mod convert;
 mod diff;
 mod draft;
+mod impact;
 mod init;
 pub(super) mod lock;
 mod named;
@@ -34,6 +35,8 @@ pub(super) enum PolicyCommand {
     Diff(diff::DiffArgs),
     /// What would this document have decided on every recorded decision?
     Backtest(backtest::BacktestArgs),
+    /// Which requests would other security policies answer otherwise?
+    Impact(impact::ImpactArgs),
     /// What a document is, what it says, and what of it is enforced here
     Show(show::ShowArgs),
     /// The JSON Schema of a policy document, for editors
@@ -61,6 +64,7 @@ pub(super) enum PolicyCommand {
 pub(super) fn policy(context: &Context, command: &PolicyCommand) -> anyhow::Result<Exit> {
     match command {
         PolicyCommand::Backtest(arguments) => backtest::backtest(context, arguments),
+        PolicyCommand::Impact(arguments) => impact::impact(context, arguments),
         PolicyCommand::Show(arguments) => show::show(context, arguments),
         PolicyCommand::Init(arguments) => init::init(context, arguments),
         PolicyCommand::Test(arguments) => test::test(context, arguments),

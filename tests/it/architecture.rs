@@ -322,6 +322,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "checks",
             "privacy",
+            "request",
+            "security",
             "scan",
             "compliance",
             "vault",
