@@ -96,13 +96,13 @@ fn line<'f>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     /// Holds a schema's copy against the types; `scripts/regenerate` writes it through this.
     #[expect(
         clippy::disallowed_methods,
         reason = "scripts/regenerate writes the copy through this test"
     )]
-    pub(super) fn holds_schema<T: schemars::JsonSchema>(file: &str) {
+    pub(crate) fn holds_schema<T: schemars::JsonSchema>(file: &str) {
         let settings = schemars::generate::SchemaSettings::draft2020_12();
         let schema = settings.into_generator().into_root_schema_for::<T>();
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";

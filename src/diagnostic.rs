@@ -71,6 +71,8 @@ codes! {
     Warning BelowFloor = "BELOW_FLOOR": "A document declares less security than this program keeps whatever is declared.",
     Warning EnforcementWeak = "ENFORCEMENT_WEAK": "A document asks for less than strict enforcement, which nothing that guards a record or a gate has.",
     Warning RulesConflict = "RULES_CONFLICT": "Of two rules on one condition one allows and one denies.",
+    Warning RuleShadowed = "RULE_SHADOWED": "A rule allows what another one always denies, so it changes nothing.",
+    Warning RuleNeverHolds = "RULE_NEVER_HOLDS": "The condition of a rule and the scope of its document contradict each other or themselves, so it never speaks.",
     Warning RegoDialect = "REGO_DIALECT": "A Rego module is written in a form that Open Policy Agent refuses.",
     Error FixtureUnusable = "FIXTURE_UNUSABLE": "A fixture of the policies for requests can't be used.",
     Error FixtureMissing = "FIXTURE_MISSING": "A label, a rule or an exception has no fixture that tests it.",

@@ -10,6 +10,7 @@
 mod built_in;
 mod document;
 mod given;
+pub mod impact;
 mod judge;
 
 use crate::diagnostic::{Code, Diagnostic, Place};

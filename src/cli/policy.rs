@@ -7,6 +7,7 @@ mod convert;
 mod diff;
 mod draft;
 pub(super) mod gate;
+mod impact;
 mod init;
 pub(super) mod lock;
 mod named;
@@ -37,6 +38,8 @@ pub(super) enum PolicyCommand {
     Diff(diff::DiffArgs),
     /// What would this document have decided on every recorded decision?
     Backtest(backtest::BacktestArgs),
+    /// Which requests would other security policies answer otherwise?
+    Impact(impact::ImpactArgs),
     /// What a document is, what it says, and what of it is enforced here
     Show(show::ShowArgs),
     /// The JSON Schema of a policy document, for editors
@@ -64,6 +67,7 @@ pub(super) enum PolicyCommand {
 pub(super) fn policy(context: &Context, command: &PolicyCommand) -> anyhow::Result<Exit> {
     match command {
         PolicyCommand::Backtest(arguments) => backtest::backtest(context, arguments),
+        PolicyCommand::Impact(arguments) => impact::impact(context, arguments),
         PolicyCommand::Show(arguments) => show::show(context, arguments),
         PolicyCommand::Init(arguments) => init::init(context, arguments),
         PolicyCommand::Test(arguments) => test::test(context, arguments),

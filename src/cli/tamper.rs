@@ -49,6 +49,7 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             | PolicyCommand::Gate(_)
             | PolicyCommand::Diff(_)
             | PolicyCommand::Backtest(_)
+            | PolicyCommand::Impact(_)
             | PolicyCommand::Show(_)
             | PolicyCommand::Schema(_)
             | PolicyCommand::Status(_) => None,
@@ -271,6 +272,7 @@ mod tests {
         ("policy test", false),
         ("policy diff x y", false),
         ("policy backtest x", false),
+        ("policy impact x y", false),
         ("policy show x", false),
         ("policy schema", false),
         ("policy draft x --reason x", true),

@@ -14,7 +14,7 @@ use crate::policy::catalogue::{self, Account, Group, Kind, Shape};
 use crate::policy::quantity::Span;
 
 /// Where they lie.
-const DIRECTORIES: [&str; 2] = ["policy", "policy/compliance"];
+const DIRECTORIES: [&str; 3] = ["policy", "policy/compliance", "policy/security"];
 
 /// A larger document is none.
 const LIMIT: u64 = 1024 * 1024;

@@ -462,6 +462,116 @@ proptest! {
     }
 }
 
+/// The sample document, and what it means, written without any of the code that is tested.
+fn sample_allows(value: &Value) -> bool {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let class = text(&value["data"]["classification"]);
+    let (user, owner) = (&value["agent"]["user_id"], &value["data"]["owner_user_id"]);
+    let same = match (user, owner) {
+        (Value::String(user), Value::String(owner)) => !user.is_empty() && user == owner,
+        (Value::Number(user), Value::Number(owner)) => user.as_f64() == owner.as_f64(),
+        (Value::Bool(user), Value::Bool(owner)) => user == owner,
+        _ => false,
+    };
+    let permitted = value["agent"]["permissions"]
+        .as_array()
+        .is_some_and(|all| all.contains(&json!("confidential_data_access")));
+    let open = class.as_deref() == Some("internal");
+    let closed = class.as_deref() == Some("confidential") && permitted;
+    text(&value["agent"]["type"]).as_deref() == Some("user_created") && same && (open || closed)
+}
+
+/// What attributes are worth in the corpus: right, wrong, absent, empty, of another kind.
+fn corpus() -> Vec<Value> {
+    let types = [
+        json!("user_created"),
+        json!("built_in"),
+        json!(null),
+        json!(1),
+        json!(["user_created"]),
+    ];
+    let users = [
+        json!("u1"),
+        json!("u2"),
+        json!(null),
+        json!(""),
+        json!(1),
+        json!(1.0),
+        json!(true),
+        json!({}),
+        json!("U1"),
+    ];
+    let classes = [
+        json!("internal"),
+        json!("confidential"),
+        json!("restricted"),
+        json!("public"),
+        json!(null),
+        json!(2),
+    ];
+    let permissions = [
+        json!(["confidential_data_access"]),
+        json!([1, "confidential_data_access"]),
+        json!(["read", 3]),
+        json!([]),
+        json!("confidential_data_access"),
+        json!(null),
+    ];
+    let mut all = Vec::new();
+    for kind in &types {
+        for user in &users {
+            for owner in &users {
+                for class in &classes {
+                    for permission in &permissions {
+                        all.push(json!({
+                            "agent": {"type": kind, "user_id": user, "permissions": permission},
+                            "data": {"owner_user_id": owner, "classification": class},
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn no_case_of_a_labelled_corpus_is_wrongly_allowed() {
+    let text = include_str!("../../examples/requests/policy/security/agent-data.yaml");
+    let policies = compiled(&[text]);
+    let corpus = corpus();
+    assert!(corpus.len() >= 10_000, "{}", corpus.len());
+    let expected = corpus.iter().filter(|value| sample_allows(value)).count();
+    assert!(expected > 50, "{expected}");
+    for value in &corpus {
+        assert_eq!(allows(&policies, value), sample_allows(value), "{value}");
+    }
+}
+
+#[test]
+fn the_samples_compile_without_a_warning() {
+    let system = include_str!("../../examples/requests/policy/security/system.yaml");
+    let agents = include_str!("../../examples/requests/policy/security/agent-data.yaml");
+    let policies = compiled(&[system, agents]);
+    assert!(policies.warnings().is_empty(), "{:?}", policies.warnings());
+}
+
+#[test]
+fn an_accessor_may_be_a_user_as_well_as_an_agent() {
+    let users = policy(
+        "users",
+        "  scope: [{resource: users}, {resource: data}]\n  rules: [{name: own, condition: user.id == data.owner_user_id, effect: allow}]\n  enforcement: {mode: strict, evaluation_point: data_layer}",
+    );
+    let policies = compiled(&[OWN_DATA, &users]);
+    let by_user =
+        json!({"point": "data_layer", "user": {"id": "u1"}, "data": {"owner_user_id": "u1"}});
+    assert!(allows(&policies, &by_user));
+    assert!(allows(&policies, &own(&json!("u1"), &json!("u1"))));
+    let other =
+        json!({"point": "data_layer", "user": {"id": "u2"}, "data": {"owner_user_id": "u1"}});
+    assert!(!allows(&policies, &other));
+}
+
 #[test]
 fn an_envelope_of_it_has_its_reasons() {
     let policies = compiled(&[OWN_DATA]);

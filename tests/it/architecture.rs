@@ -386,6 +386,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "checks",
             "privacy",
+            "request",
+            "security",
             "scan",
             "post",
             "traces",

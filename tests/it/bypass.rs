@@ -69,6 +69,7 @@ const COMMANDS: &[(&str, Does, bool)] = &[
         NO_TAMPER,
     ),
     ("policy backtest draft.yaml", Reads, NO_TAMPER),
+    ("policy impact draft.yaml draft.yaml", Reads, NO_TAMPER),
     ("policy show draft.yaml", Reads, NO_TAMPER),
     ("policy schema", Reads, NO_TAMPER),
     ("policy status", Reads, NO_TAMPER),

@@ -22,6 +22,7 @@ fn help_texts_are_as_reviewed() {
         vec!["policy", "--help"],
         vec!["policy", "check", "--help"],
         vec!["policy", "backtest", "--help"],
+        vec!["policy", "impact", "--help"],
         vec!["replay", "--help"],
         vec!["scan", "secrets", "--help"],
         vec!["checks", "--help"],

@@ -72,6 +72,7 @@ mod response;
 mod restoring;
 mod runbook;
 mod secrets;
+mod security_policies;
 mod segments;
 mod shared_inputs;
 mod signing_keys;

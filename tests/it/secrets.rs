@@ -224,6 +224,7 @@ const SESSION: &[&[&str]] = &[
     &["policy", "rollback", "--reason", REASON],
     &["policy", "status"],
     &["policy", "backtest", "reference"],
+    &["policy", "impact", "policy/security", "policy/security"],
     &["history"],
     &["replay"],
     &["scan", "secrets"],

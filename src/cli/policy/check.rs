@@ -20,6 +20,7 @@ use crate::report::check::{self as view, Counts, Document, Finding};
 use crate::report::{github, sarif};
 use crate::response::declared;
 use crate::spending;
+use crate::security;
 use crate::time::Timestamp;
 
 const EXAMPLES: &str = "\
@@ -32,8 +33,8 @@ Examples:
 Errors keep a document from deciding, or its responses from being planned; all of them are told at
 once. A document that decides is looked at for what is unwise: warnings and notes, each explained in
 docs/lints.md. Without FILE, other documents below policy/ are looked at too where something is to be
-said of them: evidence.yaml and retention.yaml, and documents that contradict each other
-(POLICY_CONFLICT: the stricter one counts).
+said of them: evidence.yaml and retention.yaml, the security policies, and documents that contradict
+each other (POLICY_CONFLICT: the stricter one counts).
 
 `--format` is human, json, sarif (SARIF 2.1.0, for code scanning) or github (annotations).
 
@@ -167,6 +168,8 @@ fn beside(workspace: &Workspace, at: Timestamp) -> Vec<Document> {
         Err(problems) => (Vec::new(), problems),
     };
     problems.extend(documents::conflicts(&others));
+    let security = security::load(workspace);
+    problems.extend(security.map_or_else(|problems| problems, |all| all.warnings().to_vec()));
     let asked = documents::asked(&others);
     let names = asked.names();
     let evidence = evidence::load(workspace, &names);

@@ -6,7 +6,7 @@ use super::security_policy::{Scope, SecurityPolicy};
 use super::words::Effect;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::expression::Problem;
-use crate::policy::expression::condition::{Condition, Kinds, Paths, Purpose};
+use crate::policy::expression::condition::{Condition, Kinds, Normal, Paths, Purpose};
 use crate::policy::source::{Kind, Lines, Node, Spot};
 
 /// A rule's condition and where the rule stands.
@@ -56,6 +56,14 @@ fn selector(member: &str, entry: &Scope, paths: &mut Paths, kinds: &mut Kinds) -
         Condition::one_of(slot, values)
     };
     Condition::all(entry.selector.iter().map(one).collect())
+}
+
+/// What a condition means, whatever follows from it; `None` where it is in no language known here.
+pub fn meaning(condition: &str, paths: &mut Paths) -> Option<Normal> {
+    let mut parse =
+        |purpose| Condition::parse(condition, purpose, paths, &mut Kinds::default()).ok();
+    let parsed = parse(Purpose::Allow).or_else(|| parse(Purpose::Deny))?;
+    Some(parsed.normal())
 }
 
 /// The conditions of the rules in their order, or all that is wrong with them and with the scope.

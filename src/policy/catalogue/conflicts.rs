@@ -1,13 +1,14 @@
 //! What several documents, or several rules of one, say about the same and in different ways, and which
 //! of them counts: a denial before a grant, the stricter before the weaker, the longer before the shorter.
 //!
-//! Conditions are compared as text, since nothing here evaluates one; two that mean the same and are
-//! written differently are not found.
+//! Conditions are compared in their normal form, so that two that mean the same conflict however they
+//! are written; those that are in no language that is known here are compared as text.
 
-use super::security_policy::{Scope, SecurityPolicy};
+use super::security_policy::SecurityPolicy;
 use super::words::{Effect, Mode};
-use super::{Account, Shape};
+use super::{Account, Shape, conditions};
 use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::policy::expression::condition::{Kinds, Normal, Paths};
 use crate::policy::quantity::Span;
 use crate::time::Timestamp;
 
@@ -48,29 +49,53 @@ pub fn find(documents: &[Looked<'_>]) -> Vec<Diagnostic> {
 /// A rule with the document that it stands in.
 struct Rule<'d> {
     document: Looked<'d>,
-    scope: &'d [Scope],
+    scope: &'d Scope,
     name: &'d str,
-    condition: String,
+    says: Says,
     effect: Effect,
 }
 
-fn effects(documents: &[Looked<'_>]) -> Vec<Diagnostic> {
-    let mut rules = Vec::new();
-    for document in documents {
-        if let Shape::Security(policy) = &document.account.shape {
-            rules.extend(rules_of(*document, policy));
+/// What a document is about.
+struct Scope {
+    /// The members of requests that it names.
+    members: Vec<String>,
+    normal: Normal,
+}
+
+/// A condition, as far as it can be understood.
+#[derive(PartialEq)]
+enum Says {
+    Meant(Normal),
+    /// In another language than ours: blanks aside, as it was written.
+    Written(String),
+}
+
+impl Rule<'_> {
+    /// Scope and condition together.
+    fn whole(&self) -> Option<Normal> {
+        match &self.says {
+            Says::Meant(normal) => Some(self.scope.normal.and(normal)),
+            Says::Written(_) => None,
         }
     }
+}
+
+fn effects(documents: &[Looked<'_>]) -> Vec<Diagnostic> {
+    let mut paths = Paths::default();
+    let policies: Vec<(Looked<'_>, &SecurityPolicy, Scope)> = documents
+        .iter()
+        .filter_map(|document| match &document.account.shape {
+            Shape::Security(policy) => Some((*document, policy, scope(policy, &mut paths))),
+            _ => None,
+        })
+        .collect();
+    let mut rules = Vec::new();
+    for (document, policy, scope) in &policies {
+        rules.extend(rules_of(*document, policy, scope, &mut paths));
+    }
     let mut found = Vec::new();
-    for allowed in rules.iter().filter(|rule| rule.effect == Effect::Allow) {
-        let denied = rules.iter().find(|rule| {
-            rule.effect == Effect::Deny
-                && rule.condition == allowed.condition
-                && meet(rule.scope, allowed.scope)
-        });
-        if let Some(denied) = denied {
-            found.push(effect(allowed, denied));
-        }
+    for rule in &rules {
+        found.extend(never_holds(rule).or_else(|| denied(rule, &rules)));
         if found.len() >= MOST {
             break;
         }
@@ -78,39 +103,86 @@ fn effects(documents: &[Looked<'_>]) -> Vec<Diagnostic> {
     found
 }
 
-fn rules_of<'d>(document: Looked<'d>, policy: &'d SecurityPolicy) -> Vec<Rule<'d>> {
+fn scope(policy: &SecurityPolicy, paths: &mut Paths) -> Scope {
+    let entries = policy.scope.iter();
+    Scope {
+        members: entries
+            .map(|entry| conditions::member(&entry.resource))
+            .collect(),
+        normal: conditions::scope(&policy.scope, paths, &mut Kinds::default()).normal(),
+    }
+}
+
+fn rules_of<'d>(
+    document: Looked<'d>,
+    policy: &'d SecurityPolicy,
+    scope: &'d Scope,
+    paths: &mut Paths,
+) -> Vec<Rule<'d>> {
     let rule = |rule: &'d super::security_policy::Rule| {
+        let effect = rule.effect?;
         Some(Rule {
             document,
-            scope: &policy.scope,
+            scope,
             name: &rule.name,
-            condition: rule
-                .condition
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
-            effect: rule.effect?,
+            says: says(&rule.condition, paths),
+            effect,
         })
     };
     policy.rules.iter().filter_map(rule).collect()
 }
 
-/// True where two scopes have something in common; one without any entry is about everything.
-fn meet(one: &[Scope], other: &[Scope]) -> bool {
-    let both = |a: &Scope| {
-        other
-            .iter()
-            .any(|b| a.resource == b.resource && overlap(a, b))
-    };
-    one.is_empty() || other.is_empty() || one.iter().any(both)
+fn says(condition: &str, paths: &mut Paths) -> Says {
+    match conditions::meaning(condition, paths) {
+        Some(normal) => Says::Meant(normal),
+        None => Says::Written(condition.split_whitespace().collect::<Vec<_>>().join(" ")),
+    }
 }
 
-/// True unless both narrow an attribute to values that exclude each other.
-fn overlap(one: &Scope, other: &Scope) -> bool {
-    one.selector.iter().all(|(attribute, values)| {
-        let narrowed = other.selector.iter().find(|(name, _)| name == attribute);
-        narrowed.is_none_or(|(_, others)| values.iter().any(|value| others.contains(value)))
-    })
+/// True where two scopes have something in common; one without any entry is about everything, and
+/// those that name no resource in common are about different things.
+fn meet(one: &Scope, other: &Scope) -> bool {
+    let all = one.members.is_empty() || other.members.is_empty();
+    let common = one
+        .members
+        .iter()
+        .any(|member| other.members.contains(member));
+    (all || common) && one.normal.and(&other.normal).can_hold()
+}
+
+fn never_holds(rule: &Rule<'_>) -> Option<Diagnostic> {
+    if rule.whole()?.can_hold() {
+        return None;
+    }
+    let message = format!("`{}` never speaks", rule.name);
+    Some(
+        Diagnostic::new(
+            Code::RuleNeverHolds,
+            rule.document.place(rule.name),
+            message,
+        )
+        .found("a condition that contradicts itself, or the scope")
+        .expected("a condition that some request within the scope fulfils")
+        .help("correct the condition or the scope, or remove the rule"),
+    )
+}
+
+/// What is to be said of a rule that allows what another denies.
+fn denied(allowed: &Rule<'_>, rules: &[Rule<'_>]) -> Option<Diagnostic> {
+    if allowed.effect != Effect::Allow {
+        return None;
+    }
+    let denials = || rules.iter().filter(|rule| rule.effect == Effect::Deny);
+    let conflict =
+        denials().find(|denied| denied.says == allowed.says && meet(denied.scope, allowed.scope));
+    if let Some(denied) = conflict {
+        return Some(effect(allowed, denied));
+    }
+    let whole = allowed.whole()?;
+    let covers = |denied: &&Rule<'_>| denied.whole().is_some_and(|other| whole.implies(&other));
+    denials()
+        .find(covers)
+        .map(|denied| shadowed(allowed, denied))
 }
 
 fn effect(allowed: &Rule<'_>, denied: &Rule<'_>) -> Diagnostic {
@@ -118,14 +190,23 @@ fn effect(allowed: &Rule<'_>, denied: &Rule<'_>) -> Diagnostic {
         "`{}` allows what `{}` in {} denies; the denial counts",
         allowed.name, denied.name, denied.document.file
     );
-    Diagnostic::new(
-        Code::PolicyConflict,
-        allowed.document.place(allowed.name),
-        message,
-    )
-    .found(format!("allow and deny where {}", allowed.condition))
-    .expected("one effect for a condition within a scope")
-    .help("remove one of the two rules, or narrow a scope or a condition")
+    let place = allowed.document.place(allowed.name);
+    Diagnostic::new(Code::PolicyConflict, place, message)
+        .found("allow and deny on one condition")
+        .expected("one effect for a condition within a scope")
+        .help("remove one of the two rules, or narrow a scope or a condition")
+}
+
+fn shadowed(allowed: &Rule<'_>, denied: &Rule<'_>) -> Diagnostic {
+    let message = format!(
+        "`{}` changes nothing: `{}` in {} denies all that it allows",
+        allowed.name, denied.name, denied.document.file
+    );
+    let place = allowed.document.place(allowed.name);
+    Diagnostic::new(Code::RuleShadowed, place, message)
+        .found("an allow rule that a deny rule covers")
+        .expected("a rule that allows something")
+        .help("remove it, or narrow the rule that denies")
 }
 
 /// A policy that has a name.
@@ -270,6 +351,50 @@ mod tests {
         ] {
             assert_eq!(conflicts(&[&allow, &other]), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn what_is_written_otherwise_conflicts_all_the_same() {
+        let deny = policy("b", "files", "deny", "user.id == 'x' && file.open");
+        for condition in [
+            "file.open == true && 'x' == user.id",
+            "!(user.id != 'x' || !file.open)",
+        ] {
+            let found = conflicts(&[&policy("a", "file", "allow", condition), &deny]);
+            assert!(
+                found[0].starts_with("POLICY_CONFLICT 0.yaml:8"),
+                "{found:#?}"
+            );
+        }
+        let narrow = "user.id == 'x' && file.open && file.level < 3";
+        let found = conflicts(&[&policy("a", "files", "allow", narrow), &deny]);
+        assert!(found[0].starts_with("RULE_SHADOWED 0.yaml:8"), "{found:#?}");
+        let wide = policy("a", "files", "allow", "user.id == 'x'");
+        assert_eq!(conflicts(&[&wide, &deny]), Vec::<String>::new());
+        let never = policy("a", "files", "allow", "user.id == 'x' && user.id == 'y'");
+        let found = conflicts(&[&never]);
+        assert!(
+            found[0].starts_with("RULE_NEVER_HOLDS 0.yaml:8"),
+            "{found:#?}"
+        );
+    }
+
+    #[test]
+    fn scopes_that_exclude_each_other_don_t_meet() {
+        let of = |name: &str, effect: &str, level: &str| {
+            policy(name, "agents", effect, "agent.a == agent.b").replace(
+                "- resource: agents\n",
+                &format!(
+                    "- resource: agents\n    - {{resource: data, selector: {{level: {level}}}}}\n"
+                ),
+            )
+        };
+        let allow = of("a", "allow", "[low, high]");
+        assert_eq!(
+            conflicts(&[&allow, &of("b", "deny", "none")]),
+            Vec::<String>::new()
+        );
+        assert_eq!(conflicts(&[&allow, &of("b", "deny", "high")]).len(), 1);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! `kind: SecurityPolicy` of `policy.orchestra.v1`: rules with conditions about requests.
 //!
-//! Conditions are taken as text: nothing here evaluates one.
+//! Conditions are taken as text; [`super::conditions`] says what they mean.
 
+use super::conditions::meaning;
 use super::reader::Reader;
 use super::words::{Effect, Mode, Severity};
 use super::{API_VERSION, counted};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::policy::expression::condition::Paths;
 use crate::policy::quantity::Threshold;
 use crate::policy::source::{Kind, Node};
 
@@ -195,16 +197,24 @@ fn rules(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<Rule> {
 }
 
 impl Rule {
-    /// True where both speak on the same condition, blanks aside, and only one allows (row S1-026).
+    /// True where both speak on the same condition, however it is written, and only one allows (rows
+    /// S1-026 and S1-098).
     fn contradicts(&self, other: &Self) -> bool {
         self.effect.is_some()
             && other.effect.is_some()
             && self.effect != other.effect
             && !self.condition.is_empty()
-            && self
-                .condition
-                .split_whitespace()
-                .eq(other.condition.split_whitespace())
+            && self.means_the_same(other)
+    }
+}
+
+impl Rule {
+    fn means_the_same(&self, other: &Self) -> bool {
+        let (one, other) = (&self.condition, &other.condition);
+        let mut paths = Paths::default();
+        let meant = meaning(one, &mut paths).zip(meaning(other, &mut paths));
+        let alike = one.split_whitespace().eq(other.split_whitespace());
+        meant.map_or(alike, |(one, other)| one == other)
     }
 }
 

@@ -136,53 +136,53 @@ pub const ROWS: &[Row] = &[
     here(
         Kind::SystemPolicies,
         &["system_policies.audit_logging"],
-        "for this program's own events only: its journals, checked by `audit verify`; those of other systems are theirs to log",
+        "this program's own events: its journals, checked by `audit verify`; in policy/security/, `security_events_logging`: a request with `event` is denied without `event.audit_reference`",
     ),
-    caller(
+    here(
         Kind::SystemPolicies,
         &["system_policies.authentication"],
-        "whoever signs users in; this program knows no users and asks for no second factor",
+        "in policy/security/, `multi_factor_authentication_required`: a request with `user` is denied unless `user.mfa_verified` is true; an entry of another name has no rule here, and whoever signs users in keeps it",
     ),
-    caller(
+    here(
         Kind::SystemPolicies,
         &["system_policies.data_protection"],
-        "whoever stores the data; this program encrypts nothing",
+        "in policy/security/, `pii_encryption_mandatory`: a request with `data` is denied where `data.contains_pii` is true, or not told, and `data.encrypted` is not true; an entry of another name has no rule here, and nothing is encrypted here",
     ),
-    caller(
+    here(
         Kind::SystemPolicies,
         &[
             "system_policies.*.enforcement",
             "system_policies.*.exceptions",
         ],
-        "whoever enforces the policy; the gates of this program are strict and have no exceptions from here",
+        "in policy/security/ an entry with a rule here has to be `strict`, and no exception is made",
     ),
     told(
         Kind::SystemPolicies,
         &["system_policies.*.name", "system_policies.*.scope"],
         "which policy it is, and what for",
     ),
-    caller(
+    here(
         Kind::AgentPolicies,
         &["agent_policies.data_access"],
-        "whoever hands data to an agent; no request for data passes here",
+        "in policy/security/, `user_data_scope_restriction`: a request with `agent` and `data` is denied unless `agent.user_id` is `data.owner_user_id`; an entry of another name has no rule here, and `rule` is not read",
     ),
     caller(
         Kind::AgentPolicies,
         &["agent_policies.resource_limits"],
         "the container runtime that starts the agent; actions of `respond` have a time limit here, and none of processors or memory",
     ),
-    caller(
+    here(
         Kind::AgentPolicies,
         &["agent_policies.communication"],
-        "whoever carries the messages between agents; none passes here",
+        "in policy/security/, `inter_agent_communication_audit`: a request with `message` is denied without `message.audit_reference`; whoever carries the messages has to ask",
     ),
-    caller(
+    here(
         Kind::AgentPolicies,
         &[
             "agent_policies.*.enforcement",
             "agent_policies.*.violations",
         ],
-        "whoever runs the agent has to end it and to tell somebody; this program ends only its own actions",
+        "in policy/security/ an entry with a rule here has to be `strict`, and its `violations` are the obligations of a denial; whoever asked has to end the agent and to tell somebody",
     ),
     told(
         Kind::AgentPolicies,
@@ -199,29 +199,29 @@ pub const ROWS: &[Row] = &[
         &["compliance_policies.*.secure_deletion"],
         "whoever stores the data; this program deletes none",
     ),
-    caller(
+    here(
         Kind::CompliancePolicies,
         &[
             "compliance_policies.*.rule",
             "compliance_policies.*.evidence_required",
             "compliance_policies.*.enforcement",
         ],
-        "whoever processes the data has to ask for the evidence; `compliance report` says which is declared in policy/evidence.yaml, and keeps nothing of the rule",
+        "in policy/security/, `data_subject_consent_validation`: a request with `data` is denied where `data.contains_pii` is true, or not told, and `data.consent` is not `explicit`, or where evidence is required and `data.consent_reference` is absent; of others `compliance report` says which evidence is declared in policy/evidence.yaml, and `rule` is not read",
     ),
     told(
         Kind::CompliancePolicies,
         &["compliance_policies.*.name", "compliance_policies.*.scope"],
         "which policy it is, and what for",
     ),
-    caller(
+    here(
         Kind::SecurityPolicy,
         &["spec.scope", "spec.rules"],
-        "conditions are shown and not evaluated; whoever does has to let an absent attribute fail an `allow` and fire a `deny`, and a `deny` win",
+        "in policy/security/ every request within the scope is held against the rules (docs/requests-security.md): any deny wins, one allow suffices, an absent attribute fails an `allow` and fires a `deny`; the actions of a denial are its obligations, for whoever asked to keep",
     ),
-    caller(
+    here(
         Kind::SecurityPolicy,
         &["spec.enforcement"],
-        "whoever asks has to ask before it acts, and to keep to the answer",
+        "in policy/security/ `strict` counts; `warn` and `monitor` are for documents tagged `staging`, of which nothing counts; whoever acts has to ask before, and to keep to the answer",
     ),
     caller(
         Kind::SecurityPolicy,
