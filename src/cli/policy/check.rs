@@ -19,8 +19,8 @@ use crate::policy::{Identity, lints};
 use crate::report::check::{self as view, Counts, Document, Finding};
 use crate::report::{github, sarif};
 use crate::response::declared;
-use crate::spending;
 use crate::security;
+use crate::spending;
 use crate::time::Timestamp;
 
 const EXAMPLES: &str = "\
