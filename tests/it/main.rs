@@ -64,6 +64,7 @@ mod policy_show;
 mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
+mod rego;
 mod replay;
 mod reports;
 mod response;
