@@ -34,16 +34,23 @@ mod parts;
 #[cfg(feature = "rego")]
 mod problems;
 mod settings;
+mod tested;
+#[cfg(feature = "rego")]
+mod testing;
 #[cfg(feature = "rego")]
 #[cfg(test)]
 mod tests;
 
 #[cfg(not(feature = "rego"))]
 use absent as compiled;
+#[cfg(not(feature = "rego"))]
+use absent as testing;
 
 pub use compiled::{Compiled, compile};
 pub use loader::{BUNDLES, SOURCES, TESTS, bundles, documents};
 pub use settings::{Dialect, Entry, Limits, Settings, Vocabulary};
+pub use tested::{Outcome, Test, Tested};
+pub use testing::test;
 
 /// True where this program can evaluate Rego.
 pub const IS_BUILT: bool = cfg!(feature = "rego");

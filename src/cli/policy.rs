@@ -12,6 +12,7 @@ mod init;
 pub(super) mod lock;
 mod named;
 mod promote;
+mod rego_tests;
 mod rollback;
 mod schema;
 mod show;

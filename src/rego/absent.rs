@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 
 use super::settings::{Settings, Vocabulary};
+use super::tested::Tested;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::Digest;
 use crate::request::envelope::Circumstances;
@@ -19,17 +20,27 @@ pub fn compile(
     _settings: &Settings,
     _vocabulary: &Vocabulary,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let file = documents.first().map_or("policy/rego", |(file, _)| file);
-    Err(vec![
-        Diagnostic::new(
-            Code::FeatureMissing,
-            Place::file(file),
-            "this build can't evaluate Rego",
-        )
-        .found("policies in Rego, in a program built without the feature `rego`")
-        .expected("a program built with it: until then every request that they concern is denied")
-        .help("build the program with `cargo build --release --features rego`"),
-    ])
+    Err(vec![missing(documents)])
+}
+
+/// Refuses whatever tests there are.
+pub fn test(
+    documents: &[(String, Vec<u8>)],
+    _settings: &Settings,
+) -> Result<Tested, Vec<Diagnostic>> {
+    Err(vec![missing(documents)])
+}
+
+fn missing(documents: &[(String, Vec<u8>)]) -> Diagnostic {
+    let file = documents.first().map_or(super::SOURCES, |(file, _)| file);
+    Diagnostic::new(
+        Code::FeatureMissing,
+        Place::file(file),
+        "this build can't evaluate Rego",
+    )
+    .found("policies in Rego, in a program built without the feature `rego`")
+    .expected("a program built with it: until then every request that they concern is denied")
+    .help("build the program with `cargo build --release --features rego`")
 }
 
 impl Compiled {

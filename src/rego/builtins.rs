@@ -124,13 +124,24 @@ struct Call<'t> {
     is_head: bool,
 }
 
-/// Every name with a bracket behind it, outside strings and comments.
+/// Every name with a bracket behind it, outside strings and comments; a statement begins with an empty
+/// one.
 fn calls(text: &str) -> Vec<Call<'_>> {
     let mut calls = Vec::new();
     let mut is_raw = false;
     for (number, line) in (1..).zip(text.lines()) {
         let bytes = line.as_bytes();
         let (mut at, mut word, mut quoted) = (0, None, false);
+        let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        if !is_raw && bytes.first().is_some_and(begins) {
+            // A statement of its own, which ends whatever function stood before it.
+            calls.push(Call {
+                name: "",
+                line: number,
+                column: 1,
+                is_head: true,
+            });
+        }
         while let Some(&byte) = bytes.get(at) {
             match byte {
                 _ if is_raw => is_raw = byte != b'`',
@@ -177,6 +188,10 @@ fn recursion(modules: &[Module], findings: &mut Vec<Diagnostic>) {
         let names = Names::of(&module.text);
         let mut within = None;
         for call in calls(&module.text) {
+            if call.name.is_empty() {
+                within = None;
+                continue;
+            }
             let function = names.resolve(call.name);
             if call.is_head {
                 let place = Place::line(&module.file, call.line).column(1);

@@ -115,7 +115,7 @@ pub(super) fn engine(parts: &mut Parts, more: &[Module]) -> Loaded {
 
 impl Loaded {
     /// Has the modules looked at as a whole: variables that nothing binds, and the like.
-    fn prepare(&mut self, modules: &[Module], findings: &mut Vec<Diagnostic>) {
+    pub(super) fn prepare(&mut self, modules: &[Module], findings: &mut Vec<Diagnostic>) {
         let Some(module) = modules.first() else {
             return;
         };

@@ -205,6 +205,9 @@ fn what_speaks_against_a_request_beats_what_allows_it() {
         assert_eq!(verdict.codes, expected, "{rules}");
         assert_eq!(verdict.reasons, reasons, "{rules}");
     }
+    // A function that others ask is none that asks itself.
+    let text = "package p\nf(x) if x == 1\nallow if f(input.x)\ng(x) if f(x)\n";
+    assert_eq!(said(text, "{\"x\":1}").effect, Effect::Allow);
     let text = "package p\nallow := true\ndeny contains \"no\" if input.x\ndeny contains \"n\" if input.y\n";
     assert_eq!(said(text, "{}").effect, Effect::Allow);
     let text = "package p\ndefault allow := false\nviolation contains {\"msg\": \"m\", \"severity\": \"critical\"}\n";

@@ -66,6 +66,7 @@ mod policy_show;
 mod portal;
 #[cfg(target_os = "linux")]
 mod processes;
+mod rego;
 mod replay;
 mod reports;
 mod response;

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::named::Named;
+use super::rego_tests::{RegoTestArgs, RegoTests, is_rego};
 use crate::cli::given::{self, Given};
 use crate::cli::{Context, Exit, Format};
 use crate::decision::cases::{self, Answer, Case, Coverage, Difference, Ground};
@@ -20,6 +21,7 @@ Examples:
   policy-orchestrator policy test
   policy-orchestrator policy test --coverage --junit target/policy.xml
   policy-orchestrator policy test --policy next.yaml policy/tests/reference.yaml
+  policy-orchestrator policy test --verbose policy/rego policy/tests
 
 A file of cases:
   at: 2026-01-15T12:00:00Z
@@ -33,14 +35,19 @@ A file of cases:
 
 Exit codes:
   0  every case is answered as expected
-  1  one is not, a file or document can't be used, or with --require-coverage a trigger is never fired";
+  1  one is not, a test in Rego fails, a file or document can't be used, or with
+     --require-coverage a trigger is never fired";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct TestArgs {
-    /// Files of cases [default: policy/tests/*.yaml, *.yml and *.json of the workspace]
-    #[arg(value_name = "FILE")]
+    /// Files of cases, and files and directories of Rego [default: policy/tests/*.yaml, *.yml and
+    /// *.json of the workspace, and its Rego]
+    #[arg(value_name = "PATH")]
     files: Vec<String>,
+
+    #[command(flatten)]
+    rego: RegoTestArgs,
 
     /// The policy to ask: a file, or `reference` [default: the one in force]
     #[arg(long, value_name = "DOCUMENT")]
@@ -69,6 +76,8 @@ struct Tested<'a> {
     cases: Vec<Shown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<&'a Coverage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rego: Option<&'a crate::rego::Tested>,
 }
 
 #[derive(Serialize)]
@@ -92,13 +101,20 @@ struct Answered {
 const DIRECTORY: &str = "policy/tests";
 
 pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::Result<Exit> {
+    let rego = RegoTests::run(context, &arguments.files, &arguments.rego)?;
+    if let Some(rego) = &rego
+        && rego.is_all(context, &arguments.files)?
+    {
+        return rego.tell(context, arguments.junit.as_deref());
+    }
     let Some(policy) = Named::of(arguments.policy.as_deref()).policy(context)? else {
         return Ok(Exit::Failed);
     };
+    let files = || arguments.files.iter().filter(|file| !is_rego(file));
     let sources = if arguments.files.is_empty() {
         sources_of(&context.workspace()?)?
     } else {
-        let given = arguments.files.iter().map(|file| Source::given(file));
+        let given = files().map(|file| Source::given(file));
         given.collect::<Checked<_>>()?
     };
     let Some(answered) = answer_all(context, &policy, &sources)? else {
@@ -106,15 +122,20 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
     };
     let coverage = Coverage::of(&policy, answered.iter().map(|answered| &answered.answer));
     if let Some(file) = &arguments.junit {
-        given::write_report(file, "--junit", &junit_report(&answered).to_xml())?;
+        given::write_report(
+            file,
+            "--junit",
+            &junit_report(&answered, rego.as_ref()).to_xml(),
+        )?;
     }
     let told = (arguments.coverage || arguments.require_coverage).then_some(&coverage);
-    show(context, &policy, &answered, told)?;
+    show(context, &policy, &answered, told, rego.as_ref())?;
     let failed = answered
         .iter()
         .any(|answered| !answered.answer.differences.is_empty());
     let uncovered = arguments.require_coverage && !coverage.unfired.is_empty();
-    Ok(if failed || uncovered {
+    let rego_failed = rego.is_some_and(|rego| rego.has_failed());
+    Ok(if failed || uncovered || rego_failed {
         Exit::Failed
     } else {
         Exit::Done
@@ -214,11 +235,11 @@ fn answer(policy: &Policy, file: &str, case: &Case) -> Checked<Answer> {
     }
 }
 
-fn junit_report(answered: &[Answered]) -> junit::Report<'_> {
+fn junit_report<'a>(answered: &'a [Answered], rego: Option<&'a RegoTests>) -> junit::Report<'a> {
     let cases = answered.iter().map(junit_case).collect();
-    junit::Report {
-        suites: vec![junit::Suite::of("policy test", cases)],
-    }
+    let mut suites = vec![junit::Suite::of("policy test", cases)];
+    suites.extend(rego.map(RegoTests::junit));
+    junit::Report { suites }
 }
 
 fn junit_case(answered: &Answered) -> junit::Case<'_> {
@@ -253,6 +274,7 @@ fn show(
     policy: &Policy,
     answered: &[Answered],
     coverage: Option<&Coverage>,
+    rego: Option<&RegoTests>,
 ) -> anyhow::Result<()> {
     let failed = answered
         .iter()
@@ -267,11 +289,15 @@ fn show(
             failed,
             cases: answered.iter().map(shown).collect(),
             coverage,
+            rego: rego.map(|rego| &rego.tested),
         }),
         Format::Human => {
             let mut text: String = answered.iter().map(row).collect();
             text.push_str(&format!("\n{passed} passed, {failed} failed\n"));
             text.push_str(&coverage.map(covered).unwrap_or_default());
+            if let Some(rego) = rego {
+                text.push_str(&format!("\n{}", rego.human()));
+            }
             context.output.result(&text)
         }
     }
