@@ -72,8 +72,11 @@ pub const AUDIT_LOG: &str = "state/audit.log";
 /// The journal of approvals, relative to the workspace.
 pub const APPROVAL_LOG: &str = "state/approval_requests.jsonl";
 
+/// The journal of what agents spent, relative to the workspace.
+pub const SPEND_LOG: &str = "state/spend_log.jsonl";
+
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 9] = [
+pub const JOURNALS: [&str; 10] = [
     STATE_JOURNAL,
     RESPONSE_LOG,
     RESPONSE_JOURNAL,
@@ -83,6 +86,7 @@ pub const JOURNALS: [&str; 9] = [
     KILL_LOG,
     AUDIT_LOG,
     APPROVAL_LOG,
+    SPEND_LOG,
 ];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.

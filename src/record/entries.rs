@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::audit::Severity;
 use super::lines::{BackLines, Role};
 use super::{
-    AUDIT_LOG, JOURNALS, KILL_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, SHADOW_LOG, STATE_JOURNAL,
-    TRUST_LOG, VERSIONS_LOG,
+    AUDIT_LOG, JOURNALS, KILL_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, SHADOW_LOG, SPEND_LOG,
+    STATE_JOURNAL, TRUST_LOG, VERSIONS_LOG,
 };
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
@@ -212,6 +212,7 @@ impl Line {
             STATE_JOURNAL => &["doc"],
             VERSIONS_LOG | SHADOW_LOG => &["sha256"],
             RESPONSE_LOG => &["plan"],
+            SPEND_LOG => &["intent"],
             RESPONSE_JOURNAL => &["post", "pre", "plan", "kept", "sha256_after"],
             _ => &[],
         };
@@ -279,6 +280,10 @@ fn kind(file: &str, line: &mut Line) -> Option<(String, Severity, String)> {
             _ => told("POLICY_CHECK", Medium, "decide"),
         },
         SHADOW_LOG => told("POLICY_SHADOW_CHECK", Low, "decide_in_the_shadow"),
+        SPEND_LOG => {
+            let event = line.text("event")?;
+            Some((event.clone(), Medium, event.to_ascii_lowercase()))
+        }
         RESPONSE_LOG if line.is("blocked") => told("RESPONSE_BLOCKED", Medium, "respond"),
         RESPONSE_LOG => told("RESPONSE_APPLIED", Medium, "respond"),
         KILL_LOG if line.is("on") => told("KILL_SWITCH_ON", Critical, "kill_on"),

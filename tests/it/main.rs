@@ -72,6 +72,7 @@ mod secrets;
 mod segments;
 mod shared_inputs;
 mod signing_keys;
+mod spending;
 mod tampering;
 mod trust;
 mod trust_faults;
