@@ -24,7 +24,7 @@ use crate::safeguard::Request;
 use crate::time::Timestamp;
 
 pub use operation::{Operation, Subject};
-pub use requests::{Approved, Wanted, find, second_person, second_person_of, spend};
+pub use requests::{Approved, Wanted, find, named, second_person, second_person_of, spend};
 
 /// What whoever takes a step holds.
 #[derive(Debug, Clone, Copy)]

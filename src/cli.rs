@@ -47,6 +47,7 @@ mod scan;
 mod second;
 mod secrets;
 mod simulation;
+mod spend;
 mod status;
 mod supervise;
 mod tamper;
@@ -97,6 +98,7 @@ Examples:
   policy-orchestrator checks run              do the policies P-1 to P-6 hold here?
   policy-orchestrator compliance report       which evidence is there, and what broke the rules?
   policy-orchestrator decide < request.json   may an agent, a pipeline, a person do this?
+  policy-orchestrator spend check             may an agent make this payment?
   policy-orchestrator portal --serve          all of it on a page
   policy-orchestrator init                    start a workspace here";
 
@@ -267,6 +269,9 @@ enum Command {
     Compliance(compliance::ComplianceCommand),
     /// The numbers of a period: evaluations, violations, latency, evidence, alerts
     Analytics(analytics::AnalyticsArgs),
+    /// Payments of agents: may they be made, what was spent, and what is left of the caps
+    #[command(subcommand)]
+    Spend(spend::SpendCommand),
     /// The status page: serve it, write it out, make its data anew
     Portal(portal::PortalArgs),
     /// May this be done? Requests answered by the policies for them; denied unless something allows it
@@ -474,6 +479,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         Command::Health(arguments) => checks::health(context, &arguments),
         Command::Compliance(command) => compliance::compliance(context, &command),
         Command::Analytics(arguments) => analytics::analytics(context, &arguments),
+        Command::Spend(command) => spend::spend(context, &command),
         Command::Portal(arguments) => portal::portal(context, &arguments),
         Command::Init(arguments) => init::init(context, &arguments),
         Command::Decide(arguments) => decide::decide(context, &arguments),

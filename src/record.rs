@@ -74,9 +74,11 @@ pub const APPROVAL_LOG: &str = "state/approval_requests.jsonl";
 
 /// The journal of answers to requests, relative to the workspace.
 pub const REQUEST_LOG: &str = "state/request_decisions.jsonl";
+/// The journal of what agents spent, relative to the workspace.
+pub const SPEND_LOG: &str = "state/spend_log.jsonl";
 
 /// The journals that the product may keep in a workspace, the one of decisions first.
-pub const JOURNALS: [&str; 10] = [
+pub const JOURNALS: [&str; 11] = [
     STATE_JOURNAL,
     RESPONSE_LOG,
     RESPONSE_JOURNAL,
@@ -87,6 +89,7 @@ pub const JOURNALS: [&str; 10] = [
     AUDIT_LOG,
     APPROVAL_LOG,
     REQUEST_LOG,
+    SPEND_LOG,
 ];
 
 /// The heads of all journals but that of decisions, whose head is in the state file.

@@ -3,15 +3,18 @@
 //! [`amount`] are decimals that nothing rounds; [`intent`] is a payment as an agent asks for it;
 //! [`document`] reads spend policies into [`policy`]; [`mod@evaluate`] holds a payment against one, purely,
 //! with every [`reason`]; [`usage`] are the sums of days and months; [`policies`] are all policies of a
-//! workspace, and the layer of the answer to a request that they make.
+//! workspace, and the layer of the answer to a request that they make; [`desk`] records what is spent.
 
 pub mod amount;
+pub mod desk;
 pub mod document;
 pub mod evaluate;
 pub mod intent;
+mod journal;
 pub mod policies;
 pub mod policy;
 pub mod reason;
+mod store;
 pub mod usage;
 
 pub use amount::Amount;

@@ -27,11 +27,13 @@ pub enum Operation {
     Enroll,
     /// Taking a signed artifact into production: `checks run --artifact`.
     Artifact,
+    /// A payment that a spend policy lets nobody make alone: `spend record`.
+    Spend,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Apply,
         Self::Accept,
         Self::KillOff,
@@ -40,6 +42,7 @@ impl Operation {
         Self::RotateKey,
         Self::Enroll,
         Self::Artifact,
+        Self::Spend,
     ];
 
     /// The word that stands in journals and in the list of approvers.
@@ -53,6 +56,7 @@ impl Operation {
             Self::RotateKey => "rotate_key",
             Self::Enroll => "enroll",
             Self::Artifact => "artifact",
+            Self::Spend => "spend",
         }
     }
 }

@@ -124,6 +124,39 @@ pub fn find(
     find_of(workspace, key, wanted, at, || approvers::needed(workspace))
 }
 
+/// The approvals of these ids, each valid for what is wanted and by another person; or why not. Nothing
+/// is written.
+pub fn named(
+    workspace: &Workspace,
+    key: Option<&SigningKey>,
+    wanted: Wanted<'_>,
+    ids: &[String],
+    at: Timestamp,
+) -> Checked<Result<Vec<Approved>, String>> {
+    let ledger = Ledger::read(workspace, key)?;
+    let approvers = approvers::needed(workspace)?;
+    let mut all: Vec<Approved> = Vec::new();
+    for id in ids {
+        let asked = ledger.get(id).ok_or_else(|| unknown(id))?;
+        let (subject, user) = (Some(&wanted.subject), Some(wanted.user));
+        match judge(asked, &approvers, wanted.operation, subject, user, at) {
+            Ok(one)
+                if all
+                    .iter()
+                    .any(|other| is_same_person(&other.approver, &one.approver)) =>
+            {
+                return Ok(Err(format!(
+                    "approval {id}: {} approved it already",
+                    one.approver
+                )));
+            }
+            Ok(one) => all.push(one),
+            Err(why) => return Ok(Err(format!("approval {id}: {why}"))),
+        }
+    }
+    Ok(Ok(all))
+}
+
 /// As [`find`], held against another list than the one of now.
 fn find_of(
     workspace: &Workspace,

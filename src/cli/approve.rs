@@ -56,7 +56,7 @@ What is approved is bound by digests. `apply`: the plan of the last dry run, the
 line that records the inputs. `kill_off`: this very activation. `promote`: the document of a version.
 `accept`: exactly the changes of protected files that stand there now, which are shown, or those of
 --path. `pii_access`: the SHA-256 that `audit export --include-pii` asks for. `rotate_key`: the id of
-the new key. `enroll`: the account. With POLICY_APPROVER_KEY_FILE set, the request names your key, and
+the new key. `enroll`: the account. `spend`: the SHA-256 that `spend check` tells for a payment. With POLICY_APPROVER_KEY_FILE set, the request names your key, and
 that key can't grant it.
 
 Exit codes: 0 recorded; 1 failed; 2 usage; 5 the journal was changed";
@@ -114,6 +114,8 @@ enum What {
     Enroll,
     /// Take a signed artifact into production
     Artifact,
+    /// Make a payment that a spend policy lets nobody make alone
+    Spend,
 }
 
 impl From<What> for Operation {
@@ -127,6 +129,7 @@ impl From<What> for Operation {
             What::RotateKey => Self::RotateKey,
             What::Enroll => Self::Enroll,
             What::Artifact => Self::Artifact,
+            What::Spend => Self::Spend,
         }
     }
 }
@@ -318,13 +321,24 @@ fn subject_of_other(
             Err("`--subject` has to be the account, as `override enroll --account` names it")
         }
         (
-            What::Accept | What::KillOff | What::Promote | What::PiiAccess | What::Artifact,
+            What::Accept
+            | What::KillOff
+            | What::Promote
+            | What::PiiAccess
+            | What::Artifact
+            | What::Spend,
             Some(_),
             Some(digest),
         ) => Ok(Subject::of(digest)),
-        (What::Apply | What::Accept | What::KillOff | What::PiiAccess | What::Artifact, ..) => {
-            Err(NO_DIGEST)
-        }
+        (
+            What::Apply
+            | What::Accept
+            | What::KillOff
+            | What::PiiAccess
+            | What::Artifact
+            | What::Spend,
+            ..,
+        ) => Err(NO_DIGEST),
     })
 }
 

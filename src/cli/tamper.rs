@@ -14,6 +14,7 @@ use super::keys::KeysCommand;
 use super::kill::KillCommand;
 use super::overrides::OverrideCommand;
 use super::policy::PolicyCommand;
+use super::spend::SpendCommand;
 use super::trust::TrustCommand;
 use super::{Command, Context, Exit, secrets};
 use crate::diagnostic::Checked;
@@ -76,6 +77,12 @@ pub(super) fn acting(command: &Command) -> Option<&'static str> {
             OverrideCommand::Request(_) => Some("override request"),
             OverrideCommand::Approve(_) => Some("override approve"),
             OverrideCommand::Status(_) | OverrideCommand::Enroll(_) => None,
+        },
+        Command::Spend(command) => match command {
+            SpendCommand::Record(_) => Some("spend record"),
+            SpendCommand::Cancel(_) => Some("spend cancel"),
+            // They look themselves, and answer.
+            SpendCommand::Check(_) | SpendCommand::Usage(_) => None,
         },
         Command::Compliance(command) => command.asks().then_some("compliance ask"),
         Command::Keys(command) => match command {
@@ -347,6 +354,10 @@ mod tests {
         ("guard hook install", true),
         ("guard hook show", false),
         ("decide --record", false),
+        ("spend check", false),
+        ("spend record", true),
+        ("spend cancel x --reason x", true),
+        ("spend usage", false),
         ("portal --serve", false),
         ("portal --export x", false),
         ("portal data --rebuild", false),

@@ -12,7 +12,7 @@ use super::audit::Severity;
 use super::lines::{BackLines, Role};
 use super::{
     AUDIT_LOG, JOURNALS, KILL_LOG, REQUEST_LOG, RESPONSE_JOURNAL, RESPONSE_LOG, SHADOW_LOG,
-    STATE_JOURNAL, TRUST_LOG, VERSIONS_LOG,
+    SPEND_LOG, STATE_JOURNAL, TRUST_LOG, VERSIONS_LOG,
 };
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
@@ -213,6 +213,7 @@ impl Line {
             VERSIONS_LOG | SHADOW_LOG => &["sha256"],
             RESPONSE_LOG => &["plan"],
             REQUEST_LOG => &["request_sha256"],
+            SPEND_LOG => &["intent"],
             RESPONSE_JOURNAL => &["post", "pre", "plan", "kept", "sha256_after"],
             _ => &[],
         };
@@ -280,6 +281,10 @@ fn kind(file: &str, line: &mut Line) -> Option<(String, Severity, String)> {
             _ => told("POLICY_CHECK", Medium, "decide"),
         },
         SHADOW_LOG => told("POLICY_SHADOW_CHECK", Low, "decide_in_the_shadow"),
+        SPEND_LOG => {
+            let event = line.text("event")?;
+            Some((event.clone(), Medium, event.to_ascii_lowercase()))
+        }
         RESPONSE_LOG if line.is("blocked") => told("RESPONSE_BLOCKED", Medium, "respond"),
         RESPONSE_LOG => told("RESPONSE_APPLIED", Medium, "respond"),
         KILL_LOG if line.is("on") => told("KILL_SWITCH_ON", Critical, "kill_on"),

@@ -67,6 +67,57 @@ pub fn append<T: Serialize>(records: Records<'_>, file: &str, entry: &T) -> Chec
     Ok(head)
 }
 
+/// Appends several entries, each as a line of its own, with one write; and keeps the head of the last.
+/// A kill on the way leaves the first of them, whole.
+///
+/// Fails as [`append`] does; then nothing was appended, or of an empty journal the first entry.
+pub fn append_all<T: Serialize>(
+    records: Records<'_>,
+    file: &str,
+    entries: &[T],
+) -> Checked<Vec<Head>> {
+    let Some((first, others)) = entries.split_first() else {
+        return Ok(Vec::new());
+    };
+    let mut heads = vec![append(records, file, first)?];
+    if others.is_empty() {
+        return Ok(heads);
+    }
+    let Records { workspace, key, .. } = records;
+    let recorded = heads::load(workspace)?.get(file).copied();
+    let end = match inspect(workspace, file, recorded, key, Purpose::Append)? {
+        Found::Whole(end) => end,
+        Found::Broken(mut problems) => return Err(Box::new(problems.swap_remove(0))),
+    };
+    let mut link = chain::link(workspace, file, &end)?;
+    let mut bytes = Vec::new();
+    for entry in others {
+        let line = line::finish(&chained(entry, link), key);
+        if line.len() as u64 >= LINE_LIMIT {
+            return Err(findings::too_much(file, line.len()));
+        }
+        let head = Head {
+            seq: link.seq,
+            sha256: Digest::of(&line),
+        };
+        link = Link {
+            seq: link.seq + 1,
+            prev: head.sha256,
+            adopted: None,
+        };
+        if !bytes.is_empty() {
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(&line);
+        heads.push(head);
+    }
+    chain::append(workspace, file, &bytes, &end, records.retry)?;
+    if let Some(last) = heads.last() {
+        heads::store(records, file, *last)?;
+    }
+    Ok(heads)
+}
+
 /// Appends the line that `line` makes of its link behind a whole end. The head is the caller's to keep.
 pub(super) fn put(
     records: Records<'_>,

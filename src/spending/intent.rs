@@ -224,7 +224,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 /// The JSON text of the member `intent` of a request; `None` where there is none.
-pub(super) fn of_request(text: &str) -> Option<&str> {
+pub fn of_request(text: &str) -> Option<&str> {
     let members: Members<'_> = serde_json::from_str(text).ok()?;
     let raw = members.0.get("intent")?;
     (raw.get() != "null").then(|| raw.get())

@@ -77,6 +77,7 @@ mod security_policies;
 mod segments;
 mod shared_inputs;
 mod signing_keys;
+mod spending;
 mod tampering;
 mod traces;
 mod trust;

@@ -10,7 +10,7 @@ use crate::cli::run::parse_timeout;
 use crate::cli::{Context, Exit, Format, clock, parse_time};
 use crate::compliance::retention::{self, Class, Kept};
 use crate::record::closing::{self, Closing, Keep, Request};
-use crate::record::{APPROVAL_LOG, JOURNALS, VERSIONS_LOG};
+use crate::record::{APPROVAL_LOG, JOURNALS, SPEND_LOG, VERSIONS_LOG};
 use crate::time::Timestamp;
 
 const HELP: &str = "\
@@ -55,7 +55,7 @@ pub(in crate::cli) struct RotateArgs {
 /// The journals that are read back as far as is asked for, and so may be in several files.
 fn closable() -> Vec<&'static str> {
     let all = JOURNALS.into_iter();
-    all.filter(|file| ![VERSIONS_LOG, APPROVAL_LOG].contains(file))
+    all.filter(|file| ![VERSIONS_LOG, APPROVAL_LOG, SPEND_LOG].contains(file))
         .collect()
 }
 
