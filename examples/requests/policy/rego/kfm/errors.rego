@@ -86,10 +86,14 @@ of_identity := ["IDENTITY_MISSING"] if {
 	not is_stable(field, input.resource[field])
 } else := []
 
-is_stable("spec_hash", id) if regex.match(`^(sha256:)?[0-9a-f]{64}$`, id)
+is_stable("spec_hash", id) if {
+	values.is_text(id)
+	regex.match(`^(sha256:)?[0-9a-f]{64}$`, id)
+}
 
 is_stable(field, id) if {
 	field != "spec_hash"
+	values.is_text(id)
 	regex.match(`^[A-Za-z0-9._:/@-]{1,200}$`, id)
 	regex.match(`[0-9]`, id)
 	every piece in regex.split(`[._:/@-]`, lower(id)) {

@@ -10,7 +10,10 @@ license := labels.vocabulary.licenses[input.resource.license]
 
 right := labels.vocabulary.rights[input.resource.rights]
 
-is_attributed if values.is_text(trim_space(input.resource.attribution))
+is_attributed if {
+	values.is_text(input.resource.attribution)
+	trim_space(input.resource.attribution) != ""
+}
 
 is_permitted if {
 	is_attributed

@@ -6,13 +6,16 @@ import rego.v1
 import data.kfm.errors
 import data.kfm.labels
 import data.kfm.promotion
+import data.shared.values
 
 day := ((24 * 60) * 60) * 1000000000
 
 # The beginning of a date in UTC, in nanoseconds. A time counts as its day.
 begin(text) := time.parse_rfc3339_ns(concat("", [text, "T00:00:00Z"])) if {
+	values.is_text(text)
 	regex.match(date, text)
 } else := moment - (moment % day) if {
+	values.is_text(text)
 	regex.match(moment_of_day, text)
 	moment := time.parse_rfc3339_ns(text)
 }
