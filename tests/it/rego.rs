@@ -63,6 +63,42 @@ fn tests_in_rego_are_found_and_run() {
 }
 
 #[test]
+#[cfg(feature = "rego")]
+fn the_tests_of_the_bundle_pass_and_notice_what_is_taken_out() {
+    let workspace = Workspace::healthy();
+    for directory in ["policy/rego", "policy/tests"] {
+        for (path, bytes) in examples(directory) {
+            workspace.write(&path, String::from_utf8(bytes).unwrap());
+        }
+    }
+    let tested = workspace.program(&["policy", "test"]).exits(0).json();
+    assert_eq!(
+        (&tested["passed"], &tested["failed"]),
+        (&40.into(), &0.into())
+    );
+    for (module, from, to) in [
+        ("authz", "not promotion.is_governed", "false"),
+        ("authz", "not sensitivity.carries", "false"),
+        ("errors", "== \"explicit\"", "!= \"explicit\""),
+        ("obligations", "max(many)", "min(many)"),
+        ("rights", "right == true", "right != null"),
+        (
+            "sensitivity",
+            "thing.embargo_reviewed == true",
+            "thing.embargo_reviewed",
+        ),
+    ] {
+        let path = format!("policy/rego/kfm/{module}.rego");
+        let whole = workspace.read(&path);
+        assert!(whole.contains(from), "{module}: {from}");
+        workspace.write(&path, whole.replace(from, to));
+        let failed = workspace.program(&["policy", "test"]).exits(1).json();
+        assert_ne!(failed["failed"], 0, "{module}: {from}");
+        workspace.write(&path, whole);
+    }
+}
+
+#[test]
 #[cfg(not(feature = "rego"))]
 fn a_build_without_rego_refuses_and_says_how_to_get_one() {
     let refused = workspace().program(&["policy", "test"]).exits(1).stderr;
