@@ -262,3 +262,51 @@ fn the_words_of_the_bundle_are_those_of_the_vocabularies() {
     let (_, copy) = copy.split_once('\n').unwrap();
     assert_eq!(copy, format!("licenses:\n{licenses}rights:\n{rights}"));
 }
+
+/// Modules of two kinds that are seen often and that no version of Open Policy Agent takes.
+const WRONG: [(&str, &str); 2] = [
+    (
+        "records",
+        include_str!("../fixtures/rego/wrong_records.rego"),
+    ),
+    (
+        "envelope",
+        include_str!("../fixtures/rego/wrong_envelope.rego"),
+    ),
+];
+
+/// What is said of a module in each dialect, as a user reads it.
+#[test]
+#[cfg(feature = "rego")]
+fn wrong_modules_are_told_what_to_write() {
+    for (name, text) in WRONG {
+        let mut told = String::new();
+        for dialect in [rego::Dialect::V1, rego::Dialect::V0] {
+            let mut settings = rego::Settings {
+                dialect,
+                ..rego::Settings::default()
+            };
+            settings
+                .entries
+                .push(rego::Entry::new("data.archive.decision"));
+            let files = [(format!("policy/rego/{name}.rego"), text.as_bytes().to_vec())];
+            let refused = rego::compile(&files, &settings, &rego::Vocabulary::default());
+            told += &format!("--- as {dialect:?}\n");
+            for finding in refused.unwrap_err() {
+                told += &format!("{finding}\n");
+            }
+        }
+        insta::assert_snapshot!(format!("wrong_{name}"), told);
+    }
+}
+
+#[test]
+fn wrong_modules_are_told_by_policy_show_in_every_build() {
+    for (name, text) in WRONG {
+        let workspace = Workspace::empty();
+        let file = format!("{name}.rego");
+        workspace.write(&file, text);
+        let shown = workspace.program(&["policy", "show", &file, "--format", "human"]);
+        insta::assert_snapshot!(format!("wrong_{name}_shown"), shown.exits(0).stderr);
+    }
+}
