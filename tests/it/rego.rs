@@ -293,7 +293,8 @@ fn wrong_modules_are_told_what_to_write() {
             let refused = rego::compile(&files, &settings, &rego::Vocabulary::default());
             told += &format!("--- as {dialect:?}\n");
             for finding in refused.unwrap_err() {
-                told += &format!("{finding}\n");
+                let help = finding.help.clone().unwrap_or_default();
+                told += &format!("{finding}\n  help: {help}\n");
             }
         }
         insta::assert_snapshot!(format!("wrong_{name}"), told);
