@@ -16,10 +16,6 @@ const LIMIT: u64 = 8 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RegoTestArgs {
-    /// Show the tests in Rego that passed, too
-    #[arg(long)]
-    verbose: bool,
-
     /// The dialect of modules that don't say: 0, or 1 as since version 1 of Open Policy Agent
     #[arg(long, value_name = "VERSION", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=1))]
     rego_version: u8,
@@ -70,7 +66,7 @@ impl RegoTests {
         match rego::test(&documents, &settings) {
             Ok(tested) => Ok(Some(Self {
                 tested,
-                verbose: arguments.verbose,
+                verbose: context.global.verbose,
             })),
             Err(findings) => {
                 context.output.findings(&findings);
