@@ -11,7 +11,7 @@ use crate::authorization::in_force;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::read::read_own;
 use crate::fs::{Workspace, copy};
-use crate::ids::Digest;
+use crate::ids::{Digest, ReasonCode};
 use crate::labels;
 use crate::labels::promotion::{self, Facts, Found, Manifest, Outcome};
 use crate::safeguard::kill_switch;
@@ -157,7 +157,7 @@ fn human(outcome: &Outcome, explain: bool) -> String {
         let codes: Vec<&str> = outcome
             .reason_codes
             .iter()
-            .map(|code| code.as_str())
+            .map(ReasonCode::as_str)
             .collect();
         text.push_str(&format!("not to be promoted: {}\n", codes.join(", ")));
     }

@@ -21,6 +21,9 @@ pub(in crate::cli) struct RegoTestArgs {
     rego_version: u8,
 }
 
+/// Files by name, with their bytes.
+type Documents = Vec<(String, Vec<u8>)>;
+
 /// Tests in Rego that were run.
 pub(super) struct RegoTests {
     pub(super) tested: Tested,
@@ -82,7 +85,7 @@ impl RegoTests {
     }
 
     /// True where there are no cases to be answered beside them.
-    pub(super) fn is_all(&self, context: &Context, files: &[String]) -> Checked<bool> {
+    pub(super) fn is_all(context: &Context, files: &[String]) -> Checked<bool> {
         if !files.is_empty() {
             return Ok(files.iter().all(|file| is_rego(file)));
         }
@@ -175,20 +178,20 @@ impl RegoTests {
 }
 
 /// Modules, data and tests of a workspace.
-fn of_workspace(workspace: &Workspace) -> Checked<Vec<(String, Vec<u8>)>> {
+fn of_workspace(workspace: &Workspace) -> Checked<Documents> {
     let mut documents = Vec::new();
     for root in [rego::SOURCES, rego::TESTS] {
         let found = rego::documents(workspace, root)?.into_iter();
         // Data belongs to the rules; what lies beside tests is the business of the cases.
-        documents
-            .extend(found.filter(|(file, _)| root == rego::SOURCES || file.ends_with(".rego")));
+        let is_module = |file: &str| Path::new(file).extension().is_some_and(|end| end == "rego");
+        documents.extend(found.filter(|(file, _)| root == rego::SOURCES || is_module(file)));
     }
     Ok(documents)
 }
 
 /// What a person names: directories with all below them, and files. The first directory is the one
 /// whose data begins at the top.
-fn given(files: &[String]) -> Checked<(Vec<(String, Vec<u8>)>, String)> {
+fn given(files: &[String]) -> Checked<(Documents, String)> {
     let (mut documents, mut root) = (Vec::new(), None);
     for file in files.iter().filter(|file| is_rego(file)) {
         if Path::new(file).is_dir() {
