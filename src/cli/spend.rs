@@ -370,7 +370,7 @@ fn refuse_where_stopped(workspace: &Workspace) -> Checked<()> {
 
 fn cancel(context: &Context, arguments: &CancelArgs) -> anyhow::Result<Exit> {
     #[derive(Serialize)]
-    struct Cancelled<'a> {
+    struct Taken<'a> {
         schema: u32,
         id: &'a str,
         cancelled: bool,
@@ -390,7 +390,7 @@ fn cancel(context: &Context, arguments: &CancelArgs) -> anyhow::Result<Exit> {
         desk::cancel(desk, &arguments.id, &arguments.reason)
     })?;
     match context.format() {
-        Format::Json => context.output.json(&Cancelled {
+        Format::Json => context.output.json(&Taken {
             schema: 1,
             id: &arguments.id,
             cancelled: true,

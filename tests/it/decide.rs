@@ -547,11 +547,7 @@ fn a_payment_is_held_against_its_caps() {
     assert_eq!(codes(&envelopes(&ran)[0]), ["WOULD_EXCEED_DAILY_LIMIT"]);
     // A journal that was changed tells nobody what was spent.
     let log = workspace.read("state/spend_log.jsonl");
-    let cut: String = log
-        .lines()
-        .take(1)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let cut = log.split_inclusive('\n').next().unwrap().to_owned();
     workspace.write("state/spend_log.jsonl", cut);
     let ran = decide(&workspace, &[], &pay("1", "shop:a")).exits(4);
     assert_eq!(codes(&envelopes(&ran)[0]), ["USAGE_UNKNOWN"]);
