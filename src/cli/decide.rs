@@ -26,6 +26,7 @@ use crate::request::envelope::Circumstances;
 use crate::request::input::{MOST_BYTES, Point, Refused};
 use crate::request::{Envelope, Request, codes};
 use crate::safeguard::kill_switch;
+use crate::spending::desk;
 use crate::time::Timestamp;
 
 const HELP: &str = "\
@@ -303,9 +304,14 @@ impl Desk<'_> {
             }
             (Ok(request), Ok(policies), Ok(tenant)) => (request, policies, tenant),
         };
+        // What was spent is looked up for payments alone; where that fails nobody knows it, which denies.
+        let book = request.has("intent").then(|| {
+            let book = desk::book(self.workspace, self.key.as_ref());
+            book.map_err(|finding| self.context.output.findings([&*finding]))
+        });
         let known = Known {
             tenant: tenant.as_ref(),
-            spent: None,
+            spent: book.as_ref().and_then(|book| book.as_ref().ok()),
         };
         policies.decide(request, known, &self.around)
     }

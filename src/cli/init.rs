@@ -22,6 +22,10 @@ use crate::time::Timestamp;
 #[command(
     after_help = "Examples:\n  policy-orchestrator init\n  policy-orchestrator init --workspace ../other-repository\n  policy-orchestrator init --pages          with the status page, published on GitHub Pages\n  policy-orchestrator init --requests       with an example of policies for requests\n\nThe starter signals are healthy and say that they are starters: replace them by real ones.\nThey are only written where no signal and no decision is yet."
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(super) struct InitArgs {
     /// Leave out the workflows for GitHub Actions
     #[arg(long)]
@@ -95,6 +99,10 @@ const STARTERS: [(&str, &str); 12] = [
 
 /// Which of the files are written.
 #[derive(Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 struct Wanted {
     workflows: bool,
     portal: bool,

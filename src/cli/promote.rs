@@ -6,14 +6,15 @@ use clap::{Args, Subcommand};
 
 use super::given::Given;
 use super::policy::gate;
-use super::{Context, Exit, Format, clock, parse_time, secrets};
+use super::{Context, Exit, Format, clock, parse_time, secrets, tamper};
 use crate::authorization::in_force;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::read::read_own;
 use crate::fs::{Workspace, copy};
-use crate::ids::Digest;
+use crate::ids::{Digest, ReasonCode};
 use crate::labels;
 use crate::labels::promotion::{self, Facts, Found, Manifest, Outcome};
+use crate::safeguard::kill_switch;
 use crate::time::Timestamp;
 
 const EXAMPLES: &str = "\
@@ -28,8 +29,10 @@ the workspace are run, and the level in force has to be known and below RED.
 
 Exit codes:
   0  every gate is passed
-  1  the manifest or the policies can't be used
-  4  a gate is closed, or the level does not permit it";
+  1  the manifest can't be used
+  3  the kill switch is on
+  4  a gate is closed, or the level does not permit it
+  5  the policies can't be used, or were changed and nobody accepted that";
 
 /// A larger manifest, or a larger catalog or receipt, is none.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -77,11 +80,19 @@ pub(super) fn promote(context: &Context, command: &PromoteCommand) -> anyhow::Re
         }
     };
     let workspace = context.workspace()?;
+    if let Some(closed) = kill_switch::closed(&workspace) {
+        return Err(anyhow::Error::new(closed));
+    }
+    let looked = tamper::look(&workspace)?;
+    if looked.is_tampered() {
+        context.output.findings(&looked.findings());
+        return Ok(Exit::Tampering);
+    }
     let labels = match labels::load(&workspace) {
         Ok(labels) => labels,
         Err(problems) => {
             context.output.findings(&problems);
-            return Ok(Exit::Failed);
+            return Ok(Exit::Tampering);
         }
     };
     let at = clock(arguments.at).read();
@@ -146,7 +157,7 @@ fn human(outcome: &Outcome, explain: bool) -> String {
         let codes: Vec<&str> = outcome
             .reason_codes
             .iter()
-            .map(|code| code.as_str())
+            .map(ReasonCode::as_str)
             .collect();
         text.push_str(&format!("not to be promoted: {}\n", codes.join(", ")));
     }

@@ -10,6 +10,8 @@ use super::given::Given;
 use super::recording::with_records;
 use super::run::parse_timeout;
 use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets, tamper};
+use crate::diagnostic::Checked;
+use crate::fs::Workspace;
 use crate::request::Envelope;
 use crate::request::envelope::Circumstances;
 use crate::safeguard::kill_switch::{self, Switch};
@@ -264,6 +266,7 @@ fn record(context: &Context, arguments: &RecordArgs) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let workspace = context.workspace()?;
+    refuse_where_stopped(&workspace)?;
     let (lines, is_one) = payments(&arguments.input)?;
     if !is_one && (arguments.id.is_some() || !arguments.approval.is_empty()) {
         let text = "`--id` and `--approval` are for one payment, and there are several";
@@ -357,9 +360,17 @@ fn human(shown: &Shown) -> String {
     text
 }
 
+/// The kill switch, before an input is read or a lock waited for. It is asked again under the lock.
+fn refuse_where_stopped(workspace: &Workspace) -> Checked<()> {
+    match kill_switch::closed(workspace) {
+        Some(closed) => Err(Box::new(closed)),
+        None => Ok(()),
+    }
+}
+
 fn cancel(context: &Context, arguments: &CancelArgs) -> anyhow::Result<Exit> {
     #[derive(Serialize)]
-    struct Cancelled<'a> {
+    struct Taken<'a> {
         schema: u32,
         id: &'a str,
         cancelled: bool,
@@ -367,6 +378,7 @@ fn cancel(context: &Context, arguments: &CancelArgs) -> anyhow::Result<Exit> {
         usage: Usage,
     }
     let workspace = context.workspace()?;
+    refuse_where_stopped(&workspace)?;
     let holding = ("spend cancel", arguments.lock_timeout);
     let user = actor();
     let (head, usage) = with_records(&workspace, holding, |records| {
@@ -378,7 +390,7 @@ fn cancel(context: &Context, arguments: &CancelArgs) -> anyhow::Result<Exit> {
         desk::cancel(desk, &arguments.id, &arguments.reason)
     })?;
     match context.format() {
-        Format::Json => context.output.json(&Cancelled {
+        Format::Json => context.output.json(&Taken {
             schema: 1,
             id: &arguments.id,
             cancelled: true,

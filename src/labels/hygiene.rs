@@ -25,7 +25,7 @@ pub struct File {
 
 /// Tells which files don't belong there.
 pub fn look(files: &[File]) -> Vec<Diagnostic> {
-    files.iter().filter_map(|file| odd(file)).collect()
+    files.iter().filter_map(odd).collect()
 }
 
 fn odd(file: &File) -> Option<Diagnostic> {

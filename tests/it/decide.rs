@@ -506,3 +506,54 @@ fn restricted_and_absent_are_the_same_to_the_public() {
         assert!(!restricted.stdout.contains(word), "{word}");
     }
 }
+
+/// A payment is decided on by what was spent, and deciding on it spends nothing.
+#[test]
+fn a_payment_is_held_against_its_caps() {
+    let workspace = Workspace::empty();
+    let policy = r#"{"name":"buyer","caps":{"perTxn":500,"daily":1000,"monthly":5000},
+        "msig":{"threshold":{"higherThan":300,"approvals":2}},
+        "allowLists":{"beneficiaries":["shop:a"],"countries":["BR"]}}"#;
+    workspace.write("policy/spend/buyer.json", policy);
+    let pay = |amount: &str, beneficiary: &str| {
+        format!(
+            r#"{{"intent":{{"agentId":"buyer","entityId":"e","amount":{amount},"currency":"BRL","category":"office","beneficiary":{{"id":"{beneficiary}","country":"BR"}},"purpose":"PIX"}}}}"#
+        )
+    };
+    for (amount, beneficiary, code, effect) in [
+        ("100", "shop:a", 0, "ALLOW"),
+        ("300.01", "shop:a", 4, "REQUIRE_MSIG"),
+        ("500.01", "shop:a", 4, "DENY"),
+        ("100", "shop:b", 4, "REQUIRE_HITL"),
+        ("-1", "shop:a", 4, "DENY"),
+    ] {
+        let ran = decide(&workspace, &["--explain"], &pay(amount, beneficiary)).exits(code);
+        assert_eq!(
+            envelopes(&ran)[0]["effect"],
+            effect,
+            "{amount} {beneficiary}"
+        );
+    }
+    let intent = pay("300", "shop:a");
+    let intent: Value = serde_json::from_str(&intent).unwrap();
+    for id in ["1", "2", "3"] {
+        workspace.write("intent.json", intent["intent"].to_string());
+        let record = ["spend", "record", "--input", "intent.json", "--id", id];
+        workspace.program(&record).exits(0);
+    }
+    let ran = decide(&workspace, &[], &pay("100", "shop:a")).exits(0);
+    assert_eq!(envelopes(&ran)[0]["effect"], "ALLOW");
+    let ran = decide(&workspace, &[], &pay("100.01", "shop:a")).exits(4);
+    assert_eq!(codes(&envelopes(&ran)[0]), ["WOULD_EXCEED_DAILY_LIMIT"]);
+    // A journal that was changed tells nobody what was spent.
+    let log = workspace.read("state/spend_log.jsonl");
+    let cut = log.split_inclusive('\n').next().unwrap().to_owned();
+    workspace.write("state/spend_log.jsonl", cut);
+    let ran = decide(&workspace, &[], &pay("1", "shop:a")).exits(4);
+    assert_eq!(codes(&envelopes(&ran)[0]), ["USAGE_UNKNOWN"]);
+    assert!(
+        ran.stderr.contains("state/spend_log.jsonl"),
+        "{}",
+        ran.stderr
+    );
+}

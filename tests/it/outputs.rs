@@ -80,6 +80,8 @@ const FILES: &[(&str, &str)] = &[
     ("state/audit.log", "journal_line"),
     ("state/request_decisions.jsonl", "journal_line"),
     ("state/approval_requests.jsonl", "journal_line"),
+    ("state/spend_log.jsonl", "journal_line"),
+    ("state/spend_usage.json", "spend_usage.json"),
 ];
 
 /// JSON that a command leaves and that has no schema: it is not ours, or is said elsewhere.
@@ -94,8 +96,11 @@ const NO_FILES: &[&str] = &[
     "numbers.json",
     "policy/policy_thresholds.json",
     "policy/responses.json",
+    "policy/spend/",
+    "requests.jsonl",
     // Held against a schema where it was printed, or a schema itself.
     "decision.json",
+    "envelope.json",
     "made.json",
     "exported.jsonl",
     "policy/schema/",
@@ -710,7 +715,67 @@ fn requests(schemas: &mut Schemas) {
         let decide = [&["decide"][..], further].concat();
         schemas.run(&mut with_input(&workspace, &decide, request), 4);
     }
+    workspace.write("policy/spend/x.json", SPEND_POLICY);
+    schemas.run(&mut with_input(&workspace, &["spend", "check"], PAYMENT), 0);
+    for id in ["1", "1"] {
+        let record = ["spend", "record", "--id", id];
+        schemas.run(&mut with_input(&workspace, &record, PAYMENT), 0);
+    }
+    schemas.run(&mut workspace.command(&["spend", "usage"]), 0);
+    let cancel = ["spend", "cancel", "1", "--reason", "x"];
+    schemas.run(&mut workspace.command(&cancel), 0);
+    schemas.run(&mut workspace.command(&["obligations", "list"]), 0);
+    let allowed = request.replace("\"role\":", "\"principal\":\"u\",\"groups\":[],\"role\":");
+    let allowed = allowed.replace(
+        "\"policy_label\":",
+        "\"dataset_version_id\":\"2026-02.abcd1234\",\"policy_label\":",
+    );
+    let answer = decide_on(&workspace, &allowed);
+    workspace.write("envelope.json", answer);
+    let apply = [
+        "obligations",
+        "apply",
+        "--envelope",
+        "envelope.json",
+        "--check",
+    ];
+    schemas.run(&mut with_input(&workspace, &apply, "{\"a\":1}"), 4);
+    schemas.run(
+        &mut with_input(&workspace, &["promote", "check"], "{\"schema\":1}"),
+        4,
+    );
+    let gate = Workspace::empty();
+    gate.program(&["init", "--requests", "--no-workflow"])
+        .exits(0);
+    schemas.run(&mut gate.command(&["policy", "gate"]), 0);
+    let policy = |effect: &str| SECURITY_POLICY.replace("EFFECT", effect);
+    workspace.write("old/a.yaml", policy("allow"));
+    workspace.write("new/a.yaml", policy("deny"));
+    workspace.write("requests.jsonl", "{\"user\":{\"role\":\"a\"}}\n{}\n");
+    let impact = [
+        "policy",
+        "impact",
+        "old",
+        "new",
+        "--requests",
+        "requests.jsonl",
+    ];
+    schemas.run(&mut workspace.command(&impact), 0);
     schemas.files(&workspace);
+}
+
+const SPEND_POLICY: &str = r#"{"name":"x","caps":{"perTxn":500,"daily":1000,"monthly":5000},"msig":{"threshold":{"higherThan":300,"approvals":2}}}"#;
+const PAYMENT: &str = r#"{"agentId":"x","entityId":"e","amount":10,"currency":"BRL","category":"c","beneficiary":{"id":"a"},"purpose":"PIX"}"#;
+const SECURITY_POLICY: &str = "apiVersion: policy.orchestra.v1\nkind: SecurityPolicy\nmetadata: {name: a}\nspec:\n  scope: [{resource: user}]\n  rules:\n    - {name: a, condition: user.role == 'a', effect: EFFECT}\n  enforcement: {mode: strict}\n";
+
+/// The answer to a request, as it is printed.
+fn decide_on(workspace: &Workspace, request: &str) -> String {
+    let ran = Ran::from(
+        with_input(workspace, &["decide"], request)
+            .output()
+            .unwrap(),
+    );
+    ran.stdout
 }
 
 #[test]

@@ -37,19 +37,26 @@ fn test_p5_links_to_another_tenant_fail() {
     assert!(log.contains("exports/link.csv"), "{log}");
 }
 
-/// What is not supported is never called a pass.
+/// What is not set up is never called a pass.
 #[test]
-fn test_p5_tenant_tokens_are_blocked() {
+fn test_p5_tenants_are_required_where_tokens_are_expected() {
     let directory = ground::workspace("97");
     let workspace = directory.path();
     write(workspace, "a.md", "P-5");
-    for name in ["JWT_SECRET", "POSTGRES_DSN"] {
+    for (name, why) in [
+        ("JWT_SECRET", "a tenant is not required"),
+        ("POSTGRES_DSN", "there is no database here"),
+    ] {
         let value = "canary-of-a-tenant-0123";
         let result = checks(workspace, &["P5"], &[(name, value)], 3);
-        assert_eq!(
-            line(&result),
-            "P5 Multi-Tenancy: BLOCKED (tenant tokens are not supported)"
-        );
+        assert_eq!(line(&result), format!("P5 Multi-Tenancy: BLOCKED ({why})"));
         assert!(!result.to_string().contains(value));
     }
+    let settings =
+        "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec: {tenant: {required: true}}\n";
+    std::fs::create_dir_all(workspace.join("policy")).unwrap();
+    std::fs::write(workspace.join("policy/requests.yaml"), settings).unwrap();
+    let value = "canary-of-a-tenant-0123";
+    let result = checks(workspace, &["P5"], &[("JWT_SECRET", value)], 0);
+    assert_eq!(line(&result), "P5 Multi-Tenancy: PASS");
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
+use crate::authorization::{self, Known, Unusable};
 use crate::cli::{Context, Exit, Format};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::tree::{self, Standing};
@@ -14,7 +15,7 @@ use crate::labels::fixtures::{self, Outcome};
 use crate::labels::hygiene::{self, File};
 use crate::labels::promotion::Tests;
 use crate::labels::{self, Labels};
-use crate::request::Envelope;
+
 use crate::scan::{self, Selection};
 
 const EXAMPLES: &str = "\
@@ -118,11 +119,18 @@ fn run(workspace: &Workspace, directory: &str, labels: &Labels) -> Ran {
         }
     };
     let loaded = loaded.unwrap_or_default();
+    // The same function that `decide` asks (row S2-002), and all of its layers.
+    let policies = match authorization::load(workspace) {
+        Ok(policies) => policies,
+        Err(Unusable(findings)) => {
+            return Ran {
+                outcomes: Vec::new(),
+                findings,
+            };
+        }
+    };
     let outcomes = fixtures::run(&loaded, &|request, around| {
-        let verdict = labels.judge(request, around).unwrap_or_else(|| {
-            crate::request::Verdict::deny(crate::request::codes::NO_POLICY_APPLIES)
-        });
-        Envelope::new(request.id(), verdict, None, around)
+        policies.decide(request, Known::default(), around)
     });
     Ran {
         outcomes,

@@ -16,14 +16,13 @@ const LIMIT: u64 = 8 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RegoTestArgs {
-    /// Show the tests in Rego that passed, too
-    #[arg(long)]
-    verbose: bool,
-
     /// The dialect of modules that don't say: 0, or 1 as since version 1 of Open Policy Agent
     #[arg(long, value_name = "VERSION", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=1))]
     rego_version: u8,
 }
+
+/// Files by name, with their bytes.
+type Documents = Vec<(String, Vec<u8>)>;
 
 /// Tests in Rego that were run.
 pub(super) struct RegoTests {
@@ -70,7 +69,7 @@ impl RegoTests {
         match rego::test(&documents, &settings) {
             Ok(tested) => Ok(Some(Self {
                 tested,
-                verbose: arguments.verbose,
+                verbose: context.global.verbose,
             })),
             Err(findings) => {
                 context.output.findings(&findings);
@@ -86,7 +85,7 @@ impl RegoTests {
     }
 
     /// True where there are no cases to be answered beside them.
-    pub(super) fn is_all(&self, context: &Context, files: &[String]) -> Checked<bool> {
+    pub(super) fn is_all(context: &Context, files: &[String]) -> Checked<bool> {
         if !files.is_empty() {
             return Ok(files.iter().all(|file| is_rego(file)));
         }
@@ -179,20 +178,20 @@ impl RegoTests {
 }
 
 /// Modules, data and tests of a workspace.
-fn of_workspace(workspace: &Workspace) -> Checked<Vec<(String, Vec<u8>)>> {
+fn of_workspace(workspace: &Workspace) -> Checked<Documents> {
     let mut documents = Vec::new();
     for root in [rego::SOURCES, rego::TESTS] {
         let found = rego::documents(workspace, root)?.into_iter();
         // Data belongs to the rules; what lies beside tests is the business of the cases.
-        documents
-            .extend(found.filter(|(file, _)| root == rego::SOURCES || file.ends_with(".rego")));
+        let is_module = |file: &str| Path::new(file).extension().is_some_and(|end| end == "rego");
+        documents.extend(found.filter(|(file, _)| root == rego::SOURCES || is_module(file)));
     }
     Ok(documents)
 }
 
 /// What a person names: directories with all below them, and files. The first directory is the one
 /// whose data begins at the top.
-fn given(files: &[String]) -> Checked<(Vec<(String, Vec<u8>)>, String)> {
+fn given(files: &[String]) -> Checked<(Documents, String)> {
     let (mut documents, mut root) = (Vec::new(), None);
     for file in files.iter().filter(|file| is_rego(file)) {
         if Path::new(file).is_dir() {

@@ -103,7 +103,7 @@ const DIRECTORY: &str = "policy/tests";
 pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::Result<Exit> {
     let rego = RegoTests::run(context, &arguments.files, &arguments.rego)?;
     if let Some(rego) = &rego
-        && rego.is_all(context, &arguments.files)?
+        && RegoTests::is_all(context, &arguments.files)?
     {
         return rego.tell(context, arguments.junit.as_deref());
     }

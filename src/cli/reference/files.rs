@@ -216,6 +216,16 @@ pub(super) const GROUPS: &[Group] = &[
                 "JSON lines ([format](requests.md))",
             ),
             (
+                "state/spend_log.jsonl",
+                "payments of agents that were recorded or cancelled",
+                "JSON lines ([format](spending.md))",
+            ),
+            (
+                "state/spend_usage.json",
+                "what agents spent by day and month, out of that journal; made anew where it does not fit",
+                "JSON",
+            ),
+            (
                 "state/approval_requests.jsonl",
                 "steps of approvals and overrides",
                 "JSON lines ([format](approvals.md))",
