@@ -272,10 +272,15 @@ fn refers(line: &Line<'_>) -> Option<Fault> {
         0
     };
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let code = code.get(value..)?;
+    // What a comprehension binds is its own; `set()` is a value.
+    if code.contains('|') {
+        return None;
+    }
     let mut at = value;
-    for word in code.get(value..)?.split(|character| !is_word(character)) {
+    for word in code.split(|character| !is_word(character)) {
         let begins = word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-        if begins && !matches!(word, "true" | "false" | "null") {
+        if begins && !matches!(word, "true" | "false" | "null" | "set") {
             let fault = line.fault(
                 at,
                 "a default refers to something",
@@ -456,6 +461,13 @@ mod tests {
         let (_, findings) = module(text);
         let places: Vec<u64> = findings.iter().map(|(_, line)| *line).collect();
         assert_eq!(places, [4, 5, 8]);
+        let text = "package p\ndefault a := {\n  \"x\": [1.5e3, true, null], # y\n  \"b\": `input.x`,\n}\ndefault s := set()\ndefault c = [x | x := 1]\ndefault f(x) := \"d\"\n";
+        assert_eq!(module(text).1, []);
+        let text =
+            "package p\ndefault a := {\n  \"x\": 1,\n  \"ü\": [data.y]}\ndefault b = input\n";
+        let found = faults(text, true).into_iter();
+        let places: Vec<(u64, u64)> = found.map(|one| (one.line, one.column)).collect();
+        assert_eq!(places, [(4, 9), (5, 13)]);
         let text = "package p\nallow {\n  x\n";
         assert_eq!(module(text).1, [(Code::RegoDialect, 2)]);
     }
