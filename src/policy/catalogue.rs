@@ -27,6 +27,7 @@ pub mod words;
 
 pub use reader::Group;
 pub use recognise::{Found, recognise};
+pub use rego::{Fault as RegoFault, faults as rego_faults};
 pub use shown::Shown;
 pub use standing::{Applied, Standing};
 

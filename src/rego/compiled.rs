@@ -89,20 +89,23 @@ pub(super) fn engine(parts: &mut Parts, more: &[Module]) -> Loaded {
     let modules: Vec<Module> = parts.modules.iter().chain(more).cloned().collect();
     for module in &modules {
         engine.set_rego_v0(module.dialect == Dialect::V0);
-        match engine.add_policy(module.file.clone(), module.text.clone()) {
+        let told = match engine.add_policy(module.file.clone(), module.text.clone()) {
             Ok(package) => {
                 let path = package.strip_prefix("data.").unwrap_or(&package);
                 parts.check_package(module, &path.replace('.', "/"));
                 if !packages.contains(&package) {
                     packages.push(package);
                 }
+                None
             }
-            Err(error) => parts.findings.push(problems::finding(
+            Err(error) => Some(problems::finding(
                 &module.file,
                 Some(&module.text),
                 &error.to_string(),
             )),
-        }
+        };
+        let untold = problems::untold(&module.file, &module.text, module.dialect, told.as_ref());
+        parts.findings.extend(told.into_iter().chain(untold));
     }
     builtins::check(&modules, &mut parts.findings);
     let data = input::data_of(parts.data.clone());

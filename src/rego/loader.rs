@@ -109,6 +109,7 @@ pub(super) fn is_module(path: &str) -> bool {
 }
 
 /// True for the path of a module of tests, by the convention of Open Policy Agent.
+#[cfg(feature = "rego")]
 pub(super) fn is_test(path: &str) -> bool {
     path.ends_with("_test.rego")
 }

@@ -1,6 +1,8 @@
 //! What the evaluator says of a module, as findings with their place and what to write instead.
 
+use super::settings::Dialect;
 use crate::diagnostic::{Code, Diagnostic, Place};
+use crate::policy::catalogue::{RegoFault, rego_faults};
 
 /// A place in a module: file, line and column.
 pub(super) type At = (String, u64, u64);
@@ -45,6 +47,36 @@ pub(super) fn finding(file: &str, text: Option<&str>, error: &str) -> Diagnostic
     finding.expected(expected).help(help)
 }
 
+/// What Open Policy Agent refuses in a module and the evaluator did not tell: the evaluator takes a
+/// default that refers to something, and of a module that it can't read it tells only the first fault.
+pub(super) fn untold(
+    file: &str,
+    text: &str,
+    dialect: Dialect,
+    told: Option<&Diagnostic>,
+) -> Vec<Diagnostic> {
+    let is_told = |fault: &RegoFault| told.is_some_and(|told| told.place.line == Some(fault.line));
+    let faults = rego_faults(text, dialect == Dialect::V1).into_iter();
+    faults
+        .filter(|fault| (fault.is_default || told.is_some()) && !is_told(fault))
+        .map(|fault| {
+            let place = Place::line(file, fault.line).column(fault.column);
+            let help = if fault.is_default {
+                DEFAULT
+            } else {
+                "write it so; Open Policy Agent refuses it as well"
+            };
+            Diagnostic::new(Code::RegoInvalid, place, fault.message)
+                .found(format!("`{}`", fault.written))
+                .expected(fault.expected)
+                .help(help)
+        })
+        .collect()
+}
+
+/// What to do about a default that refers to something.
+const DEFAULT: &str = "give the default plain values, and what depends on `input` to a rule of its own: `else := …`, or a rule whose body is `not allow`";
+
 /// A message without a full stop, beginning in lower case.
 fn plain(message: &str) -> String {
     let message = message.trim_end_matches('.');
@@ -62,7 +94,7 @@ fn advice(line: &str, message: &str) -> (&'static str, &'static str) {
     if code.starts_with("default ") {
         return (
             "`default name := value` with a value that refers to nothing",
-            "give the default plain values, and what depends on `input` to a rule of its own: `else := …`, or a rule whose body is `not allow`",
+            DEFAULT,
         );
     }
     if has("contains")

@@ -1,8 +1,8 @@
 //! Rego modules: the package, the imports and the rules by name, found without evaluating anything.
 //!
 //! Only strings, comments and brackets are understood, enough to see where a statement begins. That
-//! a module is listed here says nothing about what Open Policy Agent makes of it; three forms that it
-//! refuses in every version are pointed out (row C-16).
+//! a module is listed here says nothing about what Open Policy Agent makes of it; forms that it
+//! refuses are pointed out (row C-16), for whoever shows a module and for whoever evaluates it.
 
 use std::collections::BTreeMap;
 
@@ -66,14 +66,14 @@ fn is_path(name: &str) -> bool {
 /// Lists what a module holds.
 pub(super) fn read(reader: &mut Reader<'_>, text: &str) -> Module {
     let (lines, open) = lines(text);
-    let mut draft = Draft::default();
-    for line in lines.iter().filter(|line| line.depth == 0) {
-        draft.statement(line);
-    }
-    let module = draft.module;
-    let dialect = Dialect::of(&module);
-    for line in &lines {
-        dialect.check(reader, line);
+    let module = module(&lines);
+    for fault in Dialect::of(&module).faults(&lines) {
+        reader.find_at(fault.at, |place| {
+            Diagnostic::new(Code::RegoDialect, place, fault.message)
+                .found(format!("`{}`", fault.written))
+                .expected(fault.expected)
+                .help("write it so; nothing here evaluates it, and Open Policy Agent refuses the module")
+        });
     }
     if let Some(at) = open {
         reader.find_at(at, |place| {
@@ -88,6 +88,45 @@ pub(super) fn read(reader: &mut Reader<'_>, text: &str) -> Module {
         });
     }
     module
+}
+
+/// A form that Open Policy Agent refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands in the text, in bytes.
+    at: usize,
+    /// Its line.
+    pub line: u64,
+    /// Its column, in characters.
+    pub column: u64,
+    /// The line as it was written, without the blanks around it.
+    pub written: String,
+    /// What is wrong.
+    pub message: &'static str,
+    /// What to write instead.
+    pub expected: &'static str,
+    /// True for what is refused in every dialect, whatever stands beside it: a default that refers to
+    /// something.
+    pub is_default: bool,
+}
+
+/// The forms of a module that Open Policy Agent refuses; `is_v1` where it is read as since version 1.
+pub fn faults(text: &str, is_v1: bool) -> Vec<Fault> {
+    let (lines, _) = lines(text);
+    let by_imports = Dialect::of(&module(&lines));
+    let dialect = Dialect {
+        knows_in: is_v1 || by_imports.knows_in,
+        knows_if: is_v1 || by_imports.knows_if,
+    };
+    dialect.faults(&lines)
+}
+
+fn module(lines: &[Line<'_>]) -> Module {
+    let mut draft = Draft::default();
+    for line in lines.iter().filter(|line| line.depth == 0) {
+        draft.statement(line);
+    }
+    draft.module
 }
 
 /// A module on its way, with the place of each rule by its name.
@@ -175,7 +214,23 @@ impl Dialect {
         }
     }
 
-    fn check(self, reader: &mut Reader<'_>, line: &Line<'_>) {
+    fn faults(self, lines: &[Line<'_>]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut in_default = false;
+        for line in lines {
+            if line.depth == 0 {
+                in_default = line.code.starts_with("default ");
+            }
+            if in_default {
+                faults.extend(refers(line));
+            } else {
+                self.check(line, &mut faults);
+            }
+        }
+        faults
+    }
+
+    fn check(self, line: &Line<'_>, faults: &mut Vec<Fault>) {
         let (inside, words) = (
             line.depth > 0,
             line.code.split_whitespace().collect::<Vec<_>>(),
@@ -183,46 +238,72 @@ impl Dialect {
         let between = |word: &str| inside && words.iter().skip(1).any(|other| *other == word);
         let column = |word: &str| line.code.find(&format!(" {word} ")).map_or(0, |at| at + 1);
         if between("contains") {
-            odd(
-                reader,
-                line,
+            faults.push(line.fault(
                 column("contains"),
                 "`contains` stands between two values",
                 "`value in collection`, or the function `contains(text, part)`",
-            );
+            ));
         }
         if !self.knows_in && between("in") {
-            odd(
-                reader,
-                line,
+            faults.push(line.fault(
                 column("in"),
                 "`in` is used and not imported",
                 "`import rego.v1`, or `import future.keywords.in` before version 1",
-            );
+            ));
         }
         let (name, rest) = name(&line.code);
         let is_set = !inside && !name.is_empty() && rest.starts_with('[');
         if self.knows_if && is_set && rest.trim_end().ends_with('{') && !words.contains(&"if") {
-            odd(
-                reader,
-                line,
+            faults.push(line.fault(
                 0,
                 "an old head of a set beside heads with `if`",
                 "`name contains value if { … }`",
-            );
+            ));
         }
     }
 }
 
-fn odd(reader: &mut Reader<'_>, line: &Line<'_>, column: usize, message: &str, expected: &str) {
-    reader.find_at(line.at + column, |place| {
-        Diagnostic::new(Code::RegoDialect, place, message)
-            .found(format!("`{}`", line.written.trim()))
-            .expected(expected)
-            .help(
-                "write it so; nothing here evaluates it, and Open Policy Agent refuses the module",
-            )
-    });
+/// What a line of a default refers to: the first word that is no value.
+fn refers(line: &Line<'_>) -> Option<Fault> {
+    let code = line.code.as_str();
+    let value = if line.depth == 0 {
+        code.find('=').map_or(code.len(), |at| at + 1)
+    } else {
+        0
+    };
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let mut at = value;
+    for word in code.get(value..)?.split(|character| !is_word(character)) {
+        let begins = word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        if begins && !matches!(word, "true" | "false" | "null") {
+            let fault = line.fault(
+                at,
+                "a default refers to something",
+                "`default name := value` with a value that refers to nothing",
+            );
+            return Some(Fault {
+                is_default: true,
+                ..fault
+            });
+        }
+        at += word.len() + 1;
+    }
+    None
+}
+
+impl Line<'_> {
+    fn fault(&self, offset: usize, message: &'static str, expected: &'static str) -> Fault {
+        let before = self.written.get(..offset).unwrap_or(self.written);
+        Fault {
+            at: self.at + offset,
+            line: self.number,
+            column: (1..).nth(before.chars().count()).unwrap_or(1),
+            written: self.written.trim().to_owned(),
+            message,
+            expected,
+            is_default: false,
+        }
+    }
 }
 
 /// The lines, and where the outermost bracket or the string begins that is never closed.
