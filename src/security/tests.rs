@@ -550,7 +550,7 @@ fn no_case_of_a_labelled_corpus_is_wrongly_allowed() {
 
 #[test]
 fn the_samples_compile_without_a_warning() {
-    let system = include_str!("../../examples/requests/policy/security/system.yaml");
+    let system = include_str!("../../examples/security/system.yaml");
     let agents = include_str!("../../examples/requests/policy/security/agent-data.yaml");
     let policies = compiled(&[system, agents]);
     assert!(policies.warnings().is_empty(), "{:?}", policies.warnings());

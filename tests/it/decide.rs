@@ -557,3 +557,30 @@ fn a_payment_is_held_against_its_caps() {
         ran.stderr
     );
 }
+
+/// The examples as a workspace: with Rego every layer answers; without it nobody knows what the rules
+/// would deny, so everything is.
+#[test]
+fn the_examples_answer_as_a_workspace() {
+    let workspace = Workspace::empty();
+    let examples =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/requests/policy");
+    crate::workspace::copy_tree(&examples, &workspace.file("policy"));
+    let fixture = |name: &str| workspace.read(&format!("policy/fixtures/inputs/{name}.json"));
+    let public = fixture("public_read_public_dataset");
+    if cfg!(not(feature = "rego")) {
+        let ran = decide(&workspace, &[], &public).exits(5);
+        assert_eq!(codes(&envelopes(&ran)[0]), ["POLICY_UNAVAILABLE"]);
+        assert!(ran.stderr.contains("--features rego"), "{}", ran.stderr);
+        return;
+    }
+    let allowed = decide(&workspace, &["--explain"], &public).exits(0);
+    let layers = allowed.stdout.matches("\"layer\": \"rego\"").count()
+        + allowed.stdout.matches("\"layer\":\"rego\"").count();
+    assert!(layers > 0, "{}", allowed.stdout);
+    let restricted = fixture("public_read_restricted_dataset");
+    let denied = decide(&workspace, &[], &restricted).exits(4);
+    assert_eq!(codes(&envelopes(&denied)[0]), ["DEFAULT_DENY"]);
+    let gate = workspace.program(&["policy", "gate", "--format", "json"]);
+    assert_eq!(gate.json()["failed"], 0, "{}", gate.stdout);
+}
