@@ -15,7 +15,6 @@ use crate::labels::fixtures::{self, Outcome};
 use crate::labels::hygiene::{self, File};
 use crate::labels::promotion::Tests;
 use crate::labels::{self, Labels};
-
 use crate::scan::{self, Selection};
 
 const EXAMPLES: &str = "\
