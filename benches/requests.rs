@@ -67,12 +67,7 @@ fn policies() -> Compiled {
 const ASKED: &str = r#"{"id":"r1","agent":{"type":"user_created","user_id":"u1","level":3,"permissions":["read","list"]},"data":{"owner_user_id":"u1","classification":"internal","kind":"table","path":"/home/u1/x"}}"#;
 
 fn around() -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN))
 }
 
 fn decide(policies: &Compiled, request: &Request, around: &Circumstances) -> Envelope {
