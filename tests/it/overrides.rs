@@ -9,7 +9,7 @@ use policy_orchestrator::record::Records;
 use policy_orchestrator::time::Clock;
 use serde_json::{Value, json};
 
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::{Ran, Workspace, fed};
 
 const AUDIT: &str = "state/audit.log";
 
@@ -607,18 +607,9 @@ fn many_overrides_in_a_day_raise_an_alert() {
 
 /// An operation of another program, with an override.
 fn guarded(workspace: &Workspace, id: &str, operation: &Value) -> Ran {
-    use std::io::Write as _;
     let arguments = ["guard", "check", "--override", id];
     let mut command = command_as(workspace, "ada", &arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(operation.to_string().as_bytes()).unwrap();
-    drop(input);
-    child.wait_with_output().unwrap().into()
+    fed(&mut command, operation.to_string())
 }
 
 fn edit(files: &[&str]) -> Value {
