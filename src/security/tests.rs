@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod narrow;
+
+use super::given::Given;
 use super::*;
 use crate::policy::Level;
 use crate::request::envelope::{Circumstances, Decision, Envelope};

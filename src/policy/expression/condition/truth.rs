@@ -131,7 +131,7 @@ fn decided_by(decisive: bool, parts: &[Truth], given: &impl Attributes) -> Resul
 }
 
 impl Atom {
-    fn holds(&self, given: &impl Attributes) -> Result<bool, Gap> {
+    pub(super) fn holds(&self, given: &impl Attributes) -> Result<bool, Gap> {
         match self {
             Self::Flag(slot) => match given.value(*slot) {
                 Some(Value::Bool(flag)) => Ok(*flag),
