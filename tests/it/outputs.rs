@@ -549,19 +549,8 @@ fn second_persons(schemas: &mut Schemas) {
     let asked = schemas.run(&mut totp("ada", &ask), 0).json();
     let id = asked["override_id"].as_str().unwrap();
     let code = crate::overrides::code(0);
-    let answer = |code| {
-        [
-            "override",
-            "approve",
-            id,
-            "--code",
-            code,
-            "--justification",
-            "r",
-        ]
-    };
     schemas.say(&workspace, 4, &format!("override status {id}"));
-    schemas.run(&mut totp("bob", &answer(&code)), 0);
+    schemas.run(&mut totp("bob", &crate::overrides::approval(id, &code)), 0);
     schemas.say(&workspace, 0, &format!("override status {id}"));
     schemas.say(&workspace, 0, "override status");
     schemas.files(&workspace);

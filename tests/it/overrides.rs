@@ -70,8 +70,9 @@ fn request(workspace: &Workspace) -> String {
     request_for(workspace, "guard:policy/policy.yaml", &[])
 }
 
-fn approve(workspace: &Workspace, user: &str, id: &str, code: &str) -> Ran {
-    let arguments = [
+/// The words of an approval.
+pub(crate) fn approval<'a>(id: &'a str, code: &'a str) -> [&'a str; 7] {
+    [
         "override",
         "approve",
         id,
@@ -79,8 +80,11 @@ fn approve(workspace: &Workspace, user: &str, id: &str, code: &str) -> Ran {
         code,
         "--justification",
         "seen",
-    ];
-    run_as(workspace, user, &arguments)
+    ]
+}
+
+fn approve(workspace: &Workspace, user: &str, id: &str, code: &str) -> Ran {
+    run_as(workspace, user, &approval(id, code))
 }
 
 /// Asks and gives.
