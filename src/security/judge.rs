@@ -7,6 +7,7 @@ use crate::policy::catalogue::words::{Effect, Mode};
 use crate::policy::expression::condition::{Gap, Paths};
 use crate::request::envelope::Circumstances;
 use crate::request::{Obligation, Request, Step, Verdict, codes};
+use crate::time::Timestamp;
 
 /// The layer's name in an explanation.
 const LAYER: &str = "security";
@@ -22,14 +23,14 @@ impl Compiled {
     /// on trial (`warn`, `monitor`) change nothing: see [`Compiled::observe`].
     pub fn judge(&self, request: &Request, around: &Circumstances) -> Option<Verdict> {
         let given = Given::new(request, &self.paths);
-        let mut tally = Tally::new(around.explain);
+        let mut tally = Tally::new(around.explain, around.at);
         for document in self.documents.iter().filter(|one| one.mode == Mode::Strict) {
             tally.ask(document, &given);
         }
         if !tally.concerned {
             return None;
         }
-        let (trial_reasons, trial_steps) = self.on_trial(&given, around.explain);
+        let (trial_reasons, trial_steps) = self.on_trial(&given, around.explain, around.at);
         let mut verdict = tally.verdict(&self.paths);
         verdict.reasons.extend(trial_reasons);
         verdict.steps.extend(trial_steps);
@@ -39,14 +40,19 @@ impl Compiled {
     /// What the documents on trial would have said, a step for each rule that spoke. Nothing follows
     /// from it: it is for a record, so that somebody can see what a document would do before it
     /// counts.
-    pub fn observe(&self, request: &Request) -> Vec<Step> {
-        self.on_trial(&Given::new(request, &self.paths), true).1
+    pub fn observe(&self, request: &Request, at: Timestamp) -> Vec<Step> {
+        self.on_trial(&Given::new(request, &self.paths), true, at).1
     }
 
-    fn on_trial(&self, given: &Given<'_>, explain: bool) -> (Vec<String>, Vec<Step>) {
+    fn on_trial(
+        &self,
+        given: &Given<'_>,
+        explain: bool,
+        at: Timestamp,
+    ) -> (Vec<String>, Vec<Step>) {
         let (mut reasons, mut steps) = (Vec::new(), Vec::new());
         for document in self.documents.iter().filter(|one| one.mode != Mode::Strict) {
-            let mut tally = Tally::new(explain);
+            let mut tally = Tally::new(explain, at);
             tally.ask(document, given);
             if document.mode == Mode::Warn && !tally.denials.is_empty() {
                 let said = tally.denials.iter().map(|(document, rule, _)| {
@@ -70,6 +76,7 @@ impl Compiled {
 /// What was found so far.
 struct Tally<'c> {
     explain: bool,
+    at: Timestamp,
     concerned: bool,
     allowed: bool,
     allowing: Vec<&'c Obligation>,
@@ -80,9 +87,10 @@ struct Tally<'c> {
 }
 
 impl<'c> Tally<'c> {
-    fn new(explain: bool) -> Self {
+    fn new(explain: bool, at: Timestamp) -> Self {
         Self {
             explain,
+            at,
             concerned: false,
             allowed: false,
             allowing: Vec::new(),
@@ -150,10 +158,10 @@ impl<'c> Tally<'c> {
         given: &Given<'_>,
     ) {
         let answer = rule.condition.holds(given);
-        let answer = if answer == Ok(false) {
-            answer
-        } else {
-            scope.and(answer)
+        let answer = match (answer, rule.kept) {
+            (Ok(false), _) => answer,
+            (_, Some(kept)) => scope.and(answer).and(kept.denies(given, self.at)),
+            (_, None) => scope.and(answer),
         };
         let gap = match answer {
             Ok(true) => None,
