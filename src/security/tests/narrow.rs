@@ -8,6 +8,7 @@ use crate::policy::Level;
 use crate::request::Verdict;
 use crate::request::envelope::Circumstances;
 use crate::security::Compiled;
+use crate::security::judge::How;
 use crate::time::Timestamp;
 
 /// A condition of many forms, as text.
@@ -186,7 +187,9 @@ fn around(explain: bool) -> Circumstances {
 fn one_by_one(policies: &Compiled, value: &Value) -> Option<Verdict> {
     let request = request(value);
     let given = Given::new(&request, &policies.paths);
-    policies.answer(&given, false, || policies.one_by_one(&given))
+    policies.answer(&given, How::of(&around(false)), || {
+        policies.one_by_one(&given)
+    })
 }
 
 fn set() -> impl Strategy<Value = (Vec<String>, bool)> {
