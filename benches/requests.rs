@@ -101,12 +101,7 @@ const ASKED: &str = r#"{"id":"r1","agent":{"type":"user_created","user_id":"u1",
 const MORE: &str = r#"{"agent":{"user_id":"u1","level":3,"verified":true},"action":{"name":"act7"},"data":{"owner_user_id":"u1","classification":"internal","kind":"table","level":1,"level_5":5,"level_6":6,"level_7":7,"level_8":8,"level_9":9}}"#;
 
 fn around() -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN))
 }
 
 fn decide(policies: &Compiled, request: &Request, around: &Circumstances) -> Envelope {

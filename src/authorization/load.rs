@@ -89,7 +89,7 @@ fn rego(
 }
 
 /// The words that answers of Rego may hold: the built-in ones, and those of the vocabularies.
-fn vocabulary(labels: &Labels) -> rego::Vocabulary {
+pub fn vocabulary(labels: &Labels) -> rego::Vocabulary {
     let mut words = rego::Vocabulary::default();
     let known = labels.labels().iter().map(|label| label.name.clone());
     words.labels = Some(known.collect());

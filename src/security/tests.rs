@@ -40,12 +40,7 @@ spec:
 "#;
 
 fn around() -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN))
 }
 
 fn compiled(texts: &[&str]) -> Compiled {

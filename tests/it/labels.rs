@@ -1,26 +1,8 @@
 //! Labels as a user meets them: the example bundle, its gate, obligations kept, and promotions.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
-use crate::workspace::{Ran, Workspace};
-
-fn with_input(workspace: &Workspace, arguments: &[&str], input: &str) -> Ran {
-    let mut command = workspace.command(arguments);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // A program that answers without reading closes the pipe.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().unwrap().into()
-}
+use crate::workspace::Workspace;
 
 fn example() -> Workspace {
     let workspace = Workspace::healthy();
@@ -192,7 +174,7 @@ fn an_export_keeps_its_obligations_or_is_stopped() {
     let file = file.to_str().unwrap();
     let apply = ["obligations", "apply", "--envelope", file];
     let record = r#"{"address":"x","latitude":38.8977}"#;
-    let ran = with_input(&workspace, &apply, record).exits(4);
+    let ran = workspace.fed(&apply, record).exits(4);
     assert_eq!(ran.stdout, "");
     assert!(
         ran.stderr.contains("not kept: require_attribution"),
@@ -204,22 +186,22 @@ fn an_export_keeps_its_obligations_or_is_stopped() {
         &["--license", "CC-BY-4.0", "--attribution", "Someone"],
     ]
     .concat();
-    let kept = with_input(&workspace, &named, record).exits(0).json();
+    let kept = workspace.fed(&named, record).exits(0).json();
     assert_eq!(
         kept,
         json!({"attribution": "Someone", "latitude": 38.9, "license": "CC-BY-4.0"})
     );
     let check = [&apply[..], &["--check"]].concat();
-    with_input(&workspace, &check, &kept.to_string()).exits(0);
-    with_input(&workspace, &check, record).exits(4);
-    with_input(&workspace, &apply, "[").exits(1);
+    workspace.fed(&check, &kept.to_string()).exits(0);
+    workspace.fed(&check, record).exits(4);
+    workspace.fed(&apply, "[").exits(1);
     workspace.write("answer.json", r#"{"decision":"deny","obligations":[]}"#);
-    with_input(&workspace, &apply, record).exits(4);
+    workspace.fed(&apply, record).exits(4);
     workspace.write(
         "answer.json",
         r#"{"decision":"allow","obligations":[{"type":"suppress_export"}]}"#,
     );
-    with_input(&workspace, &apply, record).exits(4);
+    workspace.fed(&apply, record).exits(4);
     let listed = workspace.program(&["obligations", "list"]).exits(0).json();
     assert_eq!(listed["obligations"].as_array().unwrap().len(), 11);
 }
@@ -250,18 +232,18 @@ fn a_promotion_passes_seven_gates_or_none() {
     let workspace = example();
     let manifest = manifest(&workspace).to_string();
     let check = ["promote", "check"];
-    let told = with_input(&workspace, &check, &manifest).exits(4).json();
+    let told = workspace.fed(&check, &manifest).exits(4).json();
     // Nothing was decided here yet.
     assert_eq!(told["reason_codes"], json!(["LEVEL_UNKNOWN"]));
     workspace.program(&["run"]).exits(0);
-    let told = with_input(&workspace, &check, &manifest).exits(0).json();
+    let told = workspace.fed(&check, &manifest).exits(0).json();
     assert_eq!(
         (&told["decision"], told["gates"].as_array().unwrap().len()),
         (&json!("allow"), 7)
     );
     workspace.write("out/data.csv", "a\n2\n");
     let explain = ["promote", "check", "--explain", "--format", "human"];
-    let ran = with_input(&workspace, &explain, &manifest).exits(4);
+    let ran = workspace.fed(&explain, &manifest).exits(4);
     assert!(ran.stdout.contains("CLOSED  5 receipts"), "{}", ran.stdout);
     assert!(ran.stdout.contains("CHECKSUM_DIFFERS"), "{}", ran.stdout);
     assert_eq!(
@@ -271,5 +253,5 @@ fn a_promotion_passes_seven_gates_or_none() {
             .count(),
         6
     );
-    with_input(&workspace, &check, "{}").exits(1);
+    workspace.fed(&check, "{}").exits(1);
 }

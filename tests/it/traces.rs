@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "otlp")]
 use crate::workspace::Ran;
-use crate::workspace::{JOURNAL, Workspace};
+use crate::workspace::{JOURNAL, SIGNALS, Workspace};
 
 fn spans(workspace: &Workspace) -> Vec<Value> {
     let text = workspace.read("trace.jsonl");
@@ -70,15 +70,7 @@ fn a_run_leaves_a_span_for_each_signal_the_decision_and_the_record() {
         .iter()
         .map(|span| span["attributes"]["signal"].as_str().unwrap())
         .collect();
-    let six = [
-        "trust",
-        "integrity",
-        "consensus",
-        "reputation",
-        "forecast",
-        "responses",
-    ];
-    assert_eq!(signals, six);
+    assert_eq!(signals, SIGNALS);
     for span in named(&spans, "read") {
         assert_eq!(span["attributes"]["outcome"], "valid");
     }

@@ -8,6 +8,7 @@ use crate::cli::Context;
 use crate::cli::given::Given;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
+use crate::policy::directory;
 use crate::rego::{self, Dialect, Outcome, Settings, Test, Tested};
 use crate::report::junit;
 
@@ -91,10 +92,7 @@ impl RegoTests {
         }
         let workspace = context.workspace()?;
         let names = workspace.list(rego::TESTS)?;
-        Ok(!names.iter().any(|name| {
-            let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-            matches!(extension, Some("yaml" | "yml" | "json"))
-        }))
+        Ok(!names.iter().any(|name| directory::is_document(name)))
     }
 
     /// How many passed, and how many failed.

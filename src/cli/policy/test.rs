@@ -13,7 +13,7 @@ use crate::cli::{Context, Exit, Format};
 use crate::decision::cases::{self, Answer, Case, Coverage, Difference, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{Opened, Workspace};
-use crate::policy::{Level, Policy, readings};
+use crate::policy::{Level, Policy, directory, readings};
 use crate::report::junit;
 use crate::signals::{DEFAULT_LIMIT, ReadContext};
 
@@ -249,10 +249,7 @@ impl Source {
 fn sources_of(workspace: &Workspace) -> Checked<Vec<Source>> {
     let mut sources = Vec::new();
     for name in workspace.list(DIRECTORY)? {
-        let is_yaml_or_json = name
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| matches!(extension, "yaml" | "yml" | "json"));
-        if !is_yaml_or_json {
+        if !directory::is_document(&name) {
             continue;
         }
         let file = format!("{DIRECTORY}/{name}");
