@@ -18,6 +18,7 @@ use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
+use crate::policy::catalogue::words::Mode;
 use crate::policy::expression::condition::Paths;
 
 pub use built_in::{BUILT_IN, BuiltIn};
@@ -40,6 +41,8 @@ pub struct Compiled {
     /// Sorted by name.
     documents: Vec<Document>,
     narrow: Narrow,
+    /// True where some of them are on trial.
+    any_on_trial: bool,
     sources: Vec<(String, Digest)>,
     members: Vec<String>,
     warnings: Vec<Diagnostic>,
@@ -96,6 +99,7 @@ pub fn compile(documents: &[(&str, &[u8])]) -> Result<Compiled, Vec<Diagnostic>>
     Ok(Compiled {
         paths,
         narrow: Narrow::of(&compiled),
+        any_on_trial: compiled.iter().any(|one| one.mode != Mode::Strict),
         documents: compiled,
         sources: sorted.iter().map(source).collect(),
         members,

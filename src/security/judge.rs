@@ -30,10 +30,15 @@ impl Compiled {
         let given = Given::new(request, &self.paths);
         if around.explain {
             // Also what did not match is told.
-            return self.answer(&given, true, || self.one_by_one(&given));
+            return self.answer(Tally::new(true), &given, || self.one_by_one(&given));
         }
-        let narrowed = self.narrow.to(&given);
-        self.answer(&given, false, || narrowed.documents(&self.documents))
+        let narrowed = self.narrow.to(&self.documents, &given);
+        let tally = Tally {
+            concerned: narrowed.concerned,
+            allowed: narrowed.allowed,
+            ..Tally::new(false)
+        };
+        self.answer(tally, &given, || narrowed.documents(&self.documents))
     }
 
     /// What the documents on trial would have said, a step for each rule that spoke. Nothing follows
@@ -57,22 +62,21 @@ impl Compiled {
 
     pub(super) fn answer<'c, D, R>(
         &'c self,
+        mut tally: Tally<'c>,
         given: &Given<'_>,
-        explain: bool,
         documents: impl Fn() -> D,
     ) -> Option<Verdict>
     where
         D: Iterator<Item = (&'c Document, Known, R)>,
         R: Iterator<Item = &'c Rule>,
     {
-        let mut tally = Tally::new(explain);
         for (document, scope, rules) in documents().filter(|(one, ..)| one.mode == Mode::Strict) {
             tally.ask(document, scope, rules, given);
         }
         if !tally.concerned {
             return None;
         }
-        let (trial_reasons, trial_steps) = self.on_trial(given, explain, documents);
+        let (trial_reasons, trial_steps) = self.on_trial(given, tally.explain, documents);
         let mut verdict = tally.verdict(&self.paths);
         verdict.reasons.extend(trial_reasons);
         verdict.steps.extend(trial_steps);
@@ -89,7 +93,7 @@ impl Compiled {
         D: Iterator<Item = (&'c Document, Known, R)>,
         R: Iterator<Item = &'c Rule>,
     {
-        if self.documents.iter().all(|one| one.mode == Mode::Strict) {
+        if !self.any_on_trial {
             return (Vec::new(), Vec::new());
         }
         let (mut reasons, mut steps) = (Vec::new(), Vec::new());
@@ -116,7 +120,7 @@ impl Compiled {
 }
 
 /// What was found so far.
-struct Tally<'c> {
+pub(super) struct Tally<'c> {
     explain: bool,
     concerned: bool,
     allowed: bool,
@@ -128,7 +132,7 @@ struct Tally<'c> {
 }
 
 impl<'c> Tally<'c> {
-    fn new(explain: bool) -> Self {
+    pub(super) fn new(explain: bool) -> Self {
         Self {
             explain,
             concerned: false,
