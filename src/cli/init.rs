@@ -113,10 +113,7 @@ struct Wanted {
 impl Wanted {
     /// The files with their contents, the page's behind the others.
     fn files(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let of_requests = example::FILES
-            .iter()
-            .copied()
-            .filter(move |_| self.requests);
+        let of_requests = example::files().filter(move |_| self.requests);
         let starters = STARTERS
             .into_iter()
             .filter(move |(file, _)| !self.requests || *file != "policy/README.md");
