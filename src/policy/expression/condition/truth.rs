@@ -327,7 +327,9 @@ impl Amount {
     fn rounded(self) -> f64 {
         match self {
             // The same, and cheaper where it fits.
-            Self::Whole(whole) => i64::try_from(whole).map_or(whole as f64, |whole| whole as f64),
+            Self::Whole(whole) => {
+                i64::try_from(whole).map_or_else(|_| whole as f64, |whole| whole as f64)
+            }
             Self::Real(real) => real,
         }
     }
