@@ -1,9 +1,9 @@
 //! What of the documents has to be asked about one request: the scopes, each once however many
 //! documents have it, and of the rules those that may have something to say.
 //!
-//! Nothing is answered here. A rule that is left out is one whose condition does not hold, which says
-//! nothing of a request, so that the verdict is the one that all rules together give; a test holds it to
-//! that.
+//! A rule that is left out is one whose condition does not hold, which says nothing of a request, or one
+//! that would only allow what another one allows already. So the verdict is the one that all rules
+//! together give; a test holds it to that.
 
 use super::document::{Document, Rule};
 use super::given::Given;
