@@ -32,10 +32,15 @@ impl Compiled {
         let how = How::of(around);
         if around.explain {
             // Also what did not match is told.
-            return self.answer(&given, how, || self.one_by_one(&given));
+            return self.answer(Tally::new(how), &given, || self.one_by_one(&given));
         }
-        let narrowed = self.narrow.to(&given);
-        self.answer(&given, how, || narrowed.documents(&self.documents))
+        let narrowed = self.narrow.to(&self.documents, &given);
+        let tally = Tally {
+            concerned: narrowed.concerned,
+            allowed: narrowed.allowed,
+            ..Tally::new(how)
+        };
+        self.answer(tally, &given, || narrowed.documents(&self.documents))
     }
 
     /// What the documents on trial would have said, a step for each rule that spoke. Nothing follows
@@ -60,22 +65,21 @@ impl Compiled {
 
     pub(super) fn answer<'c, D, R>(
         &'c self,
+        mut tally: Tally<'c>,
         given: &Given<'_>,
-        how: How,
         documents: impl Fn() -> D,
     ) -> Option<Verdict>
     where
         D: Iterator<Item = (&'c Document, Known, R)>,
         R: Iterator<Item = &'c Rule>,
     {
-        let mut tally = Tally::new(how);
         for (document, scope, rules) in documents().filter(|(one, ..)| one.mode == Mode::Strict) {
             tally.ask(document, scope, rules, given);
         }
         if !tally.concerned {
             return None;
         }
-        let (trial_reasons, trial_steps) = self.on_trial(given, how, documents);
+        let (trial_reasons, trial_steps) = self.on_trial(given, tally.how, documents);
         let mut verdict = tally.verdict(&self.paths);
         verdict.reasons.extend(trial_reasons);
         verdict.steps.extend(trial_steps);
@@ -92,7 +96,7 @@ impl Compiled {
         D: Iterator<Item = (&'c Document, Known, R)>,
         R: Iterator<Item = &'c Rule>,
     {
-        if self.documents.iter().all(|one| one.mode == Mode::Strict) {
+        if !self.any_on_trial {
             return (Vec::new(), Vec::new());
         }
         let (mut reasons, mut steps) = (Vec::new(), Vec::new());
@@ -137,7 +141,7 @@ impl How {
 }
 
 /// What was found so far.
-struct Tally<'c> {
+pub(super) struct Tally<'c> {
     how: How,
     concerned: bool,
     allowed: bool,
@@ -149,7 +153,7 @@ struct Tally<'c> {
 }
 
 impl<'c> Tally<'c> {
-    fn new(how: How) -> Self {
+    pub(super) fn new(how: How) -> Self {
         Self {
             how,
             concerned: false,
