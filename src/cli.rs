@@ -69,6 +69,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
+use crate::ids::RunId;
 use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
 use crate::safeguard::kill_switch;
@@ -297,6 +298,8 @@ enum Command {
 struct Context {
     global: Global,
     output: Output,
+    /// The id of this run of the program, where its log or its trace has one.
+    run_id: Option<RunId>,
 }
 
 impl Context {
@@ -353,12 +356,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let of_verbose = cli.global.verbose.then_some(logs::LogFormat::Text);
     let format = cli.global.log_format.or(of_verbose);
     let asked = traces::Asked::of(&cli.command);
+    let mut run_id = None;
     if format.is_some() || asked.is_some() {
-        logs::begin(format, asked.as_ref());
+        run_id = logs::begin(format, asked.as_ref());
     }
     let context = Context {
         global: cli.global,
         output,
+        run_id,
     };
     let refused = asked.as_ref().map_or(Ok(()), |asked| asked.check(&context));
     let dispatched = match refused {

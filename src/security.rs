@@ -17,6 +17,7 @@ mod narrow;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::ids::Digest;
+use crate::policy::catalogue::words::Mode;
 use crate::policy::directory;
 use crate::policy::expression::condition::Paths;
 
@@ -37,6 +38,8 @@ pub struct Compiled {
     /// Sorted by name.
     documents: Vec<Document>,
     narrow: Narrow,
+    /// True where some of them are on trial.
+    any_on_trial: bool,
     sources: Vec<(String, Digest)>,
     members: Vec<String>,
     warnings: Vec<Diagnostic>,
@@ -93,6 +96,7 @@ pub fn compile(documents: &[(&str, &[u8])]) -> Result<Compiled, Vec<Diagnostic>>
     Ok(Compiled {
         paths,
         narrow: Narrow::of(&compiled),
+        any_on_trial: compiled.iter().any(|one| one.mode != Mode::Strict),
         documents: compiled,
         sources: sorted.iter().map(source).collect(),
         members,

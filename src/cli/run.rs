@@ -145,6 +145,7 @@ fn evaluate(context: &Context, arguments: &RunArgs, span: &tracing::Span) -> any
         lock_timeout: lock_timeout(arguments.lock_timeout),
         limit: arguments.max_input_bytes,
         key: secrets::signing_key()?,
+        run_id: context.run_id,
     };
     let evaluated = match evaluation::run(&workspace, &options) {
         Ok(evaluated) => evaluated,

@@ -43,6 +43,8 @@ pub const SENSITIVITY: &str = include_str!("../../examples/requests/policy/rubri
 bundle! {
     files:
     "Makefile",
+    "CODEOWNERS",
+    ".github/pull_request_template.md",
     "policy/README.md",
     "policy/vocab/policy_labels.v1.yml",
     "policy/vocab/obligations.v1.yml",

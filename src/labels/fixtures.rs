@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::vocabulary::{Exception, Label, Labels, Rule, RuleEffect};
+use super::vocabulary::{Exception, Label, Labels, Reason, Rule, RuleEffect};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
+use crate::ids::ReasonCode;
 use crate::policy::Level;
 use crate::request::envelope::Circumstances;
 use crate::request::{Envelope, Request, obligation};
@@ -56,6 +57,20 @@ pub struct Outcome {
     pub passed: bool,
     /// What was not.
     pub differences: Vec<Difference>,
+    /// Why it is denied, where it failed and the answer is a denial.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Denial>,
+}
+
+/// A reason of a denial: its stable code, and what to do about it in words that name nothing of the
+/// request or the resource (row S2-089f).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// The code.
+    pub reason_code: ReasonCode,
+    /// The vocabulary's hint, or what the code means where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// A member that came out otherwise.
@@ -262,19 +277,41 @@ fn circumstances(given: Option<&Value>) -> Result<Circumstances, String> {
 /// Asks every fixture.
 pub fn run(
     fixtures: &[Fixture],
+    labels: &Labels,
     decide: &dyn Fn(&Request, &Circumstances) -> Envelope,
 ) -> Vec<Outcome> {
     let each = fixtures.iter();
     each.map(|fixture| {
-        let answer = serde_json::to_value(decide(&fixture.request, &fixture.around));
-        let differences = differences(&answer.unwrap_or_default(), &fixture.expected);
+        let answer = decide(&fixture.request, &fixture.around);
+        let written = serde_json::to_value(&answer).unwrap_or_default();
+        let differences = differences(&written, &fixture.expected);
+        let passed = differences.is_empty();
         Outcome {
             name: fixture.name.clone(),
-            passed: differences.is_empty(),
+            passed,
             differences,
+            denied: if passed || answer.is_allowed() {
+                Vec::new()
+            } else {
+                denials(labels, answer.reason_codes)
+            },
         }
     })
     .collect()
+}
+
+fn denials(labels: &Labels, codes: Vec<ReasonCode>) -> Vec<Denial> {
+    let codes = codes.into_iter();
+    codes
+        .map(|reason_code| {
+            let reason = labels.reason(reason_code.as_str());
+            let hint = |one: &Reason| one.hint.clone().unwrap_or_else(|| one.meaning.clone());
+            Denial {
+                hint: reason.map(hint),
+                reason_code,
+            }
+        })
+        .collect()
 }
 
 fn differences(answer: &Value, expected: &Map<String, Value>) -> Vec<Difference> {
@@ -484,8 +521,16 @@ mod tests {
             let verdict = crate::request::Verdict::deny(crate::request::codes::DEFAULT_DENY);
             Envelope::new(None, verdict, None, around)
         };
-        let outcomes = run(&fixtures, &deny);
+        let outcomes = run(&fixtures, &labels, &deny);
         assert!(!outcomes[0].passed);
+        let denied: Vec<&str> = outcomes[0]
+            .denied
+            .iter()
+            .map(|one| one.reason_code.as_str())
+            .collect();
+        assert_eq!(denied, ["DEFAULT_DENY"]);
+        let hint = labels.reason("DEFAULT_DENY").unwrap().hint.clone();
+        assert_eq!(outcomes[0].denied[0].hint, hint);
         let what: Vec<&str> = outcomes[0].differences.iter().map(|one| one.what).collect();
         assert_eq!(what, ["decision", "reason_codes"]);
     }

@@ -7,6 +7,7 @@ use crate::policy::catalogue::words::{Effect, Mode};
 use crate::policy::expression::condition::{Gap, Paths};
 use crate::request::envelope::Circumstances;
 use crate::request::{Obligation, Request, Step, Verdict, codes};
+use crate::time::Timestamp;
 
 /// The layer's name in an explanation.
 const LAYER: &str = "security";
@@ -28,20 +29,27 @@ impl Compiled {
             return None;
         }
         let given = Given::new(request, &self.paths);
+        let how = How::of(around);
         if around.explain {
             // Also what did not match is told.
-            return self.answer(&given, true, || self.one_by_one(&given));
+            return self.answer(Tally::new(how), &given, || self.one_by_one(&given));
         }
-        let narrowed = self.narrow.to(&given);
-        self.answer(&given, false, || narrowed.documents(&self.documents))
+        let narrowed = self.narrow.to(&self.documents, &given);
+        let tally = Tally {
+            concerned: narrowed.concerned,
+            allowed: narrowed.allowed,
+            ..Tally::new(how)
+        };
+        self.answer(tally, &given, || narrowed.documents(&self.documents))
     }
 
     /// What the documents on trial would have said, a step for each rule that spoke. Nothing follows
     /// from it: it is for a record, so that somebody can see what a document would do before it
     /// counts.
-    pub fn observe(&self, request: &Request) -> Vec<Step> {
+    pub fn observe(&self, request: &Request, at: Timestamp) -> Vec<Step> {
         let given = Given::new(request, &self.paths);
-        self.on_trial(&given, true, || self.one_by_one(&given)).1
+        let how = How { explain: true, at };
+        self.on_trial(&given, how, || self.one_by_one(&given)).1
     }
 
     /// Every document that is not known to be about something else, with what its scope says and all of
@@ -57,22 +65,21 @@ impl Compiled {
 
     pub(super) fn answer<'c, D, R>(
         &'c self,
+        mut tally: Tally<'c>,
         given: &Given<'_>,
-        explain: bool,
         documents: impl Fn() -> D,
     ) -> Option<Verdict>
     where
         D: Iterator<Item = (&'c Document, Known, R)>,
         R: Iterator<Item = &'c Rule>,
     {
-        let mut tally = Tally::new(explain);
         for (document, scope, rules) in documents().filter(|(one, ..)| one.mode == Mode::Strict) {
             tally.ask(document, scope, rules, given);
         }
         if !tally.concerned {
             return None;
         }
-        let (trial_reasons, trial_steps) = self.on_trial(given, explain, documents);
+        let (trial_reasons, trial_steps) = self.on_trial(given, tally.how, documents);
         let mut verdict = tally.verdict(&self.paths);
         verdict.reasons.extend(trial_reasons);
         verdict.steps.extend(trial_steps);
@@ -82,19 +89,19 @@ impl Compiled {
     fn on_trial<'c, D, R>(
         &'c self,
         given: &Given<'_>,
-        explain: bool,
+        how: How,
         documents: impl Fn() -> D,
     ) -> (Vec<String>, Vec<Step>)
     where
         D: Iterator<Item = (&'c Document, Known, R)>,
         R: Iterator<Item = &'c Rule>,
     {
-        if self.documents.iter().all(|one| one.mode == Mode::Strict) {
+        if !self.any_on_trial {
             return (Vec::new(), Vec::new());
         }
         let (mut reasons, mut steps) = (Vec::new(), Vec::new());
         for (document, scope, rules) in documents().filter(|(one, ..)| one.mode != Mode::Strict) {
-            let mut tally = Tally::new(explain);
+            let mut tally = Tally::new(how);
             tally.ask(document, scope, rules, given);
             if document.mode == Mode::Warn && !tally.denials.is_empty() {
                 let said = tally.denials.iter().map(|(document, rule, _)| {
@@ -115,9 +122,27 @@ impl Compiled {
     }
 }
 
+/// How it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// True where what each rule said is told.
+    pub(super) explain: bool,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+impl How {
+    pub(super) fn of(around: &Circumstances) -> Self {
+        Self {
+            explain: around.explain,
+            at: around.at,
+        }
+    }
+}
+
 /// What was found so far.
-struct Tally<'c> {
-    explain: bool,
+pub(super) struct Tally<'c> {
+    how: How,
     concerned: bool,
     allowed: bool,
     allowing: Vec<&'c Obligation>,
@@ -128,9 +153,9 @@ struct Tally<'c> {
 }
 
 impl<'c> Tally<'c> {
-    fn new(explain: bool) -> Self {
+    pub(super) fn new(how: How) -> Self {
         Self {
-            explain,
+            how,
             concerned: false,
             allowed: false,
             allowing: Vec::new(),
@@ -168,7 +193,7 @@ impl<'c> Tally<'c> {
         given: &Given<'_>,
     ) {
         // One allow suffices; those with actions are asked all the same, for what has to be done.
-        if self.allowed && rule.actions.is_empty() && !self.explain {
+        if self.allowed && rule.actions.is_empty() && !self.how.explain {
             return;
         }
         let answer = rule.condition.holds(given);
@@ -201,10 +226,10 @@ impl<'c> Tally<'c> {
         given: &Given<'_>,
     ) {
         let answer = rule.condition.holds(given);
-        let answer = if answer == Ok(false) {
-            answer
-        } else {
-            scope.and(answer)
+        let answer = match (answer, rule.kept) {
+            (Ok(false), _) => answer,
+            (_, Some(kept)) => scope.and(answer).and(kept.denies(given, self.how.at)),
+            (_, None) => scope.and(answer),
         };
         let gap = match answer {
             Ok(true) => None,
@@ -223,7 +248,7 @@ impl<'c> Tally<'c> {
     }
 
     fn explain(&mut self, document: &Document, rule: &Rule, said: impl FnOnce() -> String) {
-        if self.explain {
+        if self.how.explain {
             self.steps.push(Step {
                 layer: LAYER,
                 file: document.file.clone(),

@@ -39,6 +39,27 @@ fn a_fixture_that_comes_out_otherwise_a_new_label_and_data_fail_the_gate() {
         ran.stdout
     );
     assert!(ran.stdout.contains("- \"deny\"") && ran.stdout.contains("+ \"allow\""));
+    assert!(!ran.stdout.contains("denied by"), "{}", ran.stdout);
+    // A denial says why by its stable code, and what to do in words that name nothing of the request.
+    let workspace = example();
+    let file = "policy/fixtures/expected/public_read_restricted_dataset.decision.json";
+    let text = workspace.read(file).replace("\"deny\"", "\"allow\"");
+    workspace.write(file, text);
+    let ran = workspace
+        .program(&["policy", "gate", "--format", "human"])
+        .exits(1);
+    let hint = "denied by DEFAULT_DENY: Ask with a role that the label's table names";
+    assert!(ran.stdout.contains(hint), "{}", ran.stdout);
+    let told = workspace.program(&["policy", "gate"]).exits(1).json();
+    let failed = told["fixtures"].as_array().unwrap().iter();
+    let failed: Vec<&Value> = failed.filter(|one| one["passed"] == false).collect();
+    assert_eq!(failed[0]["denied"][0]["reason_code"], "DEFAULT_DENY");
+    let input: Value = serde_json::from_str(
+        &workspace.read("policy/fixtures/inputs/public_read_restricted_dataset.json"),
+    )
+    .unwrap();
+    let id = input["resource"]["dataset_version_id"].as_str().unwrap();
+    assert!(!ran.stdout.contains(id), "{id}: {}", ran.stdout);
 
     let workspace = example();
     let file = "policy/vocab/policy_labels.v1.yml";
@@ -53,6 +74,92 @@ fn a_fixture_that_comes_out_otherwise_a_new_label_and_data_fail_the_gate() {
         .map(|one| one["code"].as_str().unwrap())
         .collect();
     assert_eq!(codes, ["FIXTURE_MISSING", "POLICY_HYGIENE"]);
+}
+
+#[test]
+fn policy_test_asks_the_fixtures_as_the_gate_does() {
+    let workspace = example();
+    let gate = workspace.program(&["policy", "gate"]).exits(0).json();
+    let junit = workspace.file("fixtures.xml");
+    let junit = junit.to_str().unwrap();
+    let test = ["policy", "test", "--junit", junit];
+    let told = workspace.program(&test).exits(0).json();
+    assert_eq!(told["fixtures"]["fixtures"], gate["fixtures"]);
+    assert_eq!(told["passed"], gate["passed"]);
+    let verbose = workspace
+        .program(&["policy", "test", "--verbose", "--format", "human"])
+        .exits(0);
+    assert!(
+        verbose
+            .stdout
+            .contains("ok      public_read_public_dataset\n")
+    );
+    let report = workspace.read("fixtures.xml");
+    assert!(report.contains("policy test of fixtures"), "{report}");
+    // Beside cases they are a part of their own.
+    workspace.program(&["policy", "init"]).exits(0);
+    let told = workspace.program(&["policy", "test"]).exits(0).json();
+    assert_eq!(told["cases"].as_array().unwrap().len(), told["passed"]);
+    assert_eq!(told["fixtures"]["passed"], gate["passed"]);
+    let file = "policy/fixtures/expected/public_read_public_dataset.decision.json";
+    workspace.write(file, workspace.read(file).replace("\"allow\"", "\"deny\""));
+    let ran = workspace
+        .program(&["policy", "test", "--format", "human"])
+        .exits(1);
+    assert!(
+        ran.stdout.contains("FAILED  public_read_public_dataset"),
+        "{}",
+        ran.stdout
+    );
+    workspace.write(file, "{}");
+    let ran = workspace.program(&["policy", "test"]).exits(1);
+    assert!(ran.stderr.contains("FIXTURE_UNUSABLE"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_pull_request_has_a_checklist_and_somebody_who_reviews() {
+    let workspace = Workspace::empty();
+    workspace.write("CODEOWNERS", "* @ours\n");
+    workspace.program(&["init", "--requests"]).exits(0);
+    assert_eq!(workspace.read("CODEOWNERS"), "* @ours\n");
+    let list = workspace.read(".github/pull_request_template.md");
+    for part in [
+        "reason codes",
+        "obligations",
+        "as public",
+        "as steward",
+        "inferred",
+        "exports",
+        "vocabulary",
+        "CODEOWNERS",
+    ] {
+        assert!(list.contains(part), "{part}");
+    }
+    assert!(example().read("CODEOWNERS").contains("/policy/ "));
+    let workflow = workspace.read(".github/workflows/policy_tests.yml");
+    assert!(workflow.contains("        run: make test-policy\n"));
+    assert!(workflow.contains("policy gate --base \"origin/$BASE\""));
+    assert!(!workflow.contains("{{VERSION") && !workflow.contains("{{COMMIT"));
+    let make = workspace.read("Makefile");
+    assert!(
+        make.contains("\tpolicy-orchestrator policy test\n\tpolicy-orchestrator policy gate\n")
+    );
+    let without = Workspace::empty();
+    without
+        .program(&["init", "--requests", "--no-workflow"])
+        .exits(0);
+    assert!(!without.file(".github/workflows/policy_tests.yml").exists());
+    let shown = workspace
+        .program(&["policy", "show", "policy/README.md"])
+        .exits(0)
+        .json();
+    assert_eq!(shown["kind"], "meta_block");
+    assert_eq!(shown["says"]["policy_label"], "public");
+    let readme = workspace.read("policy/README.md");
+    assert!(
+        readme.contains("Add the fixture before the rule")
+            && readme.contains("widen an allowance last")
+    );
 }
 
 #[test]

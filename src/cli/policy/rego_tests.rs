@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::cli::given::{self, Given};
-use crate::cli::{Context, Exit, Format};
+use crate::cli::Context;
+use crate::cli::given::Given;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::directory;
@@ -95,26 +95,9 @@ impl RegoTests {
         Ok(!names.iter().any(|name| directory::is_document(name)))
     }
 
-    /// Shows them where there is nothing else to show.
-    pub(super) fn tell(&self, context: &Context, junit: Option<&Path>) -> anyhow::Result<Exit> {
-        if let Some(file) = junit {
-            let suites = vec![self.junit()];
-            given::write_report(file, "--junit", &junit::Report { suites }.to_xml())?;
-        }
-        match context.format() {
-            Format::Json => context.output.json(&serde_json::json!({
-                "schema": 1,
-                "passed": self.count(&Outcome::Passed),
-                "failed": self.failures().count(),
-                "rego": self.tested,
-            }))?,
-            Format::Human => context.output.result(&self.human())?,
-        }
-        Ok(if self.has_failed() {
-            Exit::Failed
-        } else {
-            Exit::Done
-        })
+    /// How many passed, and how many failed.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.count(&Outcome::Passed), self.failures().count())
     }
 
     /// True where a test failed.

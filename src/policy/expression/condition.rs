@@ -40,8 +40,7 @@ impl Slot {
 /// The paths that some conditions read, each with its number.
 #[derive(Debug, Clone, Default)]
 pub struct Paths {
-    /// By number.
-    paths: Vec<Path>,
+    numbered: Vec<Path>,
     slots: BTreeMap<String, Slot>,
     /// The outermost keys, each with its number.
     roots: BTreeMap<String, usize>,
@@ -60,30 +59,30 @@ impl Paths {
             return *slot;
         }
         // A document has fewer bytes than there are numbers.
-        let slot = Slot(u32::try_from(self.paths.len()).unwrap_or(u32::MAX));
+        let slot = Slot(u32::try_from(self.numbered.len()).unwrap_or(u32::MAX));
         let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
         let next = self.roots.len();
         let outermost = keys.first().cloned().unwrap_or_default();
         let root = *self.roots.entry(outermost).or_insert(next);
-        self.paths.push(Path { keys, root });
+        self.numbered.push(Path { keys, root });
         self.slots.insert(path.to_owned(), slot);
         slot
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.paths.len()
+        self.numbered.len()
     }
 
     /// The keys of a path, from the outermost.
     pub fn keys(&self, slot: Slot) -> &[String] {
-        let path = self.paths.get(slot.index());
+        let path = self.numbered.get(slot.index());
         path.map_or(&[], |path| path.keys.as_slice())
     }
 
     /// The number of a path's outermost key among all of them, from 0.
     pub fn root(&self, slot: Slot) -> Option<usize> {
-        self.paths.get(slot.index()).map(|path| path.root)
+        self.numbered.get(slot.index()).map(|path| path.root)
     }
 
     /// A path as it is written.

@@ -8,6 +8,7 @@ use crate::policy::Level;
 use crate::request::Verdict;
 use crate::request::envelope::Circumstances;
 use crate::security::Compiled;
+use crate::security::judge::{How, Tally};
 use crate::time::Timestamp;
 
 /// A condition of many forms, as text.
@@ -186,7 +187,8 @@ fn around(explain: bool) -> Circumstances {
 fn one_by_one(policies: &Compiled, value: &Value) -> Option<Verdict> {
     let request = request(value);
     let given = Given::new(&request, &policies.paths);
-    policies.answer(&given, false, || policies.one_by_one(&given))
+    let tally = Tally::new(How::of(&around(false)));
+    policies.answer(tally, &given, || policies.one_by_one(&given))
 }
 
 fn set() -> impl Strategy<Value = (Vec<String>, bool)> {
@@ -223,13 +225,14 @@ proptest! {
 /// A set that has more rules than a word has bits, of which each denies one value.
 #[test]
 fn of_many_rules_those_that_speak_are_found() {
-    let rules: String = (0..150)
+    let rules: Vec<String> = (0..150)
         .map(|at| {
             format!(
                 "    - {{name: r{at}, condition: \"data.kind == 'k{at}'\", effect: deny, actions: [act{at}]}}\n"
             )
         })
         .collect();
+    let rules = rules.concat();
     let texts: Vec<String> = ["a", "b"]
         .map(|name| {
             policy(

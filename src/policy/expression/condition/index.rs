@@ -66,7 +66,7 @@ enum Watch<'c> {
     Atom(&'c Atom, bool),
 }
 
-/// In how many conditions each text stands.
+/// In how many conditions each of them stands.
 type Counts<'c> = BTreeMap<Watch<'c>, usize>;
 
 impl Index {
@@ -113,7 +113,8 @@ impl Index {
                 return;
             }
         };
-        if !(self.lookups.last()).is_some_and(|last| (last.slot, last.how) == (slot, how)) {
+        let last = self.lookups.last();
+        if last.is_none_or(|last| (last.slot, last.how) != (slot, how)) {
             self.lookups.push(Lookup {
                 slot,
                 how,
@@ -179,7 +180,36 @@ impl Lookup {
     }
 }
 
+impl FromIterator<usize> for Candidates {
+    fn from_iter<I: IntoIterator<Item = usize>>(numbers: I) -> Self {
+        let mut all = Self::default();
+        for number in numbers {
+            all.0.resize(all.0.len().max(number / 64 + 1), 0);
+            all.insert(number);
+        }
+        all
+    }
+}
+
 impl Candidates {
+    /// Is it one of them?
+    pub fn contains(&self, number: usize) -> bool {
+        let word = self.0.get(number / 64);
+        word.is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// True where there is none from `first` up to and without `end`.
+    pub fn is_empty(&self, first: usize, end: usize) -> bool {
+        self.within(first, end).next().is_none()
+    }
+
+    /// Takes out what is among the others.
+    pub fn remove(&mut self, others: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&others.0) {
+            *word &= !other;
+        }
+    }
+
     fn insert(&mut self, number: usize) {
         if let Some(word) = self.0.get_mut(number / 64) {
             *word |= 1 << (number % 64);
@@ -222,12 +252,17 @@ fn watches<'c>(
         let parts = parts.iter();
         parts.map(|part| watches(part, quiet, counts, most))
     };
-    // What is no text may stir as often as not.
+    // The fewer conditions have a text, the less it makes stir. What is no text may stir as often as not,
+    // and is the cheaper, the more conditions have it.
     let weight = |watches: &BTreeSet<Watch<'c>>| -> usize {
-        let weights = watches.iter();
-        weights
-            .map(|watch| counts.get(watch).copied().unwrap_or(most + 1))
-            .sum()
+        let weights = watches.iter().map(|watch| {
+            let count = counts.get(watch).copied().unwrap_or_default();
+            match watch {
+                Watch::Text(..) => count,
+                Watch::Atom(..) => (2 * most).saturating_sub(count),
+            }
+        });
+        weights.sum()
     };
     match truth {
         Truth::Constant(holds) => (*holds == quiet).then(BTreeSet::new),
@@ -275,7 +310,7 @@ fn counts<'c>(conditions: &[&'c Truth]) -> Counts<'c> {
     let mut counts = Counts::new();
     for condition in conditions {
         let mut found = BTreeSet::new();
-        find_texts(condition, &mut found);
+        find_watches(condition, false, &mut found);
         for watch in found {
             *counts.entry(watch).or_default() += 1;
         }
@@ -283,14 +318,14 @@ fn counts<'c>(conditions: &[&'c Truth]) -> Counts<'c> {
     counts
 }
 
-fn find_texts<'c>(truth: &'c Truth, found: &mut BTreeSet<Watch<'c>>) {
+fn find_watches<'c>(truth: &'c Truth, quiet: bool, found: &mut BTreeSet<Watch<'c>>) {
     match truth {
         Truth::Constant(_) => {}
-        Truth::Atom(atom) => found.extend(texts(atom).unwrap_or_default()),
-        Truth::Not(inner) => find_texts(inner, found),
+        Truth::Atom(atom) => found.extend(of_atom(atom, quiet)),
+        Truth::Not(inner) => find_watches(inner, !quiet, found),
         Truth::All(parts) | Truth::Any(parts) => {
             for part in parts {
-                find_texts(part, found);
+                find_watches(part, quiet, found);
             }
         }
     }

@@ -326,7 +326,10 @@ impl Amount {
     )]
     fn rounded(self) -> f64 {
         match self {
-            Self::Whole(whole) => whole as f64,
+            // The same, and cheaper where it fits.
+            Self::Whole(whole) => {
+                i64::try_from(whole).map_or_else(|_| whole as f64, |whole| whole as f64)
+            }
             Self::Real(real) => real,
         }
     }
