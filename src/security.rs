@@ -12,6 +12,7 @@ mod document;
 mod given;
 pub mod impact;
 mod judge;
+mod narrow;
 
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
@@ -21,6 +22,7 @@ use crate::policy::expression::condition::Paths;
 
 pub use built_in::{BUILT_IN, BuiltIn};
 use document::Document;
+use narrow::Narrow;
 
 /// Where the documents lie.
 pub const DIRECTORY: &str = "policy/security";
@@ -37,6 +39,7 @@ pub struct Compiled {
     paths: Paths,
     /// Sorted by name.
     documents: Vec<Document>,
+    narrow: Narrow,
     sources: Vec<(String, Digest)>,
     members: Vec<String>,
     warnings: Vec<Diagnostic>,
@@ -88,12 +91,11 @@ pub fn compile(documents: &[(&str, &[u8])]) -> Result<Compiled, Vec<Diagnostic>>
     if !problems.is_empty() {
         return Err(problems);
     }
-    let mut members: Vec<String> = paths.roots().map(str::to_owned).collect();
-    members.sort();
-    members.dedup();
+    let members = paths.roots().map(str::to_owned).collect();
     let source = |(file, bytes): &(&str, &[u8])| ((*file).to_owned(), Digest::of(bytes));
     Ok(Compiled {
         paths,
+        narrow: Narrow::of(&compiled),
         documents: compiled,
         sources: sorted.iter().map(source).collect(),
         members,

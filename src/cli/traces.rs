@@ -37,7 +37,7 @@ impl Asked {
     /// What is asked for; `None` where nobody does.
     pub(super) fn of(command: &Command) -> Option<Self> {
         let arguments = match command {
-            Command::Run(traced) => &traced.trace,
+            Command::Run(arguments) => &arguments.trace,
             Command::Respond(traced) => &traced.trace,
             _ => return None,
         };

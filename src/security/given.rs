@@ -6,12 +6,15 @@ use serde_json::Value;
 
 use crate::policy::expression::condition::{Attributes, Paths, Slot};
 use crate::request::Request;
+use crate::time::Timestamp;
 
 /// A request with what was looked up of it so far.
 pub(super) struct Given<'r> {
     request: &'r Request,
     paths: &'r Paths,
+    /// By the numbers of the paths, and behind them those of their outermost keys.
     found: Vec<Cell<Looked<'r>>>,
+    now: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -23,16 +26,44 @@ enum Looked<'r> {
 
 impl<'r> Given<'r> {
     pub(super) fn new(request: &'r Request, paths: &'r Paths) -> Self {
+        let looked = vec![Cell::new(Looked::NotYet); paths.count() + paths.roots().len()];
         Self {
             request,
             paths,
-            found: vec![Cell::new(Looked::NotYet); paths.count()],
+            found: looked,
+            now: Timestamp::EPOCH,
+        }
+    }
+
+    /// The same at a time; without one no time is over.
+    pub(super) fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
+    /// The time that counts.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn once(&self, at: usize, look: impl FnOnce() -> Option<&'r Value>) -> Option<&'r Value> {
+        let Some(cell) = self.found.get(at) else {
+            return look();
+        };
+        match cell.get() {
+            Looked::There(value) => Some(value),
+            Looked::Absent => None,
+            Looked::NotYet => {
+                let value = look();
+                cell.set(value.map_or(Looked::Absent, Looked::There));
+                value
+            }
         }
     }
 
     fn look(&self, slot: Slot) -> Option<&'r Value> {
         let (first, rest) = self.paths.keys(slot).split_first()?;
-        let mut value = self.request.members().get(first)?;
+        let root = self.paths.count() + self.paths.root(slot)?;
+        let mut value = self.once(root, || self.request.members().get(first))?;
         for key in rest {
             value = value.as_object()?.get(key)?;
         }
@@ -42,17 +73,6 @@ impl<'r> Given<'r> {
 
 impl Attributes for Given<'_> {
     fn value(&self, slot: Slot) -> Option<&Value> {
-        let Some(cell) = self.found.get(slot.index()) else {
-            return self.look(slot);
-        };
-        match cell.get() {
-            Looked::There(value) => Some(value),
-            Looked::Absent => None,
-            Looked::NotYet => {
-                let value = self.look(slot);
-                cell.set(value.map_or(Looked::Absent, Looked::There));
-                value
-            }
-        }
+        self.once(slot.index(), || self.look(slot))
     }
 }

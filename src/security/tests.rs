@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod narrow;
+
+use super::given::Given;
 use super::*;
 use crate::policy::Level;
 use crate::request::envelope::{Circumstances, Decision, Envelope};
@@ -224,7 +227,7 @@ fn a_document_on_trial_changes_nothing_and_is_told() {
     assert!(judged(&monitored, &value).unwrap().reasons.is_empty());
     let alone = compiled(&[&tagged("monitor")]);
     assert_eq!(judged(&alone, &value), None);
-    let seen = alone.observe(&request(&value), Timestamp::EPOCH);
+    let seen = alone.observe(&request(&value));
     assert_eq!(seen[0].said, "on trial: deny");
     let found = problems(&policy("trial", &spec("warn")));
     assert!(found[0].contains("staging"), "{found:#?}");
