@@ -74,12 +74,14 @@ impl Exit {
                 "blocked: a gate is closed, the kill switch is on, the day's unlocks are used up, or another apply is under way"
             }
             Self::Denied => {
-                "not granted: an approval, a check or a day of monitoring is missing, or a version stands at another stage"
+                "not granted: an approval, a check or a day of monitoring is missing, a version stands at another stage, or a request is denied"
             }
             Self::Tampering => {
-                "the record or a protected file was changed, a chain is broken, or a decision is not reproduced"
+                "the record or a protected file was changed, a chain is broken, a decision is not reproduced, or the policies for requests can't be used"
             }
-            Self::Flips => "`policy backtest --fail-on-flips`: a decision would come out otherwise",
+            Self::Flips => {
+                "`policy backtest --fail-on-flips`: a decision would come out otherwise; `policy impact --fail-on-changes`: so would a request"
+            }
             Self::Alert => "`alerts --exit-code`: a high or critical alert is up",
             Self::Level(level) if *level == Level::RED => "`run --exit-code`: RED",
             Self::Level(level) if *level == Level::YELLOW => "`run --exit-code`: YELLOW",

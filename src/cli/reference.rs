@@ -341,7 +341,9 @@ fn every_variable_that_the_code_names_has_a_row() {
         .copied()
         .collect();
     let ours = |word: &&String| {
-        let known = ["POLICY_", "VAULT_", "GITHUB_", "SCALPEL_", "COSIGN_"];
+        let known = [
+            "POLICY_", "VAULT_", "GITHUB_", "SCALPEL_", "COSIGN_", "OTEL_",
+        ];
         known.iter().any(|start| word.starts_with(start))
             && word.ends_with(char::is_alphanumeric)
             && word
@@ -367,6 +369,38 @@ fn every_variable_that_the_code_names_has_a_row() {
         .filter(|row| !words.iter().any(|word| word.contains(**row)))
         .collect();
     assert_eq!(unread, Vec::<&&str>::new(), "nothing reads them");
+}
+
+/// Links as they are from the top of the repository.
+fn from_the_top(text: &str) -> String {
+    let text = text.replace("](", "](docs/").replace("](docs/../", "](");
+    text.replace("](docs/http", "](http")
+}
+
+#[test]
+fn the_readme_has_every_variable_and_exit_code_as_the_reference_has_them() {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let mut text = String::new();
+    variables(&mut text);
+    exit_codes(&mut text);
+    let lacking: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(from_the_top)
+        .filter(|line| !readme.contains(line))
+        .collect();
+    assert_eq!(lacking, Vec::<String>::new());
+}
+
+#[test]
+fn the_readme_names_every_file() {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let paths = GROUPS.iter().flat_map(|group| group.files);
+    let lacking: Vec<&str> = paths
+        .map(|(path, ..)| *path)
+        .filter(|path| !readme.contains(&format!("`{path}`")))
+        .collect();
+    assert_eq!(lacking, Vec::<&str>::new());
 }
 
 #[test]

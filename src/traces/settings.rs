@@ -20,6 +20,20 @@ pub struct Settings {
     pub odd: Vec<String>,
 }
 
+// The variables that are there for traces alone, which go first, and for all signals.
+const PROTOCOL: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+];
+const TIMEOUT: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+];
+const HEADERS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+];
+
 /// How long an export may take where nobody says.
 const USUAL: Duration = Duration::from_secs(10);
 
@@ -30,12 +44,9 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Result<Settings
         let value = variable(name)?;
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())
     };
-    let either = |what: &str| {
-        let special = format!("OTEL_EXPORTER_OTLP_TRACES_{what}");
-        let general = format!("OTEL_EXPORTER_OTLP_{what}");
-        [special, general]
-            .into_iter()
-            .find_map(|name| get(&name).map(|value| (name, value)))
+    let either = |names: [&'static str; 2]| {
+        let mut names = names.into_iter();
+        names.find_map(|name| get(name).map(|value| (name, value)))
     };
     let is = |name: &str, word: &str| get(name).is_some_and(|it| it.eq_ignore_ascii_case(word));
     if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
@@ -45,7 +56,7 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Result<Settings
         let base = get("OTEL_EXPORTER_OTLP_ENDPOINT")?;
         Some(format!("{}/v1/traces", base.trim_end_matches('/')))
     })?;
-    if let Some((name, protocol)) = either("PROTOCOL")
+    if let Some((name, protocol)) = either(PROTOCOL)
         && protocol != "http/json"
     {
         return Some(Err(format!(
@@ -53,7 +64,7 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Result<Settings
         )));
     }
     let mut odd = Vec::new();
-    let timeout = either("TIMEOUT").map(|(name, value)| match value.parse::<u64>() {
+    let timeout = either(TIMEOUT).map(|(name, value)| match value.parse::<u64>() {
         Ok(millis) if (1..=600_000).contains(&millis) => Duration::from_millis(millis),
         _ => {
             odd.push(format!(
@@ -62,7 +73,7 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Result<Settings
             USUAL
         }
     });
-    let mut listed = |name: String, value: &str| {
+    let mut listed = |name: &str, value: &str| {
         pairs(value).unwrap_or_else(|| {
             odd.push(format!(
                 "{name} is no list of `key=value` with commas between; it is left out"
@@ -70,9 +81,9 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Result<Settings
             Vec::new()
         })
     };
-    let headers = either("HEADERS").map(|(name, value)| listed(name, &value));
-    let resource = get("OTEL_RESOURCE_ATTRIBUTES")
-        .map(|value| listed("OTEL_RESOURCE_ATTRIBUTES".to_owned(), &value));
+    let headers = either(HEADERS).map(|(name, value)| listed(name, &value));
+    let resource =
+        get("OTEL_RESOURCE_ATTRIBUTES").map(|value| listed("OTEL_RESOURCE_ATTRIBUTES", &value));
     Some(Ok(Settings {
         endpoint,
         headers: headers.unwrap_or_default(),

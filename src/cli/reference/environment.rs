@@ -104,6 +104,23 @@ pub(super) const VARIABLES: &[(&[&str], &str)] = &[
         "where in Vault signed records are kept; the directory that stands in for it in simulation",
     ),
     (
+        &[
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "OTEL_SERVICE_NAME",
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "OTEL_SDK_DISABLED",
+            "OTEL_TRACES_EXPORTER",
+        ],
+        "where `run` and `respond` send their traces, and as whom ([metrics.md](metrics.md); a build with the feature `otlp`)",
+    ),
+    (
         &["GITHUB_ACTOR", "SUDO_USER", "USER", "LOGNAME"],
         "the first that is set is recorded as who gave the command",
     ),
