@@ -23,6 +23,8 @@ mod compiled;
 #[cfg(feature = "rego")]
 mod conflicts;
 #[cfg(feature = "rego")]
+mod coverage;
+#[cfg(feature = "rego")]
 mod evaluator;
 #[cfg(feature = "rego")]
 mod input;
@@ -49,7 +51,7 @@ use absent as testing;
 pub use compiled::{Compiled, compile};
 pub use loader::{BUNDLES, SOURCES, TESTS, bundles, documents};
 pub use settings::{Dialect, Entry, Limits, Settings, Vocabulary};
-pub use tested::{Outcome, Test, Tested};
+pub use tested::{Counted, Coverage, Lines, Outcome, Range, Row, Test, Tested};
 pub use testing::test;
 
 /// True where this program can evaluate Rego.

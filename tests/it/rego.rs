@@ -99,6 +99,53 @@ fn the_tests_of_the_bundle_pass_and_notice_what_is_taken_out() {
 }
 
 #[test]
+#[cfg(feature = "rego")]
+fn coverage_is_told_by_line_and_held_against_a_threshold() {
+    let workspace = workspace();
+    let told = workspace
+        .program(&["policy", "test", "--coverage"])
+        .exits(0);
+    let coverage = told.json()["rego"]["coverage"].clone();
+    assert_eq!(coverage["coverage"], 100.0, "{coverage}");
+    workspace.write(
+        "policy/rego/other.rego",
+        "package other\n\nallow if {\n\tinput.x\n\tinput.y\n}\n",
+    );
+    let told = workspace
+        .program(&["policy", "test", "--coverage"])
+        .exits(0);
+    let file = told.json()["rego"]["coverage"]["files"]["policy/rego/other.rego"].clone();
+    let rows = json!([{"start": {"row": 4}, "end": {"row": 5}}]);
+    let expected =
+        json!({"not_covered": rows, "covered_lines": 0, "not_covered_lines": 2, "coverage": 0.0});
+    assert_eq!(file, expected);
+    let least = |percent: &str| {
+        let words = [
+            "policy",
+            "test",
+            "--threshold",
+            percent,
+            "--format",
+            "human",
+        ];
+        workspace.program(&words)
+    };
+    let enough = least("50").exits(0).stdout;
+    assert!(
+        enough.contains("0.00 %  policy/rego/other.rego  not: 4-5"),
+        "{enough}"
+    );
+    let few = least("99").exits(1).stdout;
+    assert!(few.contains("less than the 99 % of --threshold"), "{few}");
+    let plain = workspace.program(&["policy", "test"]).exits(0).json();
+    assert_eq!(plain["rego"].get("coverage"), None);
+    // Nothing to hold against it is no pass.
+    std::fs::remove_file(workspace.file("policy/tests/data_access_test.rego")).unwrap();
+    let none = least("1").exits(1).stderr;
+    assert!(none.contains("there is no test in Rego"), "{none}");
+}
+
+#[test]
 #[cfg(not(feature = "rego"))]
 fn a_build_without_rego_refuses_and_says_how_to_get_one() {
     let refused = workspace().program(&["policy", "test"]).exits(1).stderr;

@@ -22,6 +22,7 @@ Examples:
   policy-orchestrator policy test --coverage --junit target/policy.xml
   policy-orchestrator policy test --policy next.yaml policy/tests/reference.yaml
   policy-orchestrator policy test --verbose policy/rego policy/tests
+  policy-orchestrator policy test --coverage --threshold 90 policy/rego policy/tests
 
 A file of cases:
   at: 2026-01-15T12:00:00Z
@@ -35,8 +36,9 @@ A file of cases:
 
 Exit codes:
   0  every case is answered as expected
-  1  one is not, a test in Rego fails, a file or document can't be used, or with
-     --require-coverage a trigger is never fired";
+  1  one is not, a test in Rego fails, a file or document can't be used, with
+     --require-coverage a trigger is never fired, or with --threshold the tests in Rego
+     evaluate too little";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -53,7 +55,7 @@ pub(in crate::cli) struct TestArgs {
     #[arg(long, value_name = "DOCUMENT")]
     policy: Option<String>,
 
-    /// Say which triggers no case fires
+    /// Say which triggers no case fires, and which lines of rules in Rego no test evaluates
     #[arg(long)]
     coverage: bool,
 
@@ -101,7 +103,8 @@ struct Answered {
 const DIRECTORY: &str = "policy/tests";
 
 pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::Result<Exit> {
-    let rego = RegoTests::run(context, &arguments.files, &arguments.rego)?;
+    let has_coverage = arguments.coverage || arguments.require_coverage;
+    let rego = RegoTests::run(context, &arguments.files, &arguments.rego, has_coverage)?;
     if let Some(rego) = &rego
         && RegoTests::is_all(context, &arguments.files)?
     {
@@ -128,7 +131,7 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
             &junit_report(&answered, rego.as_ref()).to_xml(),
         )?;
     }
-    let told = (arguments.coverage || arguments.require_coverage).then_some(&coverage);
+    let told = has_coverage.then_some(&coverage);
     show(context, &policy, &answered, told, rego.as_ref())?;
     let failed = answered
         .iter()
