@@ -36,12 +36,16 @@ mod parts;
 #[cfg(feature = "rego")]
 mod problems;
 mod settings;
+#[cfg(feature = "rego")]
+mod sized;
 mod tested;
 #[cfg(feature = "rego")]
 mod testing;
 #[cfg(feature = "rego")]
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "rego")]
+mod watch;
 
 #[cfg(not(feature = "rego"))]
 use absent as compiled;

@@ -62,6 +62,9 @@ pub struct Limits {
     pub instructions: usize,
     /// Time, for what a single instruction may hide. A denial by it depends on the machine.
     pub time: Duration,
+    /// Memory in bytes that the process may gain meanwhile, where the machine says how much it has. A
+    /// denial by it depends on the machine.
+    pub memory: u64,
 }
 
 impl Default for Limits {
@@ -69,6 +72,7 @@ impl Default for Limits {
         Self {
             instructions: 1_000_000,
             time: Duration::from_secs(2),
+            memory: 256 * 1024 * 1024,
         }
     }
 }

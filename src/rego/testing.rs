@@ -6,11 +6,10 @@
 use regorus::{Engine, Value};
 
 use super::compiled;
-use super::evaluator;
 use super::parts::{Module, Parts};
 use super::settings::Settings;
 use super::tested::{Outcome, Test, Tested};
-use super::{builtins, coverage, problems};
+use super::{builtins, coverage, problems, watch};
 use crate::diagnostic::{Code, Diagnostic, Place};
 
 /// The memory for rules that ask each other; a test has to be told of, not to end the program.
@@ -59,14 +58,18 @@ fn run(
         return Err(parts.findings);
     }
     let mut engine = loaded.engine;
-    engine.set_execution_timer_config(evaluator::timer(settings.limits));
+    engine.set_execution_timer_config(watch::timer(settings.limits));
     if has_coverage {
         coverage::begin(&mut engine);
     }
     let mut tested = Tested::default();
     for module in &tests {
         for (line, name) in named(module) {
-            let outcome = outcome(&mut engine, &name);
+            let ask = || outcome(&mut engine, &name);
+            let outcome = match watch::within(settings.limits, false, ask) {
+                (Outcome::Error(_), true) => Outcome::Error(watch::MEMORY.to_owned()),
+                (outcome, _) => outcome,
+            };
             tested.tests.push(Test {
                 file: module.file.clone(),
                 line,
