@@ -37,6 +37,8 @@ mod parts;
 mod problems;
 mod settings;
 #[cfg(feature = "rego")]
+mod signature;
+#[cfg(feature = "rego")]
 mod sized;
 mod tested;
 #[cfg(feature = "rego")]
@@ -54,7 +56,7 @@ use absent as testing;
 
 pub use compiled::{Compiled, compile};
 pub use loader::{BUNDLES, SOURCES, TESTS, bundles, documents};
-pub use settings::{Dialect, Entry, Limits, Settings, Vocabulary};
+pub use settings::{Dialect, Entry, Key, Limits, Secret, Settings, Trust, Vocabulary};
 pub use tested::{Counted, Coverage, Lines, Outcome, Range, Row, Test, Tested};
 pub use testing::test;
 

@@ -153,6 +153,113 @@ fn a_build_without_rego_refuses_and_says_how_to_get_one() {
     assert!(refused.contains("--features rego"), "{refused}");
 }
 
+/// A bundle of the example's rules; signed where there is a key.
+#[cfg(feature = "rego")]
+fn signed_bundle(rules: &str, key: Option<&policy_orchestrator::keys::PrivateKey>) -> Vec<u8> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use policy_orchestrator::ids::Digest;
+
+    let manifest = r#"{"roots": ["orchestra"], "revision": "7"}"#;
+    let bare = r#"{"revision":"7","roots":["orchestra"]}"#;
+    let mut files = vec![
+        ("/.manifest", manifest.to_owned()),
+        ("/orchestra/data_access.rego", rules.to_owned()),
+    ];
+    if let Some(key) = key {
+        let of = |name: &str, text: &str| {
+            let hash = Digest::of(text.as_bytes()).to_string();
+            json!({"name": name, "hash": hash, "algorithm": "SHA-256"})
+        };
+        // What was signed are the rules of the example, whatever stands in the bundle.
+        let claims =
+            json!({"files": [of(".manifest", bare), of("orchestra/data_access.rego", RULES)]});
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#);
+        let text = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature = p256::ecdsa::Signature::from_der(&key.sign(text.as_bytes())).unwrap();
+        let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+        files.push((
+            "/.signatures.json",
+            json!({"signatures": [token]}).to_string(),
+        ));
+    }
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(gzip);
+    for (path, text) in &files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_cksum();
+        archive.append(&header, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+#[cfg(feature = "rego")]
+fn a_bundle_decides_only_as_it_was_signed() {
+    use policy_orchestrator::keys::{Algorithm, PrivateKey};
+
+    let workspace = Workspace::healthy();
+    let key = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
+    workspace.write("policy/keys/bundles.pub", key.verifying().to_pem());
+    workspace.write("request.json", r#"{"id":"1","agent":{"id":"a","user_id":"u","permissions":[]},"data":{"owner_user_id":"u","classification":"public"}}"#);
+    let decide = |signed_by: &str, rules: &str, key: Option<&PrivateKey>, exit: i32| {
+        workspace.write("policy/bundles/agents.tar.gz", signed_bundle(rules, key));
+        let settings = format!(
+            "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  rego:\n    - bundle: policy/bundles/agents.tar.gz\n      decision: data.orchestra.agent.data_access.allow\n      members: [agent, data]\n{signed_by}"
+        );
+        workspace.write("policy/requests.yaml", settings);
+        let ran = workspace
+            .program(&["decide", "--input", "request.json"])
+            .exits(exit);
+        let decision = ran.json()["decision"].as_str().unwrap().to_owned();
+        assert_eq!(decision == "allow", exit == 0);
+        ran.stderr
+    };
+    let by = "      signed_by: policy/keys/bundles.pub\n";
+    decide(by, RULES, Some(&key), 0);
+    decide("      signed_by: anybody\n", RULES, Some(&key), 0);
+    decide("", RULES, None, 0);
+    let mut told = String::new();
+    let other = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
+    let changed = RULES.replace("default allow := false", "default allow := true");
+    for (what, signed_by, rules, key) in [
+        ("signed, no key named", "", RULES, Some(&key)),
+        ("not signed", by, RULES, None),
+        ("by another key", by, RULES, Some(&other)),
+        ("changed", by, changed.as_str(), Some(&key)),
+        (
+            "no such key",
+            "      signed_by: policy/keys/none.pub\n",
+            RULES,
+            Some(&key),
+        ),
+        (
+            "a secret within",
+            "      signed_by: secret.txt\n",
+            RULES,
+            Some(&key),
+        ),
+        (
+            "another scope",
+            "      signed_by: policy/keys/bundles.pub\n      scope: write\n",
+            RULES,
+            Some(&key),
+        ),
+    ] {
+        workspace.write("secret.txt", "a secret of at least thirty-two bytes");
+        let path = workspace.file("secret.txt");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode).unwrap();
+        let stderr = decide(signed_by, rules, key, 5);
+        let root = workspace.path().display().to_string();
+        told += &format!("--- {what}\n{}", stderr.replace(&root, "WORKSPACE"));
+    }
+    insta::assert_snapshot!("bundles_that_are_not_as_signed", told);
+}
+
 /// What the bundle of the examples asks.
 #[cfg(feature = "rego")]
 const DECISION: &str = "data.kfm.authz.decision";

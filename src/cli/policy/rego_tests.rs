@@ -8,7 +8,9 @@ use crate::cli::given::{self, Given};
 use crate::cli::{Context, Exit, Format};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
-use crate::rego::{self, Counted, Coverage, Dialect, Outcome, Range, Settings, Test, Tested};
+use crate::rego::{
+    self, Counted, Coverage, Dialect, Outcome, Range, Settings, Test, Tested, Trust,
+};
 use crate::report::junit;
 
 /// The largest module that is read where somebody names it.
@@ -74,6 +76,8 @@ impl RegoTests {
         let settings = Settings {
             root,
             dialect: Dialect::of(arguments.rego_version.into()).unwrap_or_default(),
+            // A test decides nothing.
+            trust: Trust::Unverified,
             ..Settings::default()
         };
         match rego::test(&documents, &settings, has_coverage || threshold.is_some()) {
