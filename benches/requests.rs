@@ -1,4 +1,5 @@
-//! Decisions on requests by 100 rules of security policies, beside the same rules in the crate `cel`.
+//! Decisions on requests by 100 rules of security policies, beside the same rules in the crate `cel`; by
+//! ten times as many; by rules that have nothing in common, and by rules that all speak.
 //!
 //! `cargo bench --bench requests` prints the percentiles of single decisions first, then throughput.
 #![expect(
@@ -40,8 +41,38 @@ fn condition(document: usize, rule: usize) -> String {
     }
 }
 
-fn policies() -> Compiled {
-    let documents: Vec<(String, String)> = (0..DOCUMENTS)
+/// The same for a set that no lookup helps with: each rule compares an attribute with another one, or
+/// with a number of its own.
+fn compared(document: usize, rule: usize) -> String {
+    match rule {
+        0 => "agent.user_id == data.owner_user_id".to_owned(),
+        1..5 => format!("agent.level > {}", document * RULES + rule + 3),
+        _ => format!("data.level_{rule} > {document} && agent.level > data.level_{rule}"),
+    }
+}
+
+/// One that denies each request that lacks what no other rule asks for.
+fn lacking(document: usize, rule: usize) -> String {
+    match rule {
+        0 => "agent.user_id == data.owner_user_id".to_owned(),
+        _ => format!("data.attribute_{document}_{rule} == 'x'"),
+    }
+}
+
+/// One document for an action each, most of them about another one than is asked for.
+fn by_action(document: usize, rule: usize) -> String {
+    match rule {
+        0 => "agent.user_id == data.owner_user_id".to_owned(),
+        1..4 => format!("action.name == 'act{document}' && data.level > {rule}"),
+        4..7 => format!("action.name == 'act{document}' && data.kind != 'table'"),
+        _ => format!(
+            "data.kind == 'table' && action.name in ['act{document}', 'more{rule}'] && !agent.verified"
+        ),
+    }
+}
+
+fn policies(documents: usize, condition: fn(usize, usize) -> String) -> Compiled {
+    let documents: Vec<(String, String)> = (0..documents)
         .map(|document| {
             let mut rules = String::new();
             for rule in 0..RULES {
@@ -66,13 +97,11 @@ fn policies() -> Compiled {
 
 const ASKED: &str = r#"{"id":"r1","agent":{"type":"user_created","user_id":"u1","level":3,"permissions":["read","list"]},"data":{"owner_user_id":"u1","classification":"internal","kind":"table","path":"/home/u1/x"}}"#;
 
+/// With more that is asked about.
+const MORE: &str = r#"{"agent":{"user_id":"u1","level":3,"verified":true},"action":{"name":"act7"},"data":{"owner_user_id":"u1","classification":"internal","kind":"table","level":1,"level_5":5,"level_6":6,"level_7":7,"level_8":8,"level_9":9}}"#;
+
 fn around() -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN))
 }
 
 fn decide(policies: &Compiled, request: &Request, around: &Circumstances) -> Envelope {
@@ -81,31 +110,33 @@ fn decide(policies: &Compiled, request: &Request, around: &Circumstances) -> Env
 }
 
 fn percentiles() {
-    let (policies, around) = (policies(), around());
-    let request = Request::parse(ASKED.as_bytes()).unwrap();
-    assert!(decide(&policies, &request, &around).is_allowed());
-    let mut nanos: Vec<u128> = (0..200_000)
-        .map(|_| {
-            let begin = Instant::now();
-            black_box(decide(&policies, black_box(&request), &around));
-            begin.elapsed().as_nanos()
-        })
-        .collect();
-    nanos.sort_unstable();
-    let at = |per_mille: usize| nanos[(nanos.len() - 1) * per_mille / 1000];
-    eprintln!(
-        "a decision by {} rules: p50 {} ns, p99 {} ns, p99.9 {} ns",
-        DOCUMENTS * RULES,
-        at(500),
-        at(990),
-        at(999)
-    );
+    for documents in [DOCUMENTS, 10 * DOCUMENTS] {
+        let (policies, around) = (policies(documents, condition), around());
+        let request = Request::parse(ASKED.as_bytes()).unwrap();
+        assert!(decide(&policies, &request, &around).is_allowed());
+        let mut nanos: Vec<u128> = (0..200_000)
+            .map(|_| {
+                let begin = Instant::now();
+                black_box(decide(&policies, black_box(&request), &around));
+                begin.elapsed().as_nanos()
+            })
+            .collect();
+        nanos.sort_unstable();
+        let at = |per_mille: usize| nanos[(nanos.len() - 1) * per_mille / 1000];
+        eprintln!(
+            "a decision by {} rules: p50 {} ns, p99 {} ns, p99.9 {} ns",
+            documents * RULES,
+            at(500),
+            at(990),
+            at(999)
+        );
+    }
 }
 
 /// `judge` and the envelope.
 #[divan::bench]
 fn compiled_policies(bencher: Bencher) {
-    let (policies, around) = (policies(), around());
+    let (policies, around) = (policies(DOCUMENTS, condition), around());
     let request = Request::parse(ASKED.as_bytes()).unwrap();
     bencher
         .counter(ItemsCount::new(1_usize))
@@ -115,11 +146,48 @@ fn compiled_policies(bencher: Bencher) {
 /// The same with the request read first.
 #[divan::bench]
 fn compiled_policies_and_parsing(bencher: Bencher) {
-    let (policies, around) = (policies(), around());
+    let (policies, around) = (policies(DOCUMENTS, condition), around());
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
         let request = Request::parse(black_box(ASKED.as_bytes())).unwrap();
         decide(&policies, &request, &around)
     });
+}
+
+fn bench_asked(bencher: Bencher, policies: &Compiled, asked: &str, allowed: bool) {
+    let around = around();
+    let request = Request::parse(asked.as_bytes()).unwrap();
+    assert_eq!(decide(policies, &request, &around).is_allowed(), allowed);
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .bench_local(|| decide(policies, black_box(&request), &around));
+}
+
+/// As `compiled_policies`, with 1,000 rules.
+#[divan::bench]
+fn compiled_thousand_rules(bencher: Bencher) {
+    let policies = policies(10 * DOCUMENTS, condition);
+    bench_asked(bencher, &policies, ASKED, true);
+}
+
+/// 1,000 rules about 100 actions, of which one is asked for.
+#[divan::bench]
+fn compiled_hundred_actions(bencher: Bencher) {
+    let policies = policies(10 * DOCUMENTS, by_action);
+    bench_asked(bencher, &policies, MORE, true);
+}
+
+/// 100 rules without a text to look up.
+#[divan::bench]
+fn compiled_comparisons(bencher: Bencher) {
+    let policies = policies(DOCUMENTS, compared);
+    bench_asked(bencher, &policies, MORE, true);
+}
+
+/// 100 rules of which 90 deny, since each lacks an attribute.
+#[divan::bench]
+fn compiled_all_deny(bencher: Bencher) {
+    let policies = policies(DOCUMENTS, lacking);
+    bench_asked(bencher, &policies, ASKED, false);
 }
 
 /// The same conditions as compiled programs of the crate `cel`, the request in its form already.

@@ -69,6 +69,7 @@ fn options() -> Options {
         lock_timeout: LockTimeout::silent(std::time::Duration::from_secs(5)),
         limit: DEFAULT_LIMIT,
         key: None,
+        run_id: None,
     }
 }
 

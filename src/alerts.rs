@@ -3,13 +3,15 @@
 //! One run walks from [`facts`] (what the files say) through [`conditions`] (pure: what is up) and
 //! [`tracking`] (pure: what changed) to the record: the [`log`], the [`report`], the marker, the
 //! [`state`]. Then, without the workspace lock, a hook is told. Who that is, and with which
-//! [`limits`], stands in [`configuration`]. How alerts look to a person is said in [`crate::cli`].
+//! [`limits`], stands in [`configuration`]; that the level changed is told too, where it asks for
+//! that ([`levels`]). How alerts look to a person is said in [`crate::cli`].
 
 pub mod alert;
 pub mod conditions;
 pub mod configuration;
 pub mod facts;
 mod hook;
+pub mod levels;
 pub mod limits;
 pub mod log;
 mod recording;
@@ -21,6 +23,7 @@ mod webhook;
 
 use std::ffi::OsString;
 
+use self::alert::Name;
 use self::conditions::{Brake, Facts, Found};
 use self::configuration::Loaded;
 use self::facts::Question;
@@ -119,6 +122,7 @@ struct Looked {
     tracked: Tracked,
     broken: Vec<Diagnostic>,
     brake_seen: Option<Timestamp>,
+    changes: Option<Vec<levels::Change>>,
 }
 
 impl Look<'_> {
@@ -168,25 +172,49 @@ impl Look<'_> {
             key: self.options.key.as_ref(),
             brake_seen: before.state.brake_seen,
         });
-        let found = conditions::evaluate(&facts, limits);
+        let mut found = conditions::evaluate(&facts, limits);
+        let levels = self.levels(before, at, &mut found);
         let moment = Moment {
             at,
             given_clock: self.options.clock.is_given(),
             remind_after: self.options.remind_after,
             last_event: before.last_event(),
         };
+        let mut tracked = tracking::track(&before.state.open, &found, moment);
+        tracked.changed(&levels, moment);
+        let wants = self.loaded.configuration.level_changes.is_some();
         Looked {
             at,
-            tracked: tracking::track(&before.state.open, &found, moment),
+            tracked,
             found,
+            changes: wants.then_some(levels.changes),
             brake_seen: brake_seen(&facts, before.state.brake_seen),
             broken: facts.record,
+        }
+    }
+
+    /// What the journal recorded since the last look, as far as somebody wants to know. While the
+    /// document is refused nobody knows who does, so nothing counts as looked at.
+    fn levels(&self, before: &Before, at: Timestamp, found: &mut Found) -> levels::Seen {
+        let wanted = self.loaded.configuration.level_changes.as_ref();
+        if !self.loaded.problems.is_empty() {
+            return levels::Seen::default();
+        }
+        match levels::look(self.workspace, before.state.level_line, at) {
+            Ok(seen) => seen.wanted(wanted),
+            Err(problem) => {
+                if wanted.is_some() {
+                    found.unknown(&[Name::LevelChanged], &problem);
+                }
+                levels::Seen::default()
+            }
         }
     }
 
     fn report(&self, seen: &Looked, state: &state::AlertState) -> Report {
         Report {
             given_clock: self.options.clock.is_given(),
+            level_changes: seen.changes.clone(),
             ..Report::new(
                 seen.at,
                 &seen.tracked.open,

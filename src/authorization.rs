@@ -13,7 +13,7 @@ mod settings;
 pub mod tenant;
 
 pub use level::{InForce, in_force};
-pub use load::{Unusable, load, needs_tenant};
+pub use load::{Unusable, load, needs_tenant, vocabulary};
 pub use settings::FILE as SETTINGS;
 
 use crate::ids::{Digest, ReasonCode};
@@ -60,12 +60,7 @@ pub struct Known<'a> {
 ///
 /// let policies = Policies::none();
 /// let request = Request::parse(br#"{"action":"read","user":{"role":"public"}}"#).unwrap();
-/// let around = Circumstances {
-///     at: Timestamp::EPOCH,
-///     level: Some(Level::GREEN),
-///     stopped: false,
-///     explain: false,
-/// };
+/// let around = Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN));
 /// let envelope = policies.decide(&request, Known::default(), &around);
 /// assert!(!envelope.is_allowed());
 /// assert_eq!(envelope.reason_codes[0].as_str(), "NO_POLICY_APPLIES");

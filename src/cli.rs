@@ -69,6 +69,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::Workspace;
+use crate::ids::RunId;
 use crate::policy::{Level, duration};
 use crate::privacy::Secrets;
 use crate::safeguard::kill_switch;
@@ -123,7 +124,7 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct Global {
     /// The directory that holds the signals [default: POLICY_WORKSPACE, else the current directory]
     #[arg(long, global = true, value_name = "DIR")]
@@ -192,8 +193,9 @@ enum FormatChoice {
     Openmetrics,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum ColorChoice {
+    #[default]
     Auto,
     Always,
     Never,
@@ -202,7 +204,7 @@ enum ColorChoice {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Evaluate once: read the signals, decide, explain, record
-    Run(run::TracedArgs),
+    Run(run::RunArgs),
     /// Why the last decision came out as it did, and what would change it
     Explain(explain::ExplainArgs),
     /// The last decision, its age, and whether the record is whole
@@ -296,6 +298,8 @@ enum Command {
 struct Context {
     global: Global,
     output: Output,
+    /// The id of this run of the program, where its log or its trace has one.
+    run_id: Option<RunId>,
 }
 
 impl Context {
@@ -352,12 +356,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let of_verbose = cli.global.verbose.then_some(logs::LogFormat::Text);
     let format = cli.global.log_format.or(of_verbose);
     let asked = traces::Asked::of(&cli.command);
+    let mut run_id = None;
     if format.is_some() || asked.is_some() {
-        logs::begin(format, asked.as_ref());
+        run_id = logs::begin(format, asked.as_ref());
     }
     let context = Context {
         global: cli.global,
         output,
+        run_id,
     };
     let refused = asked.as_ref().map_or(Ok(()), |asked| asked.check(&context));
     let dispatched = match refused {
@@ -371,34 +377,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// `run` alone, as the schedule gives it: knowing every command would cost it a tenth of its instructions.
-#[derive(Debug, Parser)]
-#[command(name = "policy-orchestrator")]
-struct RunAlone {
-    #[command(flatten)]
-    global: Global,
-
-    #[command(subcommand)]
-    command: RunCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum RunCommand {
-    Run(run::RunArgs),
+impl Cli {
+    /// `run` and nothing else, as the schedule gives it. clap's tables of all commands and options would
+    /// cost it a tenth of its instructions; a test holds this to what clap makes of it.
+    fn of_schedule() -> Self {
+        Self {
+            run: false,
+            global: Global::default(),
+            command: Command::Run(run::RunArgs::default()),
+        }
+    }
 }
 
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let runs = arguments.iter().any(|argument| argument == "run");
-    // Whatever this does not understand, help included, is for the whole command line to answer.
-    match runs.then(|| RunAlone::try_parse_from(&arguments)) {
-        Some(Ok(alone)) => {
-            let RunCommand::Run(arguments) = alone.command;
-            Ok(Cli {
-                run: false,
-                global: alone.global,
-                command: Command::Run(run::TracedArgs::of(arguments)),
-            })
-        }
+    match arguments.as_slice() {
+        [_, command] if command == "run" => Ok(Cli::of_schedule()),
         _ => Cli::try_parse_from(arguments),
     }
 }
@@ -452,7 +445,7 @@ fn dispatch(context: &Context, command: Command) -> anyhow::Result<Exit> {
         return Err(anyhow::Error::new(closed));
     }
     match command {
-        Command::Run(arguments) => run::run(context, &arguments.run),
+        Command::Run(arguments) => run::run(context, &arguments),
         Command::Explain(arguments) => explain::explain(context, &arguments),
         Command::Status(arguments) => status::status(context, &arguments),
         Command::Audit(command) => audit::audit(context, &command),
@@ -654,5 +647,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command_line().debug_assert();
+    }
+
+    #[test]
+    fn the_command_line_of_the_schedule_is_what_clap_makes_of_it() {
+        let by_clap = Cli::try_parse_from(["policy-orchestrator", "run"]).unwrap();
+        assert_eq!(format!("{:?}", Cli::of_schedule()), format!("{by_clap:?}"));
+        for word in ["run", "--run"] {
+            let words = ["policy-orchestrator", word].map(OsString::from);
+            let parsed = parse(with_run_command(words)).unwrap();
+            assert_eq!(format!("{parsed:?}"), format!("{by_clap:?}"));
+        }
     }
 }

@@ -19,9 +19,6 @@ pub mod violations;
 
 use serde::Serialize;
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::policy::source::collect::Field;
-use crate::policy::source::problems::Problems;
 use crate::time::Timestamp;
 
 /// A stretch of time: its first moment belongs to it, its last one does not.
@@ -55,44 +52,6 @@ impl Period {
     pub fn seconds(self) -> i64 {
         self.until.since(self.since).num_seconds().max(1)
     }
-}
-
-/// Says that a document is of a version that nobody here knows.
-fn schema(schema: &Field<f64>, here: crate::policy::source::Spot, problems: &mut Problems<'_>) {
-    if let Some(version) = problems.required(schema, "schema", here)
-        && (version - 1.0).abs() > 0.0
-    {
-        let message = "the document is of a version that nobody here knows";
-        problems.refuse(schema, Code::ValueRange, message, |finding| {
-            finding
-                .found(version.to_string())
-                .expected("1")
-                .help("write `schema: 1`, or use a newer version of this program")
-        });
-    }
-}
-
-/// A line of text that a person wrote: not empty, not endless, without control characters.
-fn line<'f>(
-    field: &'f Field<String>,
-    key: &str,
-    here: crate::policy::source::Spot,
-    problems: &mut Problems<'_>,
-) -> Option<&'f str> {
-    const LENGTH: usize = 500;
-    let text = problems.required(field, key, here)?.trim();
-    let fits =
-        !text.is_empty() && text.chars().count() <= LENGTH && !text.chars().any(char::is_control);
-    if !fits {
-        let message = format!("`{key}` can't be used");
-        problems.refuse(field, Code::ValueUnknown, message, |finding: Diagnostic| {
-            finding
-                .found(text)
-                .expected(format!("1 to {LENGTH} characters in a line"))
-                .help("correct the text")
-        });
-    }
-    fits.then_some(text)
 }
 
 #[cfg(test)]

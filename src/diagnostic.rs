@@ -63,6 +63,7 @@ codes! {
     Error ValueType = "VALUE_TYPE": "A value is of another type than expected.",
     Error ValueRange = "VALUE_RANGE": "A number lies outside its range.",
     Error ValueUnknown = "VALUE_UNKNOWN": "A word is none of those expected.",
+    Error MetaBlockInvalid = "META_BLOCK_INVALID": "The block of comment that says what a document is can't be read.",
     Error DocumentUnknown = "DOCUMENT_UNKNOWN": "A document is of no kind that this program knows.",
     Error NameDuplicate = "NAME_DUPLICATE": "Two entries of a document have the same name.",
     Error QuantityUnreadable = "QUANTITY_UNREADABLE": "A length of time, an amount or a threshold is written in a form that can't be read.",

@@ -16,6 +16,7 @@ use tracing::field::Empty;
 use crate::decision::{Before, Decision, JournalHealth, LockHealth, Situation, evaluate};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{LockTimeout, RetryDelays, Workspace, WorkspaceLock};
+use crate::ids::RunId;
 use crate::policy::{Policy, document, readings};
 use crate::protection::{self, Decided, Looked};
 use crate::record::journal::{self, Inspection, JournalTail, Past, Purpose};
@@ -42,6 +43,8 @@ pub struct Options {
     pub limit: u64,
     /// The key that signs journal lines.
     pub key: Option<SigningKey>,
+    /// The id of the run, where its log or its trace has one.
+    pub run_id: Option<RunId>,
 }
 
 /// How an evaluation ended.
@@ -315,7 +318,12 @@ impl<'a> Ground<'a> {
             .collect()
     }
 
-    fn state_bytes(&self, journal: Option<JournalRef>, fix_branch: Option<&str>) -> Vec<u8> {
+    fn state_bytes(
+        &self,
+        journal: Option<JournalRef>,
+        run_id: Option<RunId>,
+        fix_branch: Option<&str>,
+    ) -> Vec<u8> {
         state::to_bytes(Content {
             decision: &self.decision,
             readings: &self.readings,
@@ -324,13 +332,17 @@ impl<'a> Ground<'a> {
             warnings: &self.warnings,
             given_clock: self.options.clock.is_given(),
             fix_branch,
+            run_id,
             journal,
             staged: self.beside.hint,
         })
     }
 
     fn dry(self) -> Evaluated {
-        let (ending, state) = (self.ending(), self.state_bytes(None, None));
+        let (ending, state) = (
+            self.ending(),
+            self.state_bytes(None, self.options.run_id, None),
+        );
         self.evaluated(ending, state)
     }
 

@@ -66,6 +66,59 @@ impl Digest {
     }
 }
 
+/// The id of a run, a UUID (RFC 9562) in lower case: of one that was watched that of its log and its
+/// trace, drawn by chance (version 4); of any other that which follows from the line that it recorded
+/// (version 8). So each run has one, and one that nobody watches records the same bytes each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunId(uuid::Uuid);
+
+impl RunId {
+    /// One that no other run has.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4())
+    }
+
+    /// That of a run which recorded the line with this SHA-256: its first 16 bytes, marked as a UUID
+    /// of version 8.
+    pub fn of_line(sha256: &Digest) -> Self {
+        let mut bytes = [0; 16];
+        for (byte, of_digest) in bytes.iter_mut().zip(sha256.as_bytes()) {
+            *byte = *of_digest;
+        }
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Reads 36 characters in lower case; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(uuid::Uuid::try_parse(text).ok()?);
+        let mut buffer = Self::BUFFER;
+        (id.write(&mut buffer) == text).then_some(id)
+    }
+
+    /// The id without its hyphens, as a trace has it.
+    pub fn simple(self) -> String {
+        self.0.simple().to_string()
+    }
+
+    const BUFFER: [u8; 36] = [0; 36];
+
+    fn write(self, buffer: &mut [u8; 36]) -> &str {
+        self.0.hyphenated().encode_lower(buffer)
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.write(&mut Self::BUFFER.clone()))
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.write(&mut Self::BUFFER.clone()))
+    }
+}
+
 /// Stands in [`HEX`] for every byte that is no digit.
 const NO_DIGIT: u8 = 0x80;
 

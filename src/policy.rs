@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod difference;
+pub mod directory;
 pub mod document;
 pub mod duration;
 pub mod expression;

@@ -12,15 +12,18 @@ mod document;
 mod given;
 pub mod impact;
 mod judge;
+mod narrow;
 
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
-use crate::fs::read::read_own;
 use crate::ids::Digest;
+use crate::policy::catalogue::words::Mode;
+use crate::policy::directory;
 use crate::policy::expression::condition::Paths;
 
 pub use built_in::{BUILT_IN, BuiltIn};
 use document::Document;
+use narrow::Narrow;
 
 /// Where the documents lie.
 pub const DIRECTORY: &str = "policy/security";
@@ -28,15 +31,15 @@ pub const DIRECTORY: &str = "policy/security";
 /// A larger document is none.
 const LIMIT: u64 = 1024 * 1024;
 
-/// More documents than this are no set that anybody reviewed.
-const MOST: usize = 200;
-
 /// The security policies of a workspace, ready to be asked.
 #[derive(Debug, Clone, Default)]
 pub struct Compiled {
     paths: Paths,
     /// Sorted by name.
     documents: Vec<Document>,
+    narrow: Narrow,
+    /// True where some of them are on trial.
+    any_on_trial: bool,
     sources: Vec<(String, Digest)>,
     members: Vec<String>,
     warnings: Vec<Diagnostic>,
@@ -88,12 +91,12 @@ pub fn compile(documents: &[(&str, &[u8])]) -> Result<Compiled, Vec<Diagnostic>>
     if !problems.is_empty() {
         return Err(problems);
     }
-    let mut members: Vec<String> = paths.roots().map(str::to_owned).collect();
-    members.sort();
-    members.dedup();
+    let members = paths.roots().map(str::to_owned).collect();
     let source = |(file, bytes): &(&str, &[u8])| ((*file).to_owned(), Digest::of(bytes));
     Ok(Compiled {
         paths,
+        narrow: Narrow::of(&compiled),
+        any_on_trial: compiled.iter().any(|one| one.mode != Mode::Strict),
         documents: compiled,
         sources: sorted.iter().map(source).collect(),
         members,
@@ -121,69 +124,17 @@ fn names_twice(documents: &[Document]) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Reads and compiles the documents below [`DIRECTORY`]; none where there is no such directory.
+/// Reads and compiles the documents in [`DIRECTORY`]; none where there is no such directory.
 ///
 /// Fails with every problem. A link is followed inside the workspace only.
 pub fn load(workspace: &Workspace) -> Result<Compiled, Vec<Diagnostic>> {
-    let files = files(workspace).map_err(|problem| vec![*problem])?;
-    let mut texts = Vec::new();
-    let mut problems = Vec::new();
-    for file in files {
-        match read_own(workspace, &file, LIMIT) {
-            Ok(Some(bytes)) => texts.push((file, bytes)),
-            Ok(None) => problems.push(gone(&file)),
-            Err(problem) => problems.push(*problem),
-        }
-    }
-    let documents: Vec<(&str, &[u8])> = texts
-        .iter()
-        .map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
-        .collect();
-    match compile(&documents) {
-        Ok(compiled) if problems.is_empty() => Ok(compiled),
-        Ok(_) => Err(problems),
-        Err(found) => {
-            problems.extend(found);
-            Err(problems)
-        }
-    }
-}
-
-/// True for the name of a file that would be a document.
-pub fn is_document(name: &str) -> bool {
-    let end = std::path::Path::new(name).extension();
-    end.is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-}
-
-fn files(workspace: &Workspace) -> crate::diagnostic::Checked<Vec<String>> {
-    let mut names = workspace.list(DIRECTORY)?;
-    names.retain(|name| is_document(name));
-    names.sort();
-    if names.len() > MOST {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::FileTooLarge,
-                Place::file(DIRECTORY),
-                "there are too many documents",
-            )
-            .found(format!("{} files", names.len()))
-            .expected(format!("at most {MOST}"))
-            .help("move away what is no policy"),
-        ));
-    }
-    let path = |name: &String| format!("{DIRECTORY}/{name}");
-    Ok(names.iter().map(path).collect())
-}
-
-fn gone(file: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::FileUnreadable,
-        Place::file(file),
-        "the document was there and is gone",
-    )
-    .found("no file")
-    .expected("the document that the directory lists")
-    .help("ask again once nobody changes the directory")
+    directory::load(workspace, &[DIRECTORY], LIMIT, |documents| {
+        let texts = documents.iter();
+        let texts: Vec<(&str, &[u8])> = texts
+            .map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
+            .collect();
+        compile(&texts)
+    })
 }
 
 #[cfg(test)]

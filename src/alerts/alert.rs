@@ -116,6 +116,9 @@ names! {
     KillSwitchOn = "kill_switch_on", Medium,
         "The kill switch is on.",
         "find out who turned it on and why; turn it off when that is settled";
+    LevelChanged = "level_changed", Low,
+        "The level is another than before; as grave as the level that it came to.",
+        "`policy-orchestrator explain` says why it is what it is now";
 }
 
 impl fmt::Display for Name {

@@ -155,7 +155,8 @@ const OF_HISTORY: [Name; 4] = [
 ];
 
 impl Found {
-    fn unknown(&mut self, names: &[Name], problem: &Diagnostic) {
+    /// Nobody could look at these conditions.
+    pub(super) fn unknown(&mut self, names: &[Name], problem: &Diagnostic) {
         self.unknown.extend(names);
         if !self.problems.contains(problem) {
             self.problems.push(problem.clone());
@@ -191,7 +192,7 @@ impl Found {
 const LISTED: usize = 20;
 
 /// The first entries of a list.
-fn listed(entries: impl Iterator<Item = String>) -> Value {
+pub(super) fn listed(entries: impl Iterator<Item = String>) -> Value {
     entries.take(LISTED).map(Value::from).collect()
 }
 

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::levels::Wanted;
 use super::limits::{Hours, Limits};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
+use crate::policy::Level;
 use crate::signals::json::Document;
 use crate::signals::members::{Known, Members};
 
@@ -35,6 +37,8 @@ pub struct Configuration {
     pub webhook: Option<Webhook>,
     /// The limits.
     pub limits: Limits,
+    /// The changes of the level that are told; `None` where none are.
+    pub level_changes: Option<Wanted>,
 }
 
 /// A program that gets the events on its standard input.
@@ -102,7 +106,14 @@ pub fn parse(bytes: &[u8]) -> Result<Configuration, Vec<Diagnostic>> {
     draft.check(
         &members,
         "$",
-        &["$schema", "schema", "hook", "webhook", "limits"],
+        &[
+            "$schema",
+            "schema",
+            "hook",
+            "webhook",
+            "limits",
+            "level_changes",
+        ],
     );
     draft.schema(members.get("schema"));
     let configuration = Configuration {
@@ -111,6 +122,9 @@ pub fn parse(bytes: &[u8]) -> Result<Configuration, Vec<Diagnostic>> {
         limits: members
             .get("limits")
             .map_or_else(Limits::default, |raw| draft.limits(raw)),
+        level_changes: members
+            .get("level_changes")
+            .and_then(|raw| draft.level_changes(raw)),
     };
     if draft.problems.is_empty() {
         Ok(configuration)
@@ -126,7 +140,7 @@ fn empty() -> Diagnostic {
         "the configuration of alerts is empty",
     )
     .found("nothing")
-    .expected("a JSON object with `hook`, `webhook` or `limits`")
+    .expected("a JSON object with `hook`, `webhook`, `limits` or `level_changes`")
     .help("remove the file to tell nobody")
 }
 
@@ -316,6 +330,28 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn level_changes(&mut self, raw: &'a RawValue) -> Option<Wanted> {
+        let members = self.object(raw, "$.level_changes", &["from", "to"])?;
+        Some(Wanted {
+            from: self.levels(members.get("from"), "$.level_changes.from"),
+            to: self.levels(members.get("to"), "$.level_changes.to"),
+        })
+    }
+
+    /// A list of at least one level; nothing for any.
+    fn levels(&mut self, raw: Option<&'a RawValue>, path: &str) -> Vec<Level> {
+        let Some(raw) = raw else { return Vec::new() };
+        let names: Option<Vec<String>> = serde_json::from_str(raw.get()).ok();
+        let levels: Option<Vec<Level>> =
+            names.and_then(|names| names.iter().map(|name| Level::parse(name)).collect());
+        let usable = levels.filter(|levels| (1..=ENTRIES).contains(&levels.len()));
+        if usable.is_none() {
+            let expected = "a list of levels: GREEN, YELLOW, RED, or one that the policy adds";
+            self.refuse(Code::ValueType, raw, path, expected);
+        }
+        usable.unwrap_or_default()
+    }
+
     fn count(&mut self, members: &Members<'a>, key: &str, least: u64, usual: u64) -> u64 {
         let Some(raw) = members.get(key) else {
             return usual;
@@ -400,6 +436,19 @@ mod tests {
             ..Limits::default()
         };
         assert_eq!(configuration.limits, limits);
+        assert_eq!(configuration.level_changes, None);
+    }
+
+    #[test]
+    fn changes_of_the_level_are_told_where_they_are_asked_for() {
+        let wanted = |text: &str| parse(text.as_bytes()).unwrap().level_changes;
+        assert_eq!(wanted(r#"{"level_changes": {}}"#), Some(Wanted::default()));
+        let to_red = Wanted {
+            from: Vec::new(),
+            to: vec![Level::RED],
+        };
+        let text = r#"{"level_changes": {"to": ["RED"]}}"#;
+        assert_eq!(wanted(text), Some(to_red));
     }
 
     #[test]
@@ -436,6 +485,10 @@ mod tests {
             "{\"limits\": []}",
             "{\"hook\": {\"argv\": [\"a\\u0000\"]}}",
             "{\"hook\": {}, \"hook\": {}}",
+            "{\"level_changes\": true}",
+            "{\"level_changes\": {\"from\": []}}",
+            "{\"level_changes\": {\"to\": [\"red\"]}}",
+            "{\"level_changes\": {\"when\": [\"RED\"]}}",
         ];
         for text in bad {
             assert!(!problems(text).is_empty(), "{text}");

@@ -3,6 +3,7 @@
 //! The log (the commit), the report, the marker, the state. The state comes last: where it is behind
 //! the log, the next run takes in what it has not seen, and shows it again.
 
+use super::alert::Name;
 use super::log::{self, Tail};
 use super::report::{self, Report};
 use super::state::{self, AlertState, Channel, Loaded, Pending};
@@ -75,12 +76,13 @@ pub(super) fn look_back(workspace: &Workspace, channels: &[Channel]) -> Checked<
 }
 
 /// A state made from the log alone. Nobody knows who was told of what: of what is up, everybody is
-/// told again.
+/// told again, and so of the level's last change.
 fn made_again(events: &[super::tracking::Event], channels: &[Channel]) -> AlertState {
     let mut state = AlertState::default();
     state.take_in(events, &[]);
-    for open in &state.open {
-        let name = open.alert.name;
+    let mut names: Vec<Name> = state.open.iter().map(|open| open.alert.name).collect();
+    names.push(Name::LevelChanged);
+    for name in names {
         let last = events.iter().rev().find(|event| event.alert.name == name);
         state.pending.extend(last.map(|event| Pending {
             to: channels.to_vec(),
@@ -130,6 +132,7 @@ pub(super) fn advance(
 ) {
     state.take_in(&tracked.events, channels);
     state.open.clone_from(&tracked.open);
+    state.level_line = tracked.level_line.or(state.level_line);
     let begin = at.minus(WINDOW);
     state.resolved.retain(|event| event.timestamp >= begin);
 }

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::alert::{Evidence, Name, Severity};
+use super::levels::Change;
 use super::limits::Limits;
 use super::state::AlertState;
 use super::tracking::{Event, Open};
@@ -108,6 +109,9 @@ pub struct Report {
     pub unknown: Vec<Name>,
     /// The limits in force.
     pub limits: Limits,
+    /// The changes of the level since the last look, where the configuration asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level_changes: Option<Vec<Change>>,
     /// True where the user gave the time.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub given_clock: bool,
@@ -138,6 +142,7 @@ impl Report {
             resolved: state.resolved.iter().map(Ended::from).collect(),
             unknown: unknown.to_vec(),
             limits,
+            level_changes: None,
             given_clock: false,
         }
     }

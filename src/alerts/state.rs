@@ -1,10 +1,12 @@
 //! The file `state/policy_alert_state.json`: which alerts are up, and who is still to be told.
 //!
 //! It follows from the log, which is the truth: after a kill it may be behind, and what is lost is
-//! made again. Only when the brake was first seen engaged stands nowhere else.
+//! made again. Only when the brake was first seen engaged stands nowhere else, and how far the journal
+//! of decisions was looked at for changes of the level; of those, the log names each that was told.
 
 use serde::{Deserialize, Serialize};
 
+use super::levels;
 use super::tracking::{Event, Kind, Open, fold};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
@@ -69,6 +71,10 @@ pub struct AlertState {
     pub brake_seen: Option<Timestamp>,
     /// Events of which somebody is still to be told.
     pub pending: Vec<Pending>,
+    /// The number of the last line of the journal of decisions that was looked at for changes of
+    /// the level; absent before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level_line: Option<u64>,
 }
 
 /// What stands in the file's place.
@@ -140,6 +146,7 @@ impl AlertState {
         for event in events {
             fold(&mut self.open, event);
             self.last_event = self.last_event.max(event.number);
+            self.level_line = self.level_line.max(levels::line_of(&event.alert));
             self.resolved
                 .retain(|earlier| earlier.alert.name != event.alert.name);
             if event.event == Kind::Resolved {

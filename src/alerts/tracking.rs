@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
 use super::conditions::Found;
+use super::levels::Seen;
 use super::limits::Hours;
 use crate::time::Timestamp;
 
@@ -23,6 +24,8 @@ pub enum Kind {
     Reminder,
     /// It was up and is no more.
     Resolved,
+    /// It happened, and is nothing that is up.
+    Changed,
 }
 
 impl Kind {
@@ -32,6 +35,7 @@ impl Kind {
             Self::Raised => "raised",
             Self::Reminder => "reminder",
             Self::Resolved => "resolved",
+            Self::Changed => "changed",
         }
     }
 }
@@ -89,6 +93,9 @@ pub struct Tracked {
     pub open: Vec<Open>,
     /// What changed, in the order of the log.
     pub events: Vec<Event>,
+    /// The number of the last line of the journal of decisions that was looked at; `None` where
+    /// nobody could.
+    pub level_line: Option<u64>,
 }
 
 /// Holds what was found against what was up. What nobody could look at stays as it was.
@@ -96,6 +103,7 @@ pub fn track(before: &[Open], found: &Found, moment: Moment) -> Tracked {
     let mut tracked = Tracked {
         open: Vec::new(),
         events: Vec::new(),
+        level_line: None,
     };
     for alert in &found.alerts {
         match before.iter().find(|open| open.alert.name == alert.name) {
@@ -146,6 +154,19 @@ impl Tracked {
         self.open.push(open);
     }
 
+    /// Adds the changes of the level that were seen.
+    pub fn changed(&mut self, levels: &Seen, moment: Moment) {
+        self.level_line = levels.last;
+        for change in &levels.changes {
+            let happened = Open {
+                alert: change.alert(),
+                first_seen: moment.at,
+                last_told: moment.at,
+            };
+            self.tell(Kind::Changed, &happened, moment);
+        }
+    }
+
     fn tell(&mut self, event: Kind, open: &Open, moment: Moment) {
         self.events.push(Event {
             v: VERSION,
@@ -169,6 +190,9 @@ fn since_known(alert: &Alert, first_seen: Timestamp) -> Alert {
 
 /// What is up after an event, given what was up before.
 pub fn fold(open: &mut Vec<Open>, event: &Event) {
+    if event.event == Kind::Changed {
+        return;
+    }
     open.retain(|open| open.alert.name != event.alert.name);
     if event.event == Kind::Resolved {
         return;

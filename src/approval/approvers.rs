@@ -10,10 +10,10 @@ use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::keys::VerifyingKey;
-use crate::policy::responses::List;
-use crate::policy::source::collect::{self, Field};
+use crate::policy::source::Spot;
+use crate::policy::source::checks::fits_a_line;
+use crate::policy::source::collect::{self, Field, List};
 use crate::policy::source::problems::Problems;
-use crate::policy::source::{self, Spot};
 use crate::time::Timestamp;
 
 use super::is_same_person;
@@ -208,17 +208,10 @@ fn parse(
     bytes: &[u8],
     key_file: impl Fn(&str) -> Checked<Option<Vec<u8>>>,
 ) -> Result<Approvers, Vec<Diagnostic>> {
-    let root = match source::parse(FILE, bytes) {
-        Ok(Some(root)) => root,
-        Ok(None) => source::Node::nothing(),
-        Err(problem) => return Err(vec![*problem]),
-    };
-    let mut found = Vec::new();
-    let raw: Field<Raw> = collect::read(FILE, &root, &mut found);
-    let mut problems = Problems::new(FILE, found);
+    let (raw, mut problems) = collect::document::<Raw>(FILE, bytes)?;
     let mut approvers = Approvers::default();
     if let Some(document) = raw.get() {
-        schema(&document.schema, raw.spot, &mut problems);
+        problems.schema(&document.schema, raw.spot);
         let list = problems.required(&document.approvers, "approvers", raw.spot);
         for one in list.into_iter().flatten() {
             let Some(fields) = one.get() else { continue };
@@ -241,7 +234,7 @@ fn readers(names: &List<String>, problems: &mut Problems<'_>) -> Vec<String> {
     let mut readers = Vec::new();
     for field in names.get().into_iter().flatten() {
         match field.get().map(|name| name.trim()) {
-            Some(name) if is_name(name) => readers.push(name.to_owned()),
+            Some(name) if fits_a_line(name, NAME_LENGTH) => readers.push(name.to_owned()),
             Some(name) => {
                 let message = "the name of somebody with a scope can't be used";
                 problems.refuse(field, Code::ValueUnknown, message, |finding| {
@@ -256,21 +249,6 @@ fn readers(names: &List<String>, problems: &mut Problems<'_>) -> Vec<String> {
 
 const NAME: &str = "1 to 100 characters in a line";
 
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().count() <= NAME_LENGTH && !name.chars().any(char::is_control)
-}
-
-fn schema(schema: &Field<f64>, here: Spot, problems: &mut Problems<'_>) {
-    if let Some(version) = problems.required(schema, "schema", here)
-        && (version - 1.0).abs() > 0.0
-    {
-        let message = "the list is of a version that nobody here knows";
-        problems.refuse(schema, Code::ValueRange, message, |finding| {
-            finding.found(version.to_string()).expected("1").help(HELP)
-        });
-    }
-}
-
 fn approver(
     raw: &RawApprover,
     here: Spot,
@@ -279,7 +257,7 @@ fn approver(
 ) -> Option<Approver> {
     let name = problems.required(&raw.name, "name", here).and_then(|name| {
         let name = name.trim();
-        let is_usable = is_name(name);
+        let is_usable = fits_a_line(name, NAME_LENGTH);
         if !is_usable {
             let message = "the name of an approver can't be used";
             problems.refuse(&raw.name, Code::ValueUnknown, message, |finding| {

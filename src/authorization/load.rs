@@ -114,7 +114,7 @@ fn trust(workspace: &Workspace, signed_by: Option<&SignedBy>) -> Checked<rego::T
         (None, secret) => rego::Key::Secret(secret.into()),
     };
     Ok(rego::Trust::By {
-        key,
+        key: Box::new(key),
         scope: scope.clone(),
     })
 }
@@ -133,7 +133,7 @@ fn secret_within(file: &str) -> Box<Diagnostic> {
 }
 
 /// The words that answers of Rego may hold: the built-in ones, and those of the vocabularies.
-fn vocabulary(labels: &Labels) -> rego::Vocabulary {
+pub fn vocabulary(labels: &Labels) -> rego::Vocabulary {
     let mut words = rego::Vocabulary::default();
     let known = labels.labels().iter().map(|label| label.name.clone());
     words.labels = Some(known.collect());

@@ -8,10 +8,9 @@ use super::level;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::Level;
 use crate::policy::catalogue::API_VERSION;
-use crate::policy::responses::List;
-use crate::policy::source::collect::{self, Field};
+use crate::policy::source::Spot;
+use crate::policy::source::collect::{self, Field, List};
 use crate::policy::source::problems::Problems;
-use crate::policy::source::{self, Spot};
 use crate::rego;
 
 /// The document, relative to the workspace.
@@ -97,27 +96,11 @@ struct RawRego {
 
 /// Reads the document: all that it says, or all that is wrong with it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Settings, Vec<Diagnostic>> {
-    let root = match source::parse(FILE, bytes) {
-        Ok(root) => root.unwrap_or_else(source::Node::nothing),
-        Err(problem) => return Err(vec![*problem]),
-    };
-    let mut found = Vec::new();
-    let raw: Field<Raw> = collect::read(FILE, &root, &mut found);
-    let mut problems = Problems::new(FILE, found);
+    let (raw, mut problems) = collect::document::<Raw>(FILE, bytes)?;
     let mut settings = Settings::default();
     if let Some(document) = raw.get() {
-        word(
-            &document.api_version,
-            ("apiVersion", API_VERSION),
-            raw.spot,
-            &mut problems,
-        );
-        word(
-            &document.kind,
-            ("kind", "RequestPolicy"),
-            raw.spot,
-            &mut problems,
-        );
+        problems.constant(&document.api_version, "apiVersion", API_VERSION, raw.spot);
+        problems.constant(&document.kind, "kind", "RequestPolicy", raw.spot);
         if let Some(spec) = problems.required(&document.spec, "spec", raw.spot) {
             settings = read(spec, &mut problems);
         }
@@ -126,21 +109,6 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Settings, Vec<Diagnostic>> {
         Ok(settings)
     } else {
         Err(problems.in_order())
-    }
-}
-
-fn word(
-    field: &Field<String>,
-    (key, known): (&str, &str),
-    here: Spot,
-    problems: &mut Problems<'_>,
-) {
-    let Some(found) = problems.required(field, key, here) else {
-        return;
-    };
-    if found != known {
-        let message = format!("`{key}` is another than this document has");
-        problems.unknown(field, Code::ValueUnknown, &message, (found, &[known]), HELP);
     }
 }
 

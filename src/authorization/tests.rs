@@ -7,12 +7,7 @@ use crate::policy::Level;
 use crate::time::Timestamp;
 
 fn around(level: Option<Level>) -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level,
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, level)
 }
 
 fn codes_of(request: &str, around: &Circumstances) -> Vec<String> {

@@ -66,6 +66,7 @@ fn measure(ground: &Ground<'_>) -> Result<Vec<Duration>, String> {
         lock_timeout: LockTimeout::silent(Duration::ZERO),
         limit: DEFAULT_LIMIT,
         key: ground.key().cloned(),
+        run_id: None,
     };
     let once = || {
         let begin = Instant::now();

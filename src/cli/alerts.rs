@@ -24,7 +24,8 @@ Examples:
 
 Writes reports/policy_orchestration_alerts.json (what is up now), one line for each change to
 logs/policy_orchestration_alerts.jsonl (raised, reminder, resolved), and the marker POLICY_ALERT in
-audit_summary.md. policy/alerts.json may name a hook that is told, and other limits.
+audit_summary.md. policy/alerts.json may name a hook that is told, and other limits; with
+`level_changes` each change of the level is logged (changed) and told once as well.
 
 Exit codes:
   0   done, whatever is up
@@ -118,6 +119,15 @@ fn human(report: &Report, paint: Paint) -> String {
     if !report.unknown.is_empty() {
         let names: Vec<&str> = report.unknown.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("nobody could look at: {}\n", names.join(", ")));
+    }
+    for change in report.level_changes.iter().flatten() {
+        text.push_str(&format!(
+            "the level went from {} to {}, {}, line {}\n",
+            paint.level(&change.from, change.from.name()),
+            paint.level(&change.to, change.to.name()),
+            change.at.human(),
+            change.line
+        ));
     }
     if !report.resolved.is_empty() {
         text.push_str("resolved in the last 24 hours:\n");

@@ -77,6 +77,7 @@ fn measured(workspace: &Workspace, count: u32) -> anyhow::Result<Vec<u64>> {
         lock_timeout: LockTimeout::silent(std::time::Duration::ZERO),
         limit: DEFAULT_LIMIT,
         key: super::secrets::signing_key()?,
+        run_id: None,
     };
     let mut times = Vec::new();
     for _ in 0..count {

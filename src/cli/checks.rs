@@ -15,11 +15,12 @@ use super::recording::with_records;
 use super::run::parse_timeout;
 use super::{Context, Exit, Format, usage_error, workflow};
 use crate::checks::artifact::Artifact;
+use crate::checks::health::Components;
 use crate::checks::library::{self, Library};
 use crate::checks::task::{self, TaskId};
 use crate::checks::{self, Ground, Outcome, Policy, Status, p4, p6};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
-use crate::fs::{pretty, write};
+use crate::fs::{Workspace, pretty, write};
 use crate::ids::{Digest, EventType};
 use crate::keys::file;
 use crate::privacy::Secrets;
@@ -300,20 +301,10 @@ fn plan(context: &Context, arguments: &PlanArgs) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::Result<Exit> {
-    let simulation = match simulation() {
-        Ok(simulation) => simulation,
-        Err(text) => return Ok(usage_error(context, &text)),
-    };
-    let workspace = context.workspace()?;
-    let gathered = Gathered::new(&workspace, simulation);
-    let vault = gathered.keeper();
-    let asked = Asked {
-        task: "health".parse().map_err(anyhow::Error::msg)?,
-        artifact: None,
-        trusted: Vec::new(),
-        slo_ms: p6::SLO_MS,
-    };
-    let components = p4::components(&gathered.ground(&workspace, &*vault, &asked));
+    if let Err(text) = simulation() {
+        return Ok(usage_error(context, &text));
+    }
+    let components = components(&context.workspace()?).map_err(anyhow::Error::msg)?;
     match context.format() {
         Format::Json => context.output.json(&view::health(&components))?,
         Format::Human => context
@@ -324,6 +315,19 @@ pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::R
         checks::health::Whole::Ok => Exit::Done,
         checks::health::Whole::Degraded => Exit::Failed,
     })
+}
+
+/// How the components of a workspace are.
+pub(super) fn components(workspace: &Workspace) -> Result<Components, String> {
+    let gathered = Gathered::new(workspace, simulation()?);
+    let vault = gathered.keeper();
+    let asked = Asked {
+        task: "health".parse()?,
+        artifact: None,
+        trusted: Vec::new(),
+        slo_ms: p6::SLO_MS,
+    };
+    Ok(p4::components(&gathered.ground(workspace, &*vault, &asked)))
 }
 
 fn run(context: &Context, arguments: &RunArgs) -> anyhow::Result<Exit> {

@@ -39,7 +39,8 @@ pub(super) struct InitArgs {
     #[arg(long, conflicts_with = "no_workflow")]
     pages: bool,
 
-    /// Write the example of policies for requests too: vocabularies, rubrics and fixtures
+    /// Write the example of policies for requests too: vocabularies, rubrics and fixtures, a checklist
+    /// for pull requests, and the workflow that tests them
     #[arg(long)]
     requests: bool,
 
@@ -63,6 +64,12 @@ const WORKFLOWS: [&str; 3] = [
 const PAGES_WORKFLOW: (&str, &str) = (
     ".github/workflows/policy_portal.yml",
     include_str!("init/pages.yml"),
+);
+
+/// The workflow that tests policies for requests, where those are asked for.
+const TESTS_WORKFLOW: (&str, &str) = (
+    ".github/workflows/policy_tests.yml",
+    include_str!("init/policy_tests.yml"),
 );
 
 /// The line by which the second workflow knows the first: GitHub starts it by that name.
@@ -113,10 +120,7 @@ struct Wanted {
 impl Wanted {
     /// The files with their contents, the page's behind the others.
     fn files(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let of_requests = example::FILES
-            .iter()
-            .copied()
-            .filter(move |_| self.requests);
+        let of_requests = example::files().filter(move |_| self.requests);
         let starters = STARTERS
             .into_iter()
             .filter(move |(file, _)| !self.requests || *file != "policy/README.md");
@@ -125,7 +129,13 @@ impl Wanted {
         let page = PAGES.into_iter().map(|page| (page.file, page.text));
         let page = page.filter(move |_| self.portal || self.pages);
         let published = [PAGES_WORKFLOW].into_iter().filter(move |_| self.pages);
-        starters.chain(of_requests).chain(page).chain(published)
+        let tested = [TESTS_WORKFLOW].into_iter();
+        let tested = tested.filter(move |_| self.requests && self.workflows);
+        starters
+            .chain(of_requests)
+            .chain(tested)
+            .chain(page)
+            .chain(published)
     }
 }
 

@@ -1,8 +1,7 @@
 //! What `--verbose` and `--log-format` say on standard error while a command runs.
 //!
 //! Every line of a log in JSON carries the id of this run of the program, which is also the id of its
-//! trace. What a run recorded is
-//! found by it: the line that says so names the number and the SHA-256 of the journal line.
+//! trace and stands in what it recorded: in the journal's line and in the state file.
 
 use std::fmt;
 use std::time::Instant;
@@ -19,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::traces::Asked;
+use crate::ids::RunId;
 use crate::privacy::Secrets;
 use crate::time::Clock;
 
@@ -31,9 +31,10 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Begins to log, and to gather the spans of a trace.
-pub(super) fn begin(format: Option<LogFormat>, asked: Option<&Asked>) {
-    let run_id = asked.map_or_else(uuid::Uuid::new_v4, |asked| asked.run_id);
+/// Begins to log, and to gather the spans of a trace. The id that these tell, where they do: a log in
+/// text tells none.
+pub(super) fn begin(format: Option<LogFormat>, asked: Option<&Asked>) -> Option<RunId> {
+    let run_id = asked.map_or_else(RunId::random, |asked| asked.run_id);
     // Events are for the log, spans for the trace: one does not change what the other says.
     let events = || {
         filter_fn(|metadata| metadata.is_event() && *metadata.level() <= tracing::Level::DEBUG)
@@ -60,6 +61,8 @@ pub(super) fn begin(format: Option<LogFormat>, asked: Option<&Asked>) {
     });
     let trace = asked.map(|asked| asked.collector.clone().with_filter(spans));
     tracing_subscriber::registry().with(log).with(trace).init();
+    let is_told = asked.is_some() || format == Some(LogFormat::Json);
+    is_told.then_some(run_id)
 }
 
 /// What the targets of this program's spans begin with.

@@ -129,16 +129,7 @@ fn apply(context: &Context, arguments: &ApplyArgs) -> anyhow::Result<Exit> {
             .note("the answer denies, so there is nothing to hand over");
         return Ok(Exit::Denied);
     }
-    let mut record = Vec::new();
-    std::io::stdin()
-        .lock()
-        .take(LIMIT + 1)
-        .read_to_end(&mut record)?;
-    let whole = record.len() as u64 <= LIMIT;
-    let Some(record) = serde_json::from_slice::<Value>(&record)
-        .ok()
-        .filter(|_| whole)
-    else {
+    let Some(record) = record()? else {
         let finding = no_json(
             "(standard input)",
             "the record is no JSON of at most 16 MiB",
@@ -175,6 +166,18 @@ fn apply(context: &Context, arguments: &ApplyArgs) -> anyhow::Result<Exit> {
             Ok(Exit::Denied)
         }
     }
+}
+
+/// The record that is given on standard input; `None` where it is no JSON, or too large.
+fn record() -> std::io::Result<Option<Value>> {
+    let mut record = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(LIMIT + 1)
+        .read_to_end(&mut record)?;
+    let is_whole = record.len() as u64 <= LIMIT;
+    let record = serde_json::from_slice::<Value>(&record).ok();
+    Ok(record.filter(|_| is_whole))
 }
 
 fn read(bytes: &[u8]) -> Option<(Answer, Vec<Obligation>)> {

@@ -6,6 +6,7 @@ mod check;
 mod convert;
 mod diff;
 mod draft;
+mod fixture_tests;
 pub(super) mod gate;
 mod impact;
 mod init;

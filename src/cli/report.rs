@@ -223,6 +223,7 @@ fn found(
         lock_timeout: LockTimeout::silent(std::time::Duration::from_secs(5)),
         limit: DEFAULT_LIMIT,
         key: secrets::signing_key()?,
+        run_id: None,
     };
     let evaluated = match evaluation::run(workspace, &options) {
         Ok(evaluated) => evaluated,

@@ -75,24 +75,26 @@ pub(super) struct RunArgs {
     /// Leave the metrics for the node exporter's textfile collector, and count this run
     #[arg(long, value_name = "PATH", conflicts_with = "dry_run")]
     metrics: Option<PathBuf>,
-}
-
-/// The same with a trace. The schedule's way in does without it: knowing it would cost every run.
-#[derive(Debug, Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
-pub(super) struct TracedArgs {
-    #[command(flatten)]
-    pub(super) run: RunArgs,
 
     #[command(flatten)]
     pub(super) trace: TraceArgs,
 }
 
-impl TracedArgs {
-    /// Without a trace.
-    pub(super) fn of(run: RunArgs) -> Self {
-        let trace = TraceArgs::default();
-        Self { run, trace }
+/// What clap makes of no options at all.
+impl Default for RunArgs {
+    fn default() -> Self {
+        Self {
+            at: None,
+            dry_run: false,
+            exit_code: false,
+            retry_delays: RetryDelays::default(),
+            lock_timeout: Duration::from_secs(30),
+            max_input_bytes: DEFAULT_LIMIT,
+            attest: None,
+            reports: Vec::new(),
+            metrics: None,
+            trace: TraceArgs::default(),
+        }
     }
 }
 
@@ -143,6 +145,7 @@ fn evaluate(context: &Context, arguments: &RunArgs, span: &tracing::Span) -> any
         lock_timeout: lock_timeout(arguments.lock_timeout),
         limit: arguments.max_input_bytes,
         key: secrets::signing_key()?,
+        run_id: context.run_id,
     };
     let evaluated = match evaluation::run(&workspace, &options) {
         Ok(evaluated) => evaluated,

@@ -16,6 +16,7 @@ use crate::request::Envelope;
 use crate::request::envelope::Circumstances;
 use crate::safeguard::kill_switch::{self, Switch};
 use crate::spending::desk::{self, AT_ONCE, Answer, Desk, Spend, Wish};
+use crate::spending::usage::Book;
 use crate::spending::{Amount, Policies, Usage, intent};
 use crate::time::Timestamp;
 
@@ -165,27 +166,45 @@ struct Shown {
 
 pub(super) fn spend(context: &Context, command: &SpendCommand) -> anyhow::Result<Exit> {
     match command {
-        SpendCommand::Check(arguments) => check(context, arguments),
-        SpendCommand::Record(arguments) => record(context, arguments),
+        SpendCommand::Check(arguments) => by_policies(context, |workspace, policies| {
+            check(context, workspace, policies, arguments)
+        }),
+        SpendCommand::Record(arguments) => by_policies(context, |workspace, policies| {
+            record(context, workspace, policies, arguments)
+        }),
         SpendCommand::Cancel(arguments) => cancel(context, arguments),
-        SpendCommand::Usage(arguments) => usage(context, arguments),
+        SpendCommand::Usage(arguments) => by_policies(context, |workspace, policies| {
+            usage(context, workspace, policies, arguments)
+        }),
     }
 }
 
-/// The policies; where they can't be used, that is said, and how the command then ends.
-fn policies(context: &Context) -> anyhow::Result<Result<Policies, Exit>> {
+/// Does what is done by the policies of the workspace; where they can't be used, that is said instead.
+fn by_policies(
+    context: &Context,
+    act: impl FnOnce(&Workspace, &Policies) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     let workspace = context.workspace()?;
     let looked = tamper::look(&workspace)?;
     if looked.is_tampered() {
         context.output.findings(&looked.findings());
-        return Ok(Err(Exit::Tampering));
+        return Ok(Exit::Tampering);
     }
-    Ok(Policies::load(&workspace).map_err(|problems| {
-        context.output.findings(&problems);
-        let text = "denied: nothing is spent by policies that can't be used";
-        context.output.note(text);
-        Exit::Tampering
-    }))
+    match Policies::load(&workspace) {
+        Ok(policies) => act(&workspace, &policies),
+        Err(problems) => {
+            context.output.findings(&problems);
+            let text = "denied: nothing is spent by policies that can't be used";
+            context.output.note(text);
+            Ok(Exit::Tampering)
+        }
+    }
+}
+
+/// What was spent so far.
+fn book(workspace: &Workspace) -> anyhow::Result<Book> {
+    let key = secrets::signing_key()?;
+    Ok(desk::book(workspace, key.as_ref())?)
 }
 
 /// The payments of an input, each as it is written; true where it is one alone.
@@ -228,26 +247,25 @@ fn wish(line: &str) -> (Option<String>, Wish) {
     (id, wish)
 }
 
-fn check(context: &Context, arguments: &CheckArgs) -> anyhow::Result<Exit> {
-    let policies = match policies(context)? {
-        Ok(policies) => policies,
-        Err(exit) => return Ok(exit),
-    };
-    let workspace = context.workspace()?;
-    let key = secrets::signing_key()?;
-    let book = desk::book(&workspace, key.as_ref())?;
+fn check(
+    context: &Context,
+    workspace: &Workspace,
+    policies: &Policies,
+    arguments: &CheckArgs,
+) -> anyhow::Result<Exit> {
+    let book = book(workspace)?;
     let around = Circumstances {
         at: clock(arguments.at).read(),
         level: None,
-        stopped: kill_switch::read(&workspace) != Switch::Off,
+        stopped: kill_switch::read(workspace) != Switch::Off,
         explain: arguments.explain,
     };
     let (lines, is_one) = payments(&arguments.input)?;
     let mut denied = false;
     for line in lines {
         let (id, wish) = wish(&line);
-        let answer = desk::check(&policies, &book, &around, wish.intent);
-        denied |= !show(context, &policies, &around, (id.as_deref(), answer), is_one)?;
+        let answer = desk::check(policies, &book, &around, wish.intent);
+        denied |= !show(context, policies, &around, (id.as_deref(), answer), is_one)?;
     }
     Ok(ended(denied, &arguments.input))
 }
@@ -260,13 +278,13 @@ fn ended(denied: bool, input: &Input) -> Exit {
     }
 }
 
-fn record(context: &Context, arguments: &RecordArgs) -> anyhow::Result<Exit> {
-    let policies = match policies(context)? {
-        Ok(policies) => policies,
-        Err(exit) => return Ok(exit),
-    };
-    let workspace = context.workspace()?;
-    refuse_where_stopped(&workspace)?;
+fn record(
+    context: &Context,
+    workspace: &Workspace,
+    policies: &Policies,
+    arguments: &RecordArgs,
+) -> anyhow::Result<Exit> {
+    refuse_where_stopped(workspace)?;
     let (lines, is_one) = payments(&arguments.input)?;
     if !is_one && (arguments.id.is_some() || !arguments.approval.is_empty()) {
         let text = "`--id` and `--approval` are for one payment, and there are several";
@@ -284,14 +302,14 @@ fn record(context: &Context, arguments: &RecordArgs) -> anyhow::Result<Exit> {
     let mut denied = false;
     // Between two appends others may have their turn.
     for some in wishes.chunks(AT_ONCE) {
-        let (answers, at) = with_records(&workspace, holding, |records| {
+        let (answers, at) = with_records(workspace, holding, |records| {
             let at = clock(None).read();
             let desk = Desk {
                 records,
                 at,
                 user: &user,
             };
-            Ok((desk::record(desk, &policies, some)?, at))
+            Ok((desk::record(desk, policies, some)?, at))
         })?;
         let around = Circumstances {
             at,
@@ -301,7 +319,7 @@ fn record(context: &Context, arguments: &RecordArgs) -> anyhow::Result<Exit> {
         };
         for (wish, answer) in some.iter().zip(answers) {
             let one = (Some(wish.id.as_str()), answer);
-            denied |= !show(context, &policies, &around, one, is_one)?;
+            denied |= !show(context, policies, &around, one, is_one)?;
         }
     }
     Ok(ended(denied, &arguments.input))
@@ -427,20 +445,19 @@ struct Row {
     month: Option<Span>,
 }
 
-fn usage(context: &Context, arguments: &UsageArgs) -> anyhow::Result<Exit> {
+fn usage(
+    context: &Context,
+    workspace: &Workspace,
+    policies: &Policies,
+    arguments: &UsageArgs,
+) -> anyhow::Result<Exit> {
     #[derive(Serialize)]
     struct All {
         schema: u32,
         at: Timestamp,
         agents: Vec<Row>,
     }
-    let policies = match policies(context)? {
-        Ok(policies) => policies,
-        Err(exit) => return Ok(exit),
-    };
-    let workspace = context.workspace()?;
-    let key = secrets::signing_key()?;
-    let book = desk::book(&workspace, key.as_ref())?;
+    let book = book(workspace)?;
     let at = clock(None).read();
     let wanted = arguments.agent.as_deref();
     let found = book

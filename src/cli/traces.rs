@@ -10,6 +10,7 @@ use clap::Args;
 use super::{Command, Context, Exit, reports};
 use crate::diagnostic::Checked;
 use crate::fs::named::replace_named;
+use crate::ids::RunId;
 use crate::time::Clock;
 use crate::traces::collector::Collector;
 use crate::traces::lines;
@@ -25,7 +26,7 @@ pub(super) struct TraceArgs {
 /// A trace that somebody asked for.
 pub(super) struct Asked {
     /// The id of this run of the program.
-    pub(super) run_id: uuid::Uuid,
+    pub(super) run_id: RunId,
     pub(super) collector: Collector,
     path: Option<PathBuf>,
     #[cfg(feature = "otlp")]
@@ -36,7 +37,7 @@ impl Asked {
     /// What is asked for; `None` where nobody does.
     pub(super) fn of(command: &Command) -> Option<Self> {
         let arguments = match command {
-            Command::Run(traced) => &traced.trace,
+            Command::Run(arguments) => &arguments.trace,
             Command::Respond(traced) => &traced.trace,
             _ => return None,
         };
@@ -50,7 +51,7 @@ impl Asked {
         if path.is_none() && !is_exported {
             return None;
         }
-        let run_id = uuid::Uuid::new_v4();
+        let run_id = RunId::random();
         Some(Self {
             run_id,
             collector: Collector::begin(run_id, Clock::System.read()),

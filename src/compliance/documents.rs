@@ -3,14 +3,14 @@
 //! Only what lies there is read, since only that is protected. A document that has a problem is not
 //! used, and nothing is reported without it.
 
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::fs::Workspace;
-use crate::fs::read::read_own;
 use crate::policy::catalogue::automation::Automation;
 use crate::policy::catalogue::compliance::CompliancePolicy;
 use crate::policy::catalogue::conflicts::{self, Looked};
 use crate::policy::catalogue::regulation::Rule;
 use crate::policy::catalogue::{self, Account, Group, Kind, Shape};
+use crate::policy::directory;
 use crate::policy::quantity::Span;
 
 /// Where they lie.
@@ -18,9 +18,6 @@ const DIRECTORIES: [&str; 3] = ["policy", "policy/compliance", "policy/security"
 
 /// A larger document is none.
 const LIMIT: u64 = 1024 * 1024;
-
-/// More documents than this are no set that anybody reviewed.
-const MOST: usize = 200;
 
 /// What documents ask for.
 #[derive(Debug, Clone, Default)]
@@ -62,21 +59,17 @@ pub struct Document {
 /// Reads every document of other systems below `policy/`. Files of no kind that is known are none,
 /// unless they speak of compliance and can't be read.
 pub fn read(workspace: &Workspace) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let (files, mut problems) = directory::read(workspace, &DIRECTORIES, LIMIT);
     let mut documents = Vec::new();
-    let mut problems = Vec::new();
-    for file in files(workspace).map_err(|problem| vec![*problem])? {
-        match read_own(workspace, &file, LIMIT) {
-            Ok(Some(bytes)) => match one(&file, &bytes) {
-                Ok(Some(account)) => documents.push(Document {
-                    file,
-                    bytes,
-                    account,
-                }),
-                Ok(None) => {}
-                Err(found) => problems.extend(found),
-            },
+    for (file, bytes) in files {
+        match one(&file, &bytes) {
+            Ok(Some(account)) => documents.push(Document {
+                file,
+                bytes,
+                account,
+            }),
             Ok(None) => {}
-            Err(problem) => problems.push(*problem),
+            Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() {
@@ -84,31 +77,6 @@ pub fn read(workspace: &Workspace) -> Result<Vec<Document>, Vec<Diagnostic>> {
     } else {
         Err(problems)
     }
-}
-
-fn files(workspace: &Workspace) -> Checked<Vec<String>> {
-    let mut files = Vec::new();
-    for directory in DIRECTORIES {
-        let names = workspace.list(directory)?.into_iter();
-        let ends = |name: &String| {
-            let end = std::path::Path::new(name).extension();
-            end.is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-        };
-        files.extend(names.filter(ends).map(|name| format!("{directory}/{name}")));
-    }
-    if files.len() > MOST {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::FileTooLarge,
-                Place::file("policy"),
-                "there are too many documents",
-            )
-            .found(format!("{} files", files.len()))
-            .expected(format!("at most {MOST}"))
-            .help("move away what is no policy"),
-        ));
-    }
-    Ok(files)
 }
 
 fn one(file: &str, bytes: &[u8]) -> Result<Option<Account>, Vec<Diagnostic>> {

@@ -13,10 +13,9 @@ use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::fs::tree::{self, Standing};
 use crate::ids::Digest;
-use crate::policy::responses::List;
-use crate::policy::source::collect::{self, Field};
+use crate::policy::source::Spot;
+use crate::policy::source::collect::{self, Field, List};
 use crate::policy::source::problems::Problems;
-use crate::policy::source::{self, Spot};
 use crate::time::Timestamp;
 
 /// The document, relative to the workspace.
@@ -174,14 +173,10 @@ pub fn load(workspace: &Workspace, known: &[&str]) -> Result<Evidence, Vec<Diagn
 
 /// Reads a document.
 pub fn parse(file: &str, bytes: &[u8], known: &[&str]) -> Result<Evidence, Vec<Diagnostic>> {
-    let root = source::parse(file, bytes).map_err(|problem| vec![*problem])?;
-    let root = root.unwrap_or_else(source::Node::nothing);
-    let mut found = Vec::new();
-    let raw: Field<Raw> = collect::read(file, &root, &mut found);
-    let mut problems = Problems::new(file, found);
+    let (raw, mut problems) = collect::document::<Raw>(file, bytes)?;
     let mut evidence = Evidence::default();
     if let Some(document) = raw.get() {
-        super::schema(&document.schema, raw.spot, &mut problems);
+        problems.schema(&document.schema, raw.spot);
         for one in document.evidence.get().into_iter().flatten() {
             let Some(fields) = one.get() else { continue };
             let place = one.spot.place(file, &one.path);
@@ -206,27 +201,29 @@ fn declared(
     known: &[&str],
     problems: &mut Problems<'_>,
 ) -> Option<Declared> {
-    let control = super::line(&raw.control, "control", here, problems).filter(|control| {
-        let is_known = known.contains(control);
-        if !is_known {
-            let message = "no document asks for this control, and it is no automation either";
-            problems.unknown(
-                &raw.control,
-                Code::ValueUnknown,
-                message,
-                (control, known),
-                HELP,
-            );
-        }
-        is_known
-    });
+    let control = problems
+        .line(&raw.control, "control", here)
+        .filter(|control| {
+            let is_known = known.contains(control);
+            if !is_known {
+                let message = "no document asks for this control, and it is no automation either";
+                problems.unknown(
+                    &raw.control,
+                    Code::ValueUnknown,
+                    message,
+                    (control, known),
+                    HELP,
+                );
+            }
+            is_known
+        });
     let artefact = artefact(raw, here, problems);
     let valid_until = match problems.required(&raw.valid_until, "valid_until", here) {
         Some(_) => time(&raw.valid_until, problems),
         None => None,
     };
     let review_by = time(&raw.review_by, problems);
-    let owner = super::line(&raw.owner, "owner", here, problems);
+    let owner = problems.line(&raw.owner, "owner", here);
     Some(Declared {
         control: control?.to_owned(),
         artefact: artefact?,
@@ -260,7 +257,7 @@ fn artefact(raw: &RawDeclared, here: Spot, problems: &mut Problems<'_>) -> Optio
                     .help("remove one of the two")
             });
         }
-        let reason = super::line(&raw.not_applicable, "not_applicable", here, problems)?;
+        let reason = problems.line(&raw.not_applicable, "not_applicable", here)?;
         return Some(Artefact::NotApplicable {
             reason: reason.to_owned(),
         });
@@ -291,7 +288,7 @@ fn digest(field: &Field<String>, here: Spot, problems: &mut Problems<'_>) -> Opt
 
 /// A path below the workspace, as everybody writes it.
 fn path<'f>(field: &'f Field<String>, here: Spot, problems: &mut Problems<'_>) -> Option<&'f str> {
-    let text = super::line(field, "path", here, problems)?;
+    let text = problems.line(field, "path", here)?;
     let is_plain =
         !text.starts_with('/') && text.split('/').all(|part| !["", ".", ".."].contains(&part));
     if !is_plain {
@@ -311,7 +308,7 @@ fn address<'f>(
     here: Spot,
     problems: &mut Problems<'_>,
 ) -> Option<&'f str> {
-    let text = super::line(field, "url", here, problems)?;
+    let text = problems.line(field, "url", here)?;
     let rest = text.strip_prefix("https://");
     let fits = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '@']));
     if !fits {
@@ -352,12 +349,12 @@ fn purposes(list: &[Field<RawPurpose>], problems: &mut Problems<'_>) -> Vec<Purp
     let mut purposes: Vec<Purpose> = Vec::new();
     for one in list {
         let Some(raw) = one.get() else { continue };
-        let name = super::line(&raw.purpose, "purpose", one.spot, problems);
+        let name = problems.line(&raw.purpose, "purpose", one.spot);
         let fields = problems.required(&raw.fields, "fields", one.spot);
         let fields: BTreeSet<String> = fields
             .into_iter()
             .flatten()
-            .filter_map(|field| super::line(field, "fields", one.spot, problems))
+            .filter_map(|field| problems.line(field, "fields", one.spot))
             .map(str::to_owned)
             .collect();
         let Some(name) = name else { continue };

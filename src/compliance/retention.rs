@@ -10,10 +10,9 @@ use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::policy::quantity::Span;
-use crate::policy::responses::List;
-use crate::policy::source::collect::{self, Field};
+use crate::policy::source::Spot;
+use crate::policy::source::collect::{self, Field, List};
 use crate::policy::source::problems::Problems;
-use crate::policy::source::{self, Spot};
 use crate::time::Timestamp;
 
 /// The document, relative to the workspace.
@@ -209,14 +208,10 @@ pub fn load(workspace: &Workspace) -> Result<Retention, Vec<Diagnostic>> {
 
 /// Reads a document.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Retention, Vec<Diagnostic>> {
-    let root = source::parse(file, bytes).map_err(|problem| vec![*problem])?;
-    let root = root.unwrap_or_else(source::Node::nothing);
-    let mut found = Vec::new();
-    let raw: Field<Raw> = collect::read(file, &root, &mut found);
-    let mut problems = Problems::new(file, found);
+    let (raw, mut problems) = collect::document::<Raw>(file, bytes)?;
     let mut retention = Retention::default();
     if let Some(document) = raw.get() {
-        super::schema(&document.schema, raw.spot, &mut problems);
+        problems.schema(&document.schema, raw.spot);
         let rules = problems.required(&document.rules, "rules", raw.spot);
         for one in rules.into_iter().flatten() {
             let Some(fields) = one.get() else { continue };
@@ -267,7 +262,7 @@ fn rule(raw: &RawRule, here: Spot, place: Place, problems: &mut Problems<'_>) ->
         }
         keep
     });
-    let by = super::line(&raw.because, "because", here, problems);
+    let by = problems.line(&raw.because, "because", here);
     Some(Rule {
         class: class?,
         keep: keep?,

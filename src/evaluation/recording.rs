@@ -7,7 +7,7 @@ use super::failure::{self, Earlier, Failure};
 use super::{Ending, Evaluated, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::fs::{RetryDelays, Workspace, write};
-use crate::ids::Digest;
+use crate::ids::{Digest, RunId};
 use crate::portal::store;
 use crate::protection::change;
 use crate::record::journal::{self, JournalTail};
@@ -37,15 +37,22 @@ fn publish_broken(mut ground: Ground<'_>) -> Evaluated {
     };
     let failing = ground.is_invalid().then(|| ground.errors());
     let mut failure = failing.map(|errors| name_failure(&mut ground, errors, None));
+    // No line is recorded that the id could follow from: it follows from what is published.
+    let run_id = ground.options.run_id.unwrap_or_else(|| {
+        let published = ground.state_bytes(Some(journal), None, None);
+        RunId::of_line(&Digest::of(&published))
+    });
+    let run_id = Some(run_id);
     let mut bytes = ground.state_bytes(
         Some(journal),
+        run_id,
         failure
             .as_ref()
             .and_then(|failure| failure.mark.branch.as_deref()),
     );
     if let Some(failure) = &mut failure {
         leave(&mut ground, failure, &bytes);
-        bytes = ground.state_bytes(Some(journal), failure.branch());
+        bytes = ground.state_bytes(Some(journal), run_id, failure.branch());
     }
     let marker = Marker::failed(ground.decision.at);
     if let Err(error) = publish(&ground, &bytes, &marker) {
@@ -145,6 +152,7 @@ fn write(
         readings: &ground.readings,
         policy: &ground.policy,
         given_clock: ground.options.clock.is_given(),
+        run_id: ground.options.run_id,
         failure: mark.as_ref(),
         held_before: ground.held_before.as_ref(),
         lock: ground.looked.recorded,
@@ -161,14 +169,17 @@ fn write(
         broken: false,
         state_changed: false,
     });
+    let watched = ground.options.run_id;
+    let run_id = Some(watched.unwrap_or_else(|| RunId::of_line(&head.sha256)));
     let mut state = ground.state_bytes(
         journal,
+        run_id,
         mark.as_ref().and_then(|mark| mark.branch.as_deref()),
     );
     if let Some(failure) = failure {
         leave(ground, failure, &state);
         // Where the branch could not be made, the state file does not name it.
-        state = ground.state_bytes(journal, failure.branch());
+        state = ground.state_bytes(journal, run_id, failure.branch());
     }
     publish(ground, &state, &marker(ground, ending))?;
     Ok((state, head))
@@ -212,7 +223,7 @@ fn not_recorded(
     error: Diagnostic,
     ending: Ending,
 ) -> Evaluated {
-    let state = ground.state_bytes(None, None);
+    let state = ground.state_bytes(None, ground.options.run_id, None);
     let mut failure = match failure.filter(Failure::made_branch) {
         // The diagnostics of the invalid input are on a branch already: one run makes one branch.
         Some(failure) => failure,

@@ -9,7 +9,9 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::retry_on_intr;
 
 use super::Workspace;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
@@ -380,28 +382,30 @@ pub(crate) fn plain(error: &io::Error) -> String {
 
 impl InputFile {
     /// Reads the whole file, at most `limit` bytes.
-    pub fn read_whole(mut self, limit: u64) -> Checked<Vec<u8>> {
+    pub fn read_whole(self, limit: u64) -> Checked<Vec<u8>> {
         if self.size > limit {
             return Err(self.too_large(self.size, limit));
         }
         let mut bytes = Vec::new();
-        let mut filled = 0;
         loop {
             // One byte more than is there, so that one read tells the end: a regular file gives
-            // less than asked for only there.
-            bytes.resize(bytes.len().max(self.capacity(filled)), 0);
-            let room = bytes.get_mut(filled..).unwrap_or_default();
-            let asked = room.len();
-            let count = self.read_some(room)?;
-            filled += count;
-            if filled as u64 > limit {
-                return Err(self.too_large(filled as u64, limit));
+            // less than asked for only there. Room is not zeroed before it is written.
+            bytes.reserve_exact(self.capacity(bytes.len()) - bytes.len());
+            let asked = bytes.capacity() - bytes.len();
+            let count = self.read_more(&mut bytes)?;
+            if bytes.len() as u64 > limit {
+                return Err(self.too_large(bytes.len() as u64, limit));
             }
             if count < asked {
-                bytes.truncate(filled);
                 return Ok(bytes);
             }
         }
+    }
+
+    /// Reads what comes next behind `bytes`, as much as there is room for; 0 at the end of the file.
+    fn read_more(&self, bytes: &mut Vec<u8>) -> Checked<usize> {
+        let read = retry_on_intr(|| rustix::io::read(&self.file, spare_capacity(bytes)));
+        read.map_err(|error| self.failed(&error.into()))
     }
 
     /// How large a buffer has to be that holds `filled` bytes: what is there, or twice as much of

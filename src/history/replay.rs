@@ -431,6 +431,7 @@ fn compare(
         readings: &recorded.readings,
         policy,
         given_clock: recorded.given_clock,
+        run_id: recorded.run_id,
         failure: recorded.failure.as_ref(),
         held_before: recorded.held_before.as_ref(),
         lock: recorded.lock,

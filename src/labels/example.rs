@@ -1,22 +1,30 @@
 //! The bundle that `init --requests` writes, and whose vocabularies and rubrics are built in.
 
+/// Ends a file's name in [`BUNDLE`], and its contents.
+const OF_NAME: char = '\u{1f}';
+const OF_FILE: char = '\u{1e}';
+
 macro_rules! bundle {
     (files: $($file:literal,)* fixtures: $($name:literal,)*) => {
-        /// The files of the bundle with their contents.
-        pub const FILES: &[(&str, &str)] = &[
-            $(($file, include_str!(concat!("../../examples/requests/", $file))),)*
+        /// One text, not a table of hundreds: every entry of a table is an address that the loader of
+        /// the system relocates in each run, also in those that write no bundle.
+        const BUNDLE: &str = concat!(
+            $($file, "\u{1f}", include_str!(concat!("../../examples/requests/", $file)), "\u{1e}",)*
             $(
-                (
-                    concat!("policy/fixtures/inputs/", $name, ".json"),
-                    include_str!(concat!("../../examples/requests/policy/fixtures/inputs/", $name, ".json")),
-                ),
-                (
-                    concat!("policy/fixtures/expected/", $name, ".decision.json"),
-                    include_str!(concat!("../../examples/requests/policy/fixtures/expected/", $name, ".decision.json")),
-                ),
+                "policy/fixtures/inputs/", $name, ".json\u{1f}",
+                include_str!(concat!("../../examples/requests/policy/fixtures/inputs/", $name, ".json")),
+                "\u{1e}policy/fixtures/expected/", $name, ".decision.json\u{1f}",
+                include_str!(concat!("../../examples/requests/policy/fixtures/expected/", $name, ".decision.json")),
+                "\u{1e}",
             )*
-        ];
+        );
     };
+}
+
+/// The files of the bundle with their contents.
+pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = BUNDLE.split_terminator(OF_FILE);
+    files.filter_map(|file| file.split_once(OF_NAME))
 }
 
 /// The built-in vocabulary of labels.
@@ -35,6 +43,8 @@ pub const SENSITIVITY: &str = include_str!("../../examples/requests/policy/rubri
 bundle! {
     files:
     "Makefile",
+    "CODEOWNERS",
+    ".github/pull_request_template.md",
     "policy/README.md",
     "policy/vocab/policy_labels.v1.yml",
     "policy/vocab/obligations.v1.yml",
@@ -132,11 +142,22 @@ mod tests {
             .collect();
         there.sort();
         let prefix = "policy/fixtures/inputs/";
-        let shipped = FILES
-            .iter()
-            .filter_map(|(file, _)| file.strip_prefix(prefix));
+        let shipped = files().filter_map(|(file, _)| file.strip_prefix(prefix));
         let mut shipped: Vec<String> = shipped.map(str::to_owned).collect();
         shipped.sort();
         assert_eq!(shipped, there);
+    }
+
+    #[test]
+    fn every_file_is_shipped_as_it_stands() {
+        for (file, text) in files() {
+            let there = std::fs::read_to_string(format!("examples/requests/{file}")).unwrap();
+            assert_eq!(text, there, "{file}");
+        }
+        let listed = BUNDLE.matches(OF_NAME).count();
+        assert_eq!(
+            (files().count(), BUNDLE.matches(OF_FILE).count()),
+            (listed, listed)
+        );
     }
 }

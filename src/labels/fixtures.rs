@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::vocabulary::{Labels, RuleEffect};
+use super::vocabulary::{Exception, Label, Labels, Reason, Rule, RuleEffect};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
+use crate::ids::ReasonCode;
 use crate::policy::Level;
 use crate::request::envelope::Circumstances;
 use crate::request::{Envelope, Request, obligation};
@@ -56,6 +57,20 @@ pub struct Outcome {
     pub passed: bool,
     /// What was not.
     pub differences: Vec<Difference>,
+    /// Why it is denied, where it failed and the answer is a denial.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Denial>,
+}
+
+/// A reason of a denial: its stable code, and what to do about it in words that name nothing of the
+/// request or the resource (row S2-089f).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// The code.
+    pub reason_code: ReasonCode,
+    /// The vocabulary's hint, or what the code means where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// A member that came out otherwise.
@@ -256,30 +271,47 @@ fn circumstances(given: Option<&Value>) -> Result<Circumstances, String> {
             Some(level.ok_or("`circumstances.level` is no level")?)
         }
     };
-    Ok(Circumstances {
-        at: at.time,
-        level,
-        stopped: false,
-        explain: false,
-    })
+    Ok(Circumstances::undisturbed(at.time, level))
 }
 
 /// Asks every fixture.
 pub fn run(
     fixtures: &[Fixture],
+    labels: &Labels,
     decide: &dyn Fn(&Request, &Circumstances) -> Envelope,
 ) -> Vec<Outcome> {
     let each = fixtures.iter();
     each.map(|fixture| {
-        let answer = serde_json::to_value(decide(&fixture.request, &fixture.around));
-        let differences = differences(&answer.unwrap_or_default(), &fixture.expected);
+        let answer = decide(&fixture.request, &fixture.around);
+        let written = serde_json::to_value(&answer).unwrap_or_default();
+        let differences = differences(&written, &fixture.expected);
+        let passed = differences.is_empty();
         Outcome {
             name: fixture.name.clone(),
-            passed: differences.is_empty(),
+            passed,
             differences,
+            denied: if passed || answer.is_allowed() {
+                Vec::new()
+            } else {
+                denials(labels, answer.reason_codes)
+            },
         }
     })
     .collect()
+}
+
+fn denials(labels: &Labels, codes: Vec<ReasonCode>) -> Vec<Denial> {
+    let codes = codes.into_iter();
+    codes
+        .map(|reason_code| {
+            let reason = labels.reason(reason_code.as_str());
+            let hint = |one: &Reason| one.hint.clone().unwrap_or_else(|| one.meaning.clone());
+            Denial {
+                hint: reason.map(hint),
+                reason_code,
+            }
+        })
+        .collect()
 }
 
 fn differences(answer: &Value, expected: &Map<String, Value>) -> Vec<Difference> {
@@ -306,97 +338,71 @@ fn differences(answer: &Value, expected: &Map<String, Value>) -> Vec<Difference>
 pub fn gaps(labels: &Labels, fixtures: &[Fixture]) -> Vec<Diagnostic> {
     let asked: Vec<Asked<'_>> = fixtures.iter().filter_map(Asked::of).collect();
     let mut gaps = Vec::new();
-    let mut gap = |line: u64, message: String, found: String| {
-        gaps.push(
-            Diagnostic::new(
-                Code::FixtureMissing,
-                Place::line(&labels.file, line),
-                message,
-            )
-            .found(found)
-            .expected("a rule that can't be tested is no policy")
-            .help("add the fixture to policy/fixtures, with the whole answer that it has to get"),
-        );
-    };
     for label in labels.labels() {
-        if !asked.iter().any(|one| one.label == label.name) {
-            gap(
-                label.line,
-                format!("the label `{}` has no fixture", label.name),
-                "none".to_owned(),
-            );
-            continue;
-        }
-        for rule in &label.rules {
-            let decision = match rule.effect {
-                RuleEffect::Allow => "allow",
-                RuleEffect::Deny => "deny",
-            };
-            let all_roles: Vec<String> = labels
-                .roles()
-                .iter()
-                .map(|role| role.name.clone())
-                .collect();
-            let all_actions: Vec<String> = labels
-                .actions()
-                .iter()
-                .map(|one| one.name.clone())
-                .collect();
-            let roles = if rule.roles.is_empty() {
-                &all_roles
-            } else {
-                &rule.roles
-            };
-            let actions = if rule.actions.is_empty() {
-                &all_actions
-            } else {
-                &rule.actions
-            };
-            for role in roles {
-                for action in actions {
-                    let is_there = asked.iter().any(|one| {
-                        one.label == label.name
-                            && one.role == role
-                            && one.action == action
-                            && one.decision == decision
-                    });
-                    if !is_there {
-                        let message = format!(
-                            "the rule `{}` has no fixture for `{role}` and `{action}`",
-                            rule.id
-                        );
-                        gap(
-                            rule.line,
-                            message,
-                            format!("no fixture that gets `{decision}`"),
-                        );
-                    }
-                }
+        if asked.iter().any(|one| one.label == label.name) {
+            for rule in &label.rules {
+                gaps.extend(gaps_of(labels, label, rule, &asked));
             }
+        } else {
+            let message = format!("the label `{}` has no fixture", label.name);
+            gaps.push(gap(labels, label.line, message, "none"));
         }
     }
-    for exception in labels.exceptions() {
-        let is_there = asked.iter().any(|one| {
-            one.name == exception.fixture
-                && one.label == exception.label
-                && exception
-                    .principals
-                    .iter()
-                    .any(|principal| principal == one.principal)
-        });
-        if !is_there {
-            let message = format!("the exception `{}` has no fixture", exception.id);
-            gap(
-                exception.line,
-                message,
-                format!(
-                    "no `{}` about its label and one of its principals",
-                    exception.fixture
-                ),
-            );
-        }
+    let exceptions = labels.exceptions().iter();
+    for exception in exceptions.filter(|exception| !has_fixture(exception, &asked)) {
+        let message = format!("the exception `{}` has no fixture", exception.id);
+        let found = format!(
+            "no `{}` about its label and one of its principals",
+            exception.fixture
+        );
+        gaps.push(gap(labels, exception.line, message, &found));
     }
     gaps
+}
+
+/// Every role and action that a rule names, without a fixture that gets the rule's answer.
+fn gaps_of(labels: &Labels, label: &Label, rule: &Rule, asked: &[Asked<'_>]) -> Vec<Diagnostic> {
+    let decision = match rule.effect {
+        RuleEffect::Allow => "allow",
+        RuleEffect::Deny => "deny",
+    };
+    let roles = labels.roles().iter().map(|role| role.name.as_str());
+    let actions = labels.actions().iter().map(|action| action.name.as_str());
+    let actions: Vec<&str> = actions.collect();
+    let pairs = roles.flat_map(|role| actions.iter().map(move |action| (role, *action)));
+    let named = pairs.filter(|(role, action)| rule.names(role, action));
+    let missing = named.filter(|(role, action)| {
+        !asked.iter().any(|one| {
+            let about = (one.label, one.role, one.action, one.decision);
+            about == (label.name.as_str(), *role, *action, decision)
+        })
+    });
+    let found = format!("no fixture that gets `{decision}`");
+    let told = missing.map(|(role, action)| {
+        let id = &rule.id;
+        let message = format!("the rule `{id}` has no fixture for `{role}` and `{action}`");
+        gap(labels, rule.line, message, &found)
+    });
+    told.collect()
+}
+
+fn has_fixture(exception: &Exception, asked: &[Asked<'_>]) -> bool {
+    asked.iter().any(|one| {
+        one.name == exception.fixture
+            && one.label == exception.label
+            && exception
+                .principals
+                .iter()
+                .any(|principal| principal == one.principal)
+    })
+}
+
+fn gap(labels: &Labels, line: u64, message: String, found: &str) -> Diagnostic {
+    let place = Place::line(&labels.file, line);
+    Diagnostic::new(Code::FixtureMissing, place, message)
+        .found(found)
+        .expected("a rule that can't be tested is no policy")
+        .help("add the fixture to policy/fixtures, with the whole answer that it has to get")
 }
 
 /// What a fixture asks for, as far as a rule can name it.
@@ -515,8 +521,16 @@ mod tests {
             let verdict = crate::request::Verdict::deny(crate::request::codes::DEFAULT_DENY);
             Envelope::new(None, verdict, None, around)
         };
-        let outcomes = run(&fixtures, &deny);
+        let outcomes = run(&fixtures, &labels, &deny);
         assert!(!outcomes[0].passed);
+        let denied: Vec<&str> = outcomes[0]
+            .denied
+            .iter()
+            .map(|one| one.reason_code.as_str())
+            .collect();
+        assert_eq!(denied, ["DEFAULT_DENY"]);
+        let hint = labels.reason("DEFAULT_DENY").unwrap().hint.clone();
+        assert_eq!(outcomes[0].denied[0].hint, hint);
         let what: Vec<&str> = outcomes[0].differences.iter().map(|one| one.what).collect();
         assert_eq!(what, ["decision", "reason_codes"]);
     }

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::ReasonCode;
+use crate::policy::source::Spot;
 use crate::policy::source::collect::{self, Field};
 use crate::policy::source::problems::Problems;
-use crate::policy::source::{self, Spot};
 use crate::request::codes;
-use words::{line, name, unique};
+use words::{name, unique};
 
 /// What findings call a file that is built in.
 const BUILT_IN: &str = "(built in)";
@@ -130,41 +130,18 @@ fn no_vocabulary(file: &str) -> Diagnostic {
 }
 
 /// Reads a shape. `None` where there is none; why is among the problems.
-fn shape<T: for<'de> serde::Deserialize<'de>>(
-    document: Document<'_>,
-) -> (Field<T>, Vec<Diagnostic>) {
-    match source::parse(document.file, document.bytes) {
-        Err(problem) => (Field::default(), vec![*problem]),
-        Ok(root) => {
-            let root = root.unwrap_or_else(source::Node::nothing);
-            let mut found = Vec::new();
-            let field = collect::read(document.file, &root, &mut found);
-            (field, found)
-        }
-    }
-}
-
-fn schema(field: &Field<f64>, here: Spot, problems: &mut Problems<'_>) {
-    let Some(version) = problems.required(field, "schema", here) else {
-        return;
-    };
-    if (version - 1.0).abs() > 0.0 {
-        let message = "the document is of a version that nobody here knows";
-        problems.refuse(field, Code::ValueRange, message, |finding| {
-            finding
-                .found(version.to_string())
-                .expected("1")
-                .help("write `schema: 1`, or use a newer version of this program")
-        });
-    }
+fn shape<'d, T: for<'de> serde::Deserialize<'de>>(
+    document: Document<'d>,
+) -> (Field<T>, Problems<'d>) {
+    collect::document(document.file, document.bytes)
+        .unwrap_or_else(|found| (Field::default(), Problems::new(document.file, found)))
 }
 
 fn reasons(document: Document<'_>) -> (Vec<Reason>, Vec<Diagnostic>) {
-    let (raw, found) = shape::<RawReasons>(document);
-    let mut problems = Problems::new(document.file, found);
+    let (raw, mut problems) = shape::<RawReasons>(document);
     let mut reasons: Vec<Reason> = Vec::new();
     if let Some(document) = raw.get() {
-        schema(&document.schema, raw.spot, &mut problems);
+        problems.schema(&document.schema, raw.spot);
         let list = problems.required(&document.reason_codes, "reason_codes", raw.spot);
         let mut seen = Vec::new();
         for one in list.into_iter().flatten() {
@@ -181,7 +158,7 @@ fn reasons(document: Document<'_>) -> (Vec<Reason>, Vec<Diagnostic>) {
 }
 
 fn reason(raw: &RawReason, here: Spot, problems: &mut Problems<'_>) -> Option<Reason> {
-    let text = line(&raw.code, "code", here, problems);
+    let text = problems.line(&raw.code, "code", here);
     let code = text.and_then(|text| {
         let code = ReasonCode::parse(text);
         if code.is_none() {
@@ -195,11 +172,11 @@ fn reason(raw: &RawReason, here: Spot, problems: &mut Problems<'_>) -> Option<Re
         }
         code
     });
-    let meaning = line(&raw.meaning, "meaning", here, problems);
+    let meaning = problems.line(&raw.meaning, "meaning", here);
     let hint = raw
         .hint
         .is_there()
-        .then(|| line(&raw.hint, "hint", here, problems));
+        .then(|| problems.line(&raw.hint, "hint", here));
     Some(Reason {
         code: code?,
         meaning: meaning?.to_owned(),
@@ -223,11 +200,10 @@ fn with_built_in(mut reasons: Vec<Reason>) -> Vec<Reason> {
 }
 
 fn obligations(document: Document<'_>) -> (Vec<ObligationType>, Vec<Diagnostic>) {
-    let (raw, found) = shape::<RawObligations>(document);
-    let mut problems = Problems::new(document.file, found);
+    let (raw, mut problems) = shape::<RawObligations>(document);
     let mut types: Vec<ObligationType> = Vec::new();
     if let Some(document) = raw.get() {
-        schema(&document.schema, raw.spot, &mut problems);
+        problems.schema(&document.schema, raw.spot);
         let list = problems.required(&document.obligations, "obligations", raw.spot);
         let mut seen = Vec::new();
         for one in list.into_iter().flatten() {
@@ -265,7 +241,7 @@ fn obligation(
     problems: &mut Problems<'_>,
 ) -> Option<ObligationType> {
     let kind = name(&raw.kind, "type", here, problems);
-    let meaning = line(&raw.meaning, "meaning", here, problems);
+    let meaning = problems.line(&raw.meaning, "meaning", here);
     let parameters = raw.parameters.get().into_iter().flat_map(|all| &all.0);
     let from = raw.from.get().into_iter().flat_map(|all| &all.0);
     Some(ObligationType {
@@ -281,10 +257,9 @@ fn obligation(
 }
 
 fn table(document: Document<'_>, labels: &mut Labels) -> Vec<Diagnostic> {
-    let (raw, found) = shape::<RawLabels>(document);
-    let mut problems = Problems::new(document.file, found);
+    let (raw, mut problems) = shape::<RawLabels>(document);
     if let Some(document) = raw.get() {
-        schema(&document.schema, raw.spot, &mut problems);
+        problems.schema(&document.schema, raw.spot);
         words::read(document, raw.spot, labels, &mut problems);
         rules::read(document, raw.spot, labels, &mut problems);
     }

@@ -196,35 +196,22 @@ impl Row<'_> {
                 let word = self.word(1)?.to_owned();
                 self.once(rubrics.handling(&word).is_some(), &word)?;
                 let labels = self.cell(3).split(',');
-                let labels = labels
-                    .filter_map(|label| code(label.trim()))
-                    .map(str::to_owned);
+                let labels = labels.filter_map(|label| code(label.trim()));
                 rubrics.handlings.push(Handling {
                     id,
                     line: self.line,
                     word,
                     plan: self.yes(2)?,
-                    labels: labels.collect(),
+                    labels: labels.map(str::to_owned).collect(),
                 });
             }
             "GEN" => {
                 let word = self.word(1)?.to_owned();
                 self.once(rubrics.generalization(&word).is_some(), &word)?;
-                let degrees: Option<f64> = self.cell(2).parse().ok();
-                let Some(grid_degrees) =
-                    degrees.filter(|degrees| *degrees > 0.0 && *degrees <= 90.0)
-                else {
-                    return Err(self.refused(
-                        Code::ValueRange,
-                        "the grid can't be used",
-                        self.cell(2),
-                        "degrees, more than 0 and at most 90",
-                    ));
-                };
                 rubrics.generalizations.push(Generalization {
                     id,
                     word,
-                    grid_degrees,
+                    grid_degrees: self.degrees(2)?,
                 });
             }
             _ => return Err(self.id_refused()),
@@ -283,6 +270,20 @@ impl Row<'_> {
                 "`yes` or `no`",
             )),
         }
+    }
+
+    /// The edge of a cell of a grid.
+    fn degrees(&self, index: usize) -> Result<f64, Box<Diagnostic>> {
+        let degrees: Option<f64> = self.cell(index).parse().ok();
+        let degrees = degrees.filter(|degrees| *degrees > 0.0 && *degrees <= 90.0);
+        degrees.ok_or_else(|| {
+            self.refused(
+                Code::ValueRange,
+                "the grid can't be used",
+                self.cell(index),
+                "degrees, more than 0 and at most 90",
+            )
+        })
     }
 
     fn once(&self, is_there: bool, word: &str) -> Result<(), Box<Diagnostic>> {

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use crate::policy::responses::List;
-use crate::policy::source::collect::{Entries, Field};
+use crate::policy::source::collect::{Entries, Field, List};
 
 /// A list of words.
 pub(super) type Words = List<String>;

@@ -13,6 +13,7 @@ pub mod conditions;
 pub mod conflicts;
 pub mod development;
 pub mod maturity;
+pub mod meta_block;
 pub mod module;
 mod reader;
 mod recognise;
@@ -70,7 +71,7 @@ kinds! {
     OrchestrationPolicy = "OrchestrationPolicy", "the path policy/policy.yaml, or `kind: OrchestrationPolicy`": "The policy that decides, as a document of this program",
     Thresholds = "policy_thresholds", "the path policy/policy_thresholds.json, or a JSON object with `red_…` and `yellow_…` thresholds": "The policy that decides, in its small form",
     Responses = "responses", "the path policy/responses.json, or a JSON object with `schema` and `actions` or `builtin`": "The actions that a level calls for",
-    Alerts = "alerts", "the path policy/alerts.json, or a JSON object with `schema` and `hook`, `webhook` or `limits`": "Who is told of alerts, and their limits",
+    Alerts = "alerts", "the path policy/alerts.json, or a JSON object with `schema` and `hook`, `webhook`, `limits` or `level_changes`": "Who is told of alerts, and their limits",
     SecurityPolicy = "SecurityPolicy", "`kind: SecurityPolicy`": "Rules with conditions about requests, in the policy language of policy.orchestra.v1",
     SpendPolicy = "SpendPolicy", "a path below policy/spend, `kind: SpendPolicy`, or a document with `caps` and `msig`": "How much agents may spend, to whom, for what, and from when on a person is asked",
     SystemPolicies = "system_policies", "the key `system_policies`": "Policies for a whole system, by group",
@@ -81,6 +82,7 @@ kinds! {
     PolicyDevelopment = "policy_development", "the key `policy_development`": "The stages that a change of a policy goes through",
     Module = "module", "Markdown that begins with front matter with `module_id`": "A module: what it is, promises, and lets agents do",
     EditingPolicy = "editing_policy", "the path .scalpel/policy.yaml, or `enforcement` with `limits` or `protected`": "What an editing tool may change",
+    MetaBlock = "meta_block", "its first line, `<!-- [KFM_META_BLOCK_V2]`": "What a document in Markdown is, who answers for it, and who may read it",
     Rego = "rego", "its first line, `package …`": "A Rego module for Open Policy Agent",
 }
 
@@ -103,6 +105,8 @@ pub enum Shape {
     Editing(scalpel::EditingPolicy),
     /// Front matter and text of a module.
     Module(Box<module::Module>),
+    /// The block at the beginning of a document in Markdown.
+    MetaBlock(Box<meta_block::MetaBlock>),
     /// A Rego module.
     Rego(rego::Module),
     /// A document that this program decides by: whoever uses it has its typed form.
@@ -121,6 +125,9 @@ impl Shape {
             Self::Security(policy) => policy.summary(),
             Self::Editing(policy) => policy.summary(),
             Self::Module(module) => module.title.clone(),
+            Self::MetaBlock(block) => {
+                format!("{}, {}, {}", block.title, block.version, block.status)
+            }
             Self::Rego(module) => format!(
                 "{}: {}",
                 module.package,
@@ -230,6 +237,10 @@ fn shape(reader: &mut Reader<'_>, found: &Found<'_>) -> Option<Shape> {
         Kind::Module => {
             let module = module::read(reader, root, found.body);
             module.map(|module| Shape::Module(Box::new(module)))
+        }
+        Kind::MetaBlock => {
+            let block = meta_block::read(reader, root);
+            Some(Shape::MetaBlock(Box::new(block)))
         }
         _ => Some(Shape::Own),
     }

@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use super::freeze::{Mode, Window};
-use super::responses::{Action, List, Section, TIMEOUT};
-use super::source::collect::Field;
+use super::responses::{Action, Section, TIMEOUT};
+use super::source::collect::{Field, List};
 use super::trigger::{Changed, Median, Side, Way};
 use super::{Condition, Floor, Hysteresis, Level, Policy, SignalRule, Trigger, Waiver};
 use crate::ids::SignalName;

@@ -14,17 +14,15 @@ mod values;
 
 pub(super) use values::of_signal;
 
+use super::catalogue::API_VERSION;
 use super::outline::{Outline, Part};
 use super::responses::{self, Section};
-use super::source::collect::{self, Field};
+use super::source::collect::{self, Field, List};
 use super::source::problems::Problems;
 use super::source::{self, Lines, Spot};
 use super::{Identity, Level, Parts, Policy};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::Digest;
-
-/// What `apiVersion` says.
-pub(super) const API_VERSION: &str = "policy.orchestra.v1";
 
 /// What `kind` says.
 pub(super) const KIND: &str = "OrchestrationPolicy";
@@ -81,8 +79,9 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn parts(&mut self, document: &shape::Document, here: Spot, bytes: &[u8]) -> Option<Parts> {
-        self.constant(&document.api_version, "apiVersion", API_VERSION, here);
-        self.constant(&document.kind, "kind", KIND, here);
+        self.problems
+            .constant(&document.api_version, "apiVersion", API_VERSION, here);
+        self.problems.constant(&document.kind, "kind", KIND, here);
         let identity = self.identity(&document.metadata, here, bytes);
         let spec = self.required(&document.spec, "spec", here)?;
         let spot = document.spec.spot;
@@ -155,7 +154,7 @@ impl Draft<'_> {
         }
     }
 
-    fn levels(&mut self, names: &shape::List<String>) -> Vec<Level> {
+    fn levels(&mut self, names: &List<String>) -> Vec<Level> {
         let mut taken: Vec<&str> = Vec::new();
         for field in names.get().into_iter().flatten() {
             let Some(name) = field.get() else { continue };
@@ -232,25 +231,6 @@ impl Draft<'_> {
     /// The value of a field that has to be there. `here` is where its object stands.
     fn required<'f, T>(&mut self, field: &'f Field<T>, key: &str, here: Spot) -> Option<&'f T> {
         self.problems.required(field, key, here)
-    }
-
-    fn constant(&mut self, field: &Field<String>, key: &str, expected: &str, here: Spot) {
-        let Some(found) = self.required(field, key, here) else {
-            return;
-        };
-        if found != expected {
-            self.refuse(
-                field,
-                Code::ValueUnknown,
-                format!("`{key}` is another"),
-                |finding| {
-                    finding
-                        .found(format!("`{found}`"))
-                        .expected(format!("`{expected}`"))
-                        .help(format!("write `{key}: {expected}`"))
-                },
-            );
-        }
     }
 
     fn required_text(&mut self, field: &Field<String>, key: &str, here: Spot) -> Option<String> {
@@ -348,7 +328,7 @@ fn level_name(name: &str) -> String {
 }
 
 /// The items of a list that are of the right shape.
-fn items<T>(list: &shape::List<T>) -> impl Iterator<Item = &T> {
+fn items<T>(list: &List<T>) -> impl Iterator<Item = &T> {
     list.get().into_iter().flatten().filter_map(Field::get)
 }
 

@@ -7,12 +7,9 @@
 use serde::Deserialize;
 
 use super::Level;
-use super::source::collect::Field;
+use super::source::collect::{Field, List};
 use super::source::{Kind, Node};
 use crate::diagnostic::{Code, Diagnostic, suggestion};
-
-/// A list whose items are each checked by themselves.
-pub type List<T> = Field<Vec<Field<T>>>;
 
 /// How long an action may take where nobody says, in seconds (OR-05).
 pub const TIMEOUT: u64 = 300;

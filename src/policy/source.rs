@@ -5,6 +5,7 @@
 //! together with all else that is wrong, in one go; for our own documents that is [`collect`], for
 //! those of other systems the catalogue's reader. What the keys mean is the business of each document.
 
+pub mod checks;
 pub mod collect;
 mod fault;
 mod field;

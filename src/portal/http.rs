@@ -25,8 +25,10 @@ pub enum Answer {
     Page(usize),
     /// A file of the workspace.
     Stored(&'static str),
-    /// The server answers.
+    /// How the components are; what it is made of is the business of the command.
     Health,
+    /// The same, where one fails.
+    Degraded,
     /// To the page.
     Home,
     /// Nothing of that name.
@@ -122,6 +124,7 @@ impl Answer {
             Self::Misdirected => "421 Misdirected Request",
             Self::BadRequest => "400 Bad Request",
             Self::Unreadable => "500 Internal Server Error",
+            Self::Degraded => "503 Service Unavailable",
         }
     }
 
@@ -130,7 +133,7 @@ impl Answer {
         let file = match self {
             Self::Page(index) => PAGES.get(index).map_or("", |page| page.file),
             Self::Stored(file) => file,
-            Self::Health => ".json",
+            Self::Health | Self::Degraded => ".json",
             _ => "",
         };
         match file.rsplit_once('.').map_or("", |(_, extension)| extension) {
@@ -147,8 +150,7 @@ impl Answer {
     pub fn body(self) -> &'static [u8] {
         match self {
             Self::Page(index) => PAGES.get(index).map_or(b"", |page| page.text.as_bytes()),
-            Self::Health => b"{\"status\":\"ok\"}\n",
-            Self::Stored(_) | Self::Home => b"",
+            Self::Stored(_) | Self::Home | Self::Health | Self::Degraded => b"",
             Self::NotFound => b"nothing of that name is served\n",
             Self::MethodNotAllowed => b"only GET and HEAD are answered\n",
             Self::Misdirected => b"this server has another name\n",
@@ -217,7 +219,9 @@ mod tests {
             Answer::Stored("state/policy_state.json")
         );
         assert_eq!(get("/state/portal_data.json"), Answer::Stored(FILE));
-        assert_eq!(get("/health").body(), b"{\"status\":\"ok\"}\n");
+        assert_eq!(get("/health"), Answer::Health);
+        assert_eq!(get("/health").content_type(), "application/json");
+        assert!(Answer::Degraded.head(0).starts_with("HTTP/1.1 503 "));
         for target in [
             "/state/",
             "/state",

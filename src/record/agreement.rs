@@ -3,7 +3,7 @@
 //! Held against the line: `policy`, `evaluated_at`, `inputs`, `before`, `reasons` (their codes, and
 //! that the gravest is the level's), `readings` (which signals, each `status`, and the `value` of
 //! those beyond the six), `document.sha256`, `held`, `waived`, `shadow`, `given_clock`, whether there
-//! are `errors`, `fix_branch`, and `since` where the level began with the line. Since when a level
+//! are `errors`, `fix_branch`, `run_id`, and `since` where the level began with the line. Since when a level
 //! holds that began before is said by the lines before: [`super::since`].
 //!
 //! Not held against it, because no line says them: the sources of a reading (`file`, `sha256`, `from`,
@@ -21,7 +21,7 @@ use serde::Deserialize;
 use super::StoredState;
 use super::line::{FailureMark, RecordedLine};
 use crate::decision::{Held, inputs};
-use crate::ids::{Digest, ReasonCode, SignalName, distinct};
+use crate::ids::{Digest, ReasonCode, RunId, SignalName, distinct};
 use crate::policy::Level;
 use crate::signals::{Outcome, Reading, Readings, Status, Value};
 use crate::time::Timestamp;
@@ -147,6 +147,7 @@ fn of_details(state: &StoredState, details: &Details, line: &RecordedLine, found
     let failed = line.failure.is_some() || tampered;
     found.hold("errors", state.failed, failed, word);
     of_branch(state.fix_branch.as_deref(), line.failure.as_ref(), found);
+    of_run(state, line, found);
     of_since(state.since, line, found);
 }
 
@@ -215,6 +216,16 @@ fn of_branch(shown: Option<&str>, recorded: Option<&FailureMark>, found: &mut Fo
         found.hold("fix_branch", shown, recorded, |branch| {
             or_absent(branch.map(str::to_owned))
         });
+    }
+}
+
+/// A state file of an earlier version names no run.
+fn of_run(state: &StoredState, line: &RecordedLine, found: &mut Found) {
+    if let Some((shown, head)) = state.run_id.as_deref().zip(state.head()) {
+        let recorded = line.run_id(&head.sha256);
+        if RunId::parse(shown) != Some(recorded) {
+            found.tell("run_id", &shown, &recorded);
+        }
     }
 }
 

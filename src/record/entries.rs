@@ -16,7 +16,7 @@ use super::{
 };
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
-use crate::ids::Digest;
+use crate::ids::{Digest, RunId};
 use crate::time::Timestamp;
 
 /// The log of alerts: no journal, but each of its lines is an entry.
@@ -256,6 +256,10 @@ impl Line {
         let mut details = own.unwrap_or_default();
         for (name, value) in self.members {
             details.entry(name).or_insert(value);
+        }
+        if file == STATE_JOURNAL {
+            let follows = RunId::of_line(&self.sha256);
+            details.entry("run_id").or_insert_with(|| json!(follows));
         }
         details.insert("journal".to_owned(), json!(file));
         if let Some(number) = number {

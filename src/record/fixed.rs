@@ -9,7 +9,7 @@
 
 use super::line::{FailureMark, RecordedLine, VERSION, is_fix_branch};
 use super::signing::KeyId;
-use crate::ids::{Digest, ReasonCode};
+use crate::ids::{Digest, ReasonCode, RunId};
 use crate::policy::Level;
 use crate::signals::six::Six;
 use crate::signals::{Percent, Risk, Status};
@@ -37,6 +37,7 @@ pub struct FixedLine<'a> {
     /// What stands between the brackets: codes in quotes, with commas between.
     reasons: &'a [u8],
     lock: Option<&'a [u8; 64]>,
+    run_id: Option<RunId>,
     failure: Option<(&'a [u8], Option<&'a str>)>,
 }
 
@@ -112,6 +113,10 @@ impl<'a> FixedLine<'a> {
             None => None,
         };
         let given_clock = rest.skip(b",\"clock\":\"given\"").is_some();
+        let run_id = match rest.skip(b",\"run_id\":\"") {
+            Some(()) => Some(rest.run_id()?),
+            None => None,
+        };
         let failure = match rest.skip(b",\"failure\":\"") {
             Some(()) => Some(rest.failure()?),
             None => None,
@@ -147,6 +152,7 @@ impl<'a> FixedLine<'a> {
             doc,
             reasons,
             lock,
+            run_id,
             failure,
         })
     }
@@ -202,6 +208,7 @@ impl<'a> FixedLine<'a> {
                 None => None,
             },
             given_clock: self.given_clock,
+            run_id: self.run_id,
             failure,
             seq: self.seq,
         })
@@ -314,6 +321,13 @@ impl<'a> Rest<'a> {
             None => std::str::from_utf8(text).ok()?.parse().ok()?,
         };
         Percent::new(number)
+    }
+
+    /// The id of a run, and the quote behind it.
+    fn run_id(&mut self) -> Option<RunId> {
+        let text = std::str::from_utf8(self.take(36)?).ok()?;
+        self.skip(b"\"")?;
+        RunId::parse(text)
     }
 
     /// The 64 digits of a digest, and the quote behind them.
@@ -507,10 +521,19 @@ mod tests {
             1 => ("[0-9a-fA-F]{15,17}", HEX).prop_map(|(key, hmac)| format!(",\"key\":\"{key}\",\"hmac\":\"{hmac}\"")),
             1 => "[0-9a-f]{16}".prop_map(|key| format!(",\"key\":\"{key}\"")),
         ];
+        let run_id = mostly(
+            "",
+            &[
+                ",\"run_id\":\"6f1b7e0a-9a54-4a7e-8f0e-0d6a0c2b9e11\"",
+                ",\"run_id\":\"6F1B7E0A-9A54-4A7E-8F0E-0D6A0C2B9E11\"",
+                ",\"run_id\":\"\"",
+                ",\"run_id\":null",
+            ],
+        );
         let end = mostly("}", &["}\r", "} ", "", "}}", ",\"more\":1}", ",\"seq\":7}"]);
-        (lock, clock, failure, adopted, hmac, end)
-            .prop_map(|(lock, clock, failure, adopted, hmac, end)| {
-                format!("{lock}{clock}{failure}{adopted}{hmac}{end}")
+        (lock, clock, run_id, failure, adopted, hmac, end)
+            .prop_map(|(lock, clock, run_id, failure, adopted, hmac, end)| {
+                format!("{lock}{clock}{run_id}{failure}{adopted}{hmac}{end}")
             })
             .boxed()
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::beyond::Beyond;
 use super::signing::{self, SigningKey};
 use crate::decision::{Before, Decision, Earlier, Held, Inputs, inputs};
-use crate::ids::{Digest, ReasonCode, SignalName, distinct};
+use crate::ids::{Digest, ReasonCode, RunId, SignalName, distinct};
 use crate::policy::{Level, Policy};
 use crate::signals::{Outcome, Percent, Reading, Readings, Risk, Status, Value};
 use crate::time::Timestamp;
@@ -80,6 +80,8 @@ struct Raw<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     branch: Option<&'a str>,
@@ -139,6 +141,8 @@ pub struct Entry<'a> {
     pub policy: &'a Policy,
     /// True where the user gave the time.
     pub given_clock: bool,
+    /// The id of the run, where its log or its trace has one.
+    pub run_id: Option<RunId>,
     /// What failed, where something did.
     pub failure: Option<&'a FailureMark>,
     /// The hold that was gone on from, where the line before does not tell it.
@@ -194,6 +198,7 @@ pub fn to_bytes(entry: Entry<'_>, link: Link, key: Option<&SigningKey>) -> Vec<u
         held_before: entry.held_before,
         lock: entry.lock,
         clock: entry.given_clock.then_some("given"),
+        run_id: entry.run_id,
         failure: entry.failure.map(|mark| mark.failure),
         branch: entry.failure.and_then(|mark| mark.branch.as_deref()),
         adopted: link.adopted,
@@ -325,6 +330,8 @@ pub struct RecordedLine {
     pub lock: Option<Digest>,
     /// True where the user gave the time.
     pub given_clock: bool,
+    /// The id of the run, where its log or its trace had one.
+    pub run_id: Option<RunId>,
     /// What failed.
     pub failure: Option<FailureMark>,
     /// The line's number.
@@ -361,6 +368,8 @@ struct RawRecorded {
     lock: Option<Digest>,
     #[serde(default)]
     clock: Option<String>,
+    #[serde(default)]
+    run_id: Option<String>,
     #[serde(default)]
     failure: Option<Digest>,
     #[serde(default)]
@@ -417,12 +426,18 @@ impl RecordedLine {
             held_before: raw.held_before,
             lock: raw.lock,
             given_clock: raw.clock.is_some(),
+            run_id: raw.run_id.as_deref().and_then(RunId::parse),
             failure: raw.failure.map(|failure| FailureMark {
                 failure,
                 branch: raw.branch.filter(|name| is_fix_branch(name)),
             }),
             seq: raw.seq,
         })
+    }
+
+    /// The id of the run that recorded this line, which has this SHA-256.
+    pub fn run_id(&self, sha256: &Digest) -> RunId {
+        self.run_id.unwrap_or_else(|| RunId::of_line(sha256))
     }
 
     /// This decision as the one before the next. `since` is when its level began.

@@ -15,7 +15,7 @@ use crate::decision::{Before, Decision, Held, Inputs, Needs, Reason, Waived, inp
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::read_own;
 use crate::fs::{RetryDelays, Workspace, write};
-use crate::ids::{Digest, SignalName};
+use crate::ids::{Digest, RunId, SignalName};
 use crate::policy::{Identity, Level, Policy, Thresholds};
 use crate::signals::{Outcome, Reading, Readings, Source, Status, Value};
 use crate::time::Timestamp;
@@ -71,6 +71,8 @@ struct Raw<'a> {
     given_clock: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix_branch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: Option<JournalRef>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -147,6 +149,8 @@ pub struct Content<'a> {
     pub given_clock: bool,
     /// The fix branch of this failure.
     pub fix_branch: Option<&'a str>,
+    /// The id of the run; absent on a dry run that nobody watches.
+    pub run_id: Option<RunId>,
     /// Where the journal stands; absent on a dry run.
     pub journal: Option<JournalRef>,
     /// True where a version of the policy is staged.
@@ -185,6 +189,7 @@ pub fn to_bytes(content: Content<'_>) -> Vec<u8> {
         held: decision.held.as_ref(),
         given_clock: content.given_clock,
         fix_branch: content.fix_branch,
+        run_id: content.run_id,
         journal: content.journal,
         staged: content.staged,
     };
@@ -209,6 +214,8 @@ pub struct StoredState {
     pub given_clock: bool,
     /// The fix branch that it names.
     pub fix_branch: Option<String>,
+    /// The id of the run that it names.
+    pub run_id: Option<String>,
     /// True where it is the state of a run that failed.
     pub failed: bool,
     /// True where the journal of versions may name a version that is staged. Only a hint, so that a
@@ -236,6 +243,8 @@ struct RawStored {
     given_clock: bool,
     #[serde(default)]
     fix_branch: Option<String>,
+    #[serde(default)]
+    run_id: Option<String>,
     #[serde(default)]
     errors: Vec<serde::de::IgnoredAny>,
     #[serde(default)]
@@ -337,6 +346,7 @@ impl StoredState {
             journal,
             given_clock,
             fix_branch,
+            run_id,
             staged,
             ..
         } = raw;
@@ -348,6 +358,7 @@ impl StoredState {
             inputs,
             given_clock,
             fix_branch,
+            run_id,
             failed,
             staged,
             details,

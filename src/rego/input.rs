@@ -92,12 +92,10 @@ mod tests {
 
     fn seen(text: &str) -> Option<String> {
         let request = Request::parse(text.as_bytes()).unwrap();
-        let around = Circumstances {
-            at: Timestamp::from_unix_seconds(1_767_225_600).unwrap(),
-            level: Some(Level::YELLOW),
-            stopped: false,
-            explain: false,
-        };
+        let around = Circumstances::undisturbed(
+            Timestamp::from_unix_seconds(1_767_225_600).unwrap(),
+            Some(Level::YELLOW),
+        );
         input(&request, &around).map(|value| value.to_json_str().unwrap())
     }
 

@@ -107,7 +107,7 @@ pub enum Trust {
     /// It has to be signed by this key.
     By {
         /// The key.
-        key: Key,
+        key: Box<Key>,
         /// The scope that it has to be signed for.
         scope: Option<String>,
     },

@@ -333,7 +333,7 @@ mod tests {
 
     fn trust(secret: &[u8]) -> Trust {
         Trust::By {
-            key: Key::Secret(zeroize::Zeroizing::new(secret.to_vec()).into()),
+            key: Box::new(Key::Secret(zeroize::Zeroizing::new(secret.to_vec()).into())),
             scope: Some("write".to_owned()),
         }
     }
@@ -390,7 +390,7 @@ mod tests {
             };
             let whole = signed(files.clone(), &header, &claims, sign);
             let trust = |key| Trust::By {
-                key: Key::Public(key),
+                key: Box::new(Key::Public(key)),
                 scope: Some("write".to_owned()),
             };
             check("b.tar.gz", &whole, &trust(key.verifying())).unwrap();

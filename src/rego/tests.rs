@@ -14,12 +14,10 @@ use crate::time::Timestamp;
 const NEW_YEAR: i64 = 1_767_225_600;
 
 fn around() -> Circumstances {
-    Circumstances {
-        at: Timestamp::from_unix_seconds(NEW_YEAR).unwrap(),
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(
+        Timestamp::from_unix_seconds(NEW_YEAR).unwrap(),
+        Some(Level::GREEN),
+    )
 }
 
 fn settings(entries: &[&str]) -> Settings {

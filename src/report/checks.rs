@@ -1,6 +1,7 @@
 //! What the checks P-1 to P-6 came to: for a person, as JSON, as the files of `reports/`, and as cases
 //! of JUnit.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -261,6 +262,32 @@ pub fn health(components: &Components) -> Health<'_> {
         status: components.whole(),
         components,
     }
+}
+
+/// The health as somebody else may see it: whether each component works, and nothing of what was
+/// found.
+pub fn served_health(components: &Components) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Served<'c> {
+        status: Whole,
+        components: BTreeMap<&'c str, Alone>,
+    }
+    #[derive(Serialize)]
+    struct Alone {
+        status: State,
+    }
+    let alone = |(name, component): (&'static str, &checks::health::Component)| {
+        let status = component.status;
+        (name, Alone { status })
+    };
+    let served = Served {
+        status: components.whole(),
+        components: components.each().into_iter().map(alone).collect(),
+    };
+    // Serialising to memory fails for maps with keys that are no text alone; there are none.
+    let mut bytes = serde_json::to_vec(&served).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
 }
 
 /// The health for a person.

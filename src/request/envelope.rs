@@ -40,6 +40,20 @@ pub struct Circumstances {
     pub explain: bool,
 }
 
+impl Circumstances {
+    /// Those of a question that no workspace stands behind, as in fixtures and replays: nothing is
+    /// stopped, and nobody wants an explanation. Whoever decides for a workspace looks at its kill
+    /// switch and says what it is.
+    pub fn undisturbed(at: Timestamp, level: Option<Level>) -> Self {
+        Self {
+            at,
+            level,
+            stopped: false,
+            explain: false,
+        }
+    }
+}
+
 /// The answer.
 ///
 /// It depends on the request, the policies and the [`Circumstances`] alone: the same of all three gives
@@ -146,12 +160,7 @@ mod tests {
     use super::*;
 
     fn around() -> Circumstances {
-        Circumstances {
-            at: Timestamp::EPOCH,
-            level: Some(Level::GREEN),
-            stopped: false,
-            explain: false,
-        }
+        Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN))
     }
 
     #[test]

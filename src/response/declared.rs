@@ -14,9 +14,9 @@ use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::policy::document::{self, Loaded};
-use crate::policy::responses::{self, Action, List, Section, Shape};
+use crate::policy::responses::{self, Action, Section, Shape};
 use crate::policy::source;
-use crate::policy::source::collect::{self, Field, State};
+use crate::policy::source::collect::{self, Field, List, State};
 use crate::policy::{Level, Policy};
 
 pub use crate::policy::responses::TIMEOUT;

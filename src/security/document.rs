@@ -7,10 +7,12 @@ use crate::policy::catalogue::conditions;
 use crate::policy::catalogue::security_policy::SecurityPolicy;
 use crate::policy::catalogue::words::{Effect, Mode, Severity};
 use crate::policy::catalogue::{self, Found, Shape};
-use crate::policy::expression::condition::{Condition, Kinds, Paths};
+use crate::policy::expression::condition::{Attributes, Condition, Gap, Kinds, Paths, Slot};
+use crate::policy::quantity::Span;
 use crate::policy::source::{Node, Spot};
 use crate::record::audit;
 use crate::request::{Obligation, Point};
+use crate::time::Timestamp;
 
 /// The tag of documents that are tried and not kept yet (row C-53).
 pub(super) const STAGING: &str = "staging";
@@ -42,6 +44,30 @@ pub(super) struct Rule {
     pub(super) effect: Effect,
     pub(super) condition: Condition,
     pub(super) actions: Vec<Obligation>,
+    /// How long it denies, where it does not for ever.
+    pub(super) kept: Option<Kept>,
+}
+
+/// A rule that denies until a time is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// The attribute that says from when on.
+    pub(super) since: Slot,
+    pub(super) term: Span,
+}
+
+impl Kept {
+    /// True until the time is over at `at`; what nobody can read is not over.
+    pub(super) fn denies(self, given: &impl Attributes, at: Timestamp) -> Result<bool, Gap> {
+        let gap = |absent| Gap {
+            slot: self.since,
+            absent,
+        };
+        let since = given.value(self.since).ok_or(gap(true))?;
+        let since = since.as_str().and_then(Timestamp::read);
+        let since = since.ok_or(gap(false))?.time;
+        Ok(!self.term.has_passed(since, at))
+    }
 }
 
 type Made = Result<(Document, Vec<Diagnostic>), Vec<Diagnostic>>;
@@ -103,6 +129,7 @@ fn of_policy(
         effect: rule.effect.unwrap_or(Effect::Deny),
         condition: placed.condition,
         actions: rule.actions.iter().map(Obligation::new).collect(),
+        kept: None,
     };
     Ok(Document {
         name: policy.name.clone(),

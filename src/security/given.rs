@@ -11,6 +11,7 @@ use crate::request::Request;
 pub(super) struct Given<'r> {
     request: &'r Request,
     paths: &'r Paths,
+    /// By the numbers of the paths, and behind them those of their outermost keys.
     found: Vec<Cell<Looked<'r>>>,
 }
 
@@ -23,16 +24,33 @@ enum Looked<'r> {
 
 impl<'r> Given<'r> {
     pub(super) fn new(request: &'r Request, paths: &'r Paths) -> Self {
+        let looked = vec![Cell::new(Looked::NotYet); paths.count() + paths.roots().len()];
         Self {
             request,
             paths,
-            found: vec![Cell::new(Looked::NotYet); paths.count()],
+            found: looked,
+        }
+    }
+
+    fn once(&self, at: usize, look: impl FnOnce() -> Option<&'r Value>) -> Option<&'r Value> {
+        let Some(cell) = self.found.get(at) else {
+            return look();
+        };
+        match cell.get() {
+            Looked::There(value) => Some(value),
+            Looked::Absent => None,
+            Looked::NotYet => {
+                let value = look();
+                cell.set(value.map_or(Looked::Absent, Looked::There));
+                value
+            }
         }
     }
 
     fn look(&self, slot: Slot) -> Option<&'r Value> {
         let (first, rest) = self.paths.keys(slot).split_first()?;
-        let mut value = self.request.members().get(first)?;
+        let root = self.paths.count() + self.paths.root(slot)?;
+        let mut value = self.once(root, || self.request.members().get(first))?;
         for key in rest {
             value = value.as_object()?.get(key)?;
         }
@@ -42,17 +60,6 @@ impl<'r> Given<'r> {
 
 impl Attributes for Given<'_> {
     fn value(&self, slot: Slot) -> Option<&Value> {
-        let Some(cell) = self.found.get(slot.index()) else {
-            return self.look(slot);
-        };
-        match cell.get() {
-            Looked::There(value) => Some(value),
-            Looked::Absent => None,
-            Looked::NotYet => {
-                let value = self.look(slot);
-                cell.set(value.map_or(Looked::Absent, Looked::There));
-                value
-            }
-        }
+        self.once(slot.index(), || self.look(slot))
     }
 }

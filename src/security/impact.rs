@@ -266,12 +266,7 @@ impl Line {
 
 /// Security policies know neither the time nor the level.
 fn circumstances() -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level: None,
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, None)
 }
 
 fn owed(verdict: Option<&Verdict>) -> &[Obligation] {

@@ -7,9 +7,13 @@ use crate::policy::catalogue::words::{Effect, Mode};
 use crate::policy::expression::condition::{Gap, Paths};
 use crate::request::envelope::Circumstances;
 use crate::request::{Obligation, Request, Step, Verdict, codes};
+use crate::time::Timestamp;
 
 /// The layer's name in an explanation.
 const LAYER: &str = "security";
+
+/// Whether something is so, or which attribute keeps that from being known.
+pub(super) type Known = Result<bool, Gap>;
 
 /// How many reasons in words an answer has at most.
 const MOST_REASONS: usize = 20;
@@ -21,33 +25,84 @@ impl Compiled {
     /// for an attribute is absent or of another kind, allows nothing and denies (row C-19). Documents
     /// on trial (`warn`, `monitor`) change nothing: see [`Compiled::observe`].
     pub fn judge(&self, request: &Request, around: &Circumstances) -> Option<Verdict> {
+        if self.is_empty() {
+            return None;
+        }
         let given = Given::new(request, &self.paths);
-        let mut tally = Tally::new(around.explain);
-        for document in self.documents.iter().filter(|one| one.mode == Mode::Strict) {
-            tally.ask(document, &given);
+        let how = How::of(around);
+        if around.explain {
+            // Also what did not match is told.
+            return self.answer(Tally::new(how), &given, || self.one_by_one(&given));
+        }
+        let narrowed = self.narrow.to(&self.documents, &given);
+        let tally = Tally {
+            concerned: narrowed.concerned,
+            allowed: narrowed.allowed,
+            ..Tally::new(how)
+        };
+        self.answer(tally, &given, || narrowed.documents(&self.documents))
+    }
+
+    /// What the documents on trial would have said, a step for each rule that spoke. Nothing follows
+    /// from it: it is for a record, so that somebody can see what a document would do before it
+    /// counts.
+    pub fn observe(&self, request: &Request, at: Timestamp) -> Vec<Step> {
+        let given = Given::new(request, &self.paths);
+        let how = How { explain: true, at };
+        self.on_trial(&given, how, || self.one_by_one(&given)).1
+    }
+
+    /// Every document that is not known to be about something else, with what its scope says and all of
+    /// its rules. What else may be asked has to come to the same verdict.
+    pub(super) fn one_by_one(
+        &self,
+        given: &Given<'_>,
+    ) -> impl Iterator<Item = (&Document, Known, impl Iterator<Item = &Rule>)> {
+        let documents = self.documents.iter();
+        let asked = documents.map(|one| (one, one.scope.holds(given), one.rules.iter()));
+        asked.filter(|(_, scope, _)| *scope != Ok(false))
+    }
+
+    pub(super) fn answer<'c, D, R>(
+        &'c self,
+        mut tally: Tally<'c>,
+        given: &Given<'_>,
+        documents: impl Fn() -> D,
+    ) -> Option<Verdict>
+    where
+        D: Iterator<Item = (&'c Document, Known, R)>,
+        R: Iterator<Item = &'c Rule>,
+    {
+        for (document, scope, rules) in documents().filter(|(one, ..)| one.mode == Mode::Strict) {
+            tally.ask(document, scope, rules, given);
         }
         if !tally.concerned {
             return None;
         }
-        let (trial_reasons, trial_steps) = self.on_trial(&given, around.explain);
+        let (trial_reasons, trial_steps) = self.on_trial(given, tally.how, documents);
         let mut verdict = tally.verdict(&self.paths);
         verdict.reasons.extend(trial_reasons);
         verdict.steps.extend(trial_steps);
         Some(verdict)
     }
 
-    /// What the documents on trial would have said, a step for each rule that spoke. Nothing follows
-    /// from it: it is for a record, so that somebody can see what a document would do before it
-    /// counts.
-    pub fn observe(&self, request: &Request) -> Vec<Step> {
-        self.on_trial(&Given::new(request, &self.paths), true).1
-    }
-
-    fn on_trial(&self, given: &Given<'_>, explain: bool) -> (Vec<String>, Vec<Step>) {
+    fn on_trial<'c, D, R>(
+        &'c self,
+        given: &Given<'_>,
+        how: How,
+        documents: impl Fn() -> D,
+    ) -> (Vec<String>, Vec<Step>)
+    where
+        D: Iterator<Item = (&'c Document, Known, R)>,
+        R: Iterator<Item = &'c Rule>,
+    {
+        if !self.any_on_trial {
+            return (Vec::new(), Vec::new());
+        }
         let (mut reasons, mut steps) = (Vec::new(), Vec::new());
-        for document in self.documents.iter().filter(|one| one.mode != Mode::Strict) {
-            let mut tally = Tally::new(explain);
-            tally.ask(document, given);
+        for (document, scope, rules) in documents().filter(|(one, ..)| one.mode != Mode::Strict) {
+            let mut tally = Tally::new(how);
+            tally.ask(document, scope, rules, given);
             if document.mode == Mode::Warn && !tally.denials.is_empty() {
                 let said = tally.denials.iter().map(|(document, rule, _)| {
                     format!(
@@ -67,9 +122,27 @@ impl Compiled {
     }
 }
 
+/// How it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// True where what each rule said is told.
+    pub(super) explain: bool,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+impl How {
+    pub(super) fn of(around: &Circumstances) -> Self {
+        Self {
+            explain: around.explain,
+            at: around.at,
+        }
+    }
+}
+
 /// What was found so far.
-struct Tally<'c> {
-    explain: bool,
+pub(super) struct Tally<'c> {
+    how: How,
     concerned: bool,
     allowed: bool,
     allowing: Vec<&'c Obligation>,
@@ -80,9 +153,9 @@ struct Tally<'c> {
 }
 
 impl<'c> Tally<'c> {
-    fn new(explain: bool) -> Self {
+    pub(super) fn new(how: How) -> Self {
         Self {
-            explain,
+            how,
             concerned: false,
             allowed: false,
             allowing: Vec::new(),
@@ -92,16 +165,19 @@ impl<'c> Tally<'c> {
         }
     }
 
-    fn ask(&mut self, document: &'c Document, given: &Given<'_>) {
-        let scope = document.scope.holds(given);
-        if scope == Ok(false) {
-            return;
-        }
+    /// Asks a document that is not known to be about something else.
+    fn ask(
+        &mut self,
+        document: &'c Document,
+        scope: Known,
+        rules: impl Iterator<Item = &'c Rule>,
+        given: &Given<'_>,
+    ) {
         self.concerned |= !document.only_restricts;
         if let Err(gap) = scope {
             self.gap = self.gap.or(Some(gap));
         }
-        for rule in &document.rules {
+        for rule in rules {
             match rule.effect {
                 Effect::Allow => self.ask_to_allow(document, rule, scope, given),
                 Effect::Deny => self.ask_to_deny(document, rule, scope, given),
@@ -113,11 +189,11 @@ impl<'c> Tally<'c> {
         &mut self,
         document: &'c Document,
         rule: &'c Rule,
-        scope: Result<bool, Gap>,
+        scope: Known,
         given: &Given<'_>,
     ) {
         // One allow suffices; those with actions are asked all the same, for what has to be done.
-        if self.allowed && rule.actions.is_empty() && !self.explain {
+        if self.allowed && rule.actions.is_empty() && !self.how.explain {
             return;
         }
         let answer = rule.condition.holds(given);
@@ -146,14 +222,14 @@ impl<'c> Tally<'c> {
         &mut self,
         document: &'c Document,
         rule: &'c Rule,
-        scope: Result<bool, Gap>,
+        scope: Known,
         given: &Given<'_>,
     ) {
         let answer = rule.condition.holds(given);
-        let answer = if answer == Ok(false) {
-            answer
-        } else {
-            scope.and(answer)
+        let answer = match (answer, rule.kept) {
+            (Ok(false), _) => answer,
+            (_, Some(kept)) => scope.and(answer).and(kept.denies(given, self.how.at)),
+            (_, None) => scope.and(answer),
         };
         let gap = match answer {
             Ok(true) => None,
@@ -172,7 +248,7 @@ impl<'c> Tally<'c> {
     }
 
     fn explain(&mut self, document: &Document, rule: &Rule, said: impl FnOnce() -> String) {
-        if self.explain {
+        if self.how.explain {
             self.steps.push(Step {
                 layer: LAYER,
                 file: document.file.clone(),
@@ -203,12 +279,14 @@ impl<'c> Tally<'c> {
 fn denied(denials: &[(&Document, &Rule, Option<Gap>)], paths: &Paths) -> Verdict {
     let mut verdict = Verdict::deny(codes::SECURITY_RULE_DENIED);
     for (document, rule, gap) in denials {
-        let mut reason = format!("`{}` of {} denies it", rule.name, document.file);
         if let Some(gap) = gap {
             add_code(&mut verdict, *gap);
-            reason.push_str(&format!(": {}", in_words(*gap, paths)));
         }
         if verdict.reasons.len() < MOST_REASONS {
+            let mut reason = format!("`{}` of {} denies it", rule.name, document.file);
+            if let Some(gap) = gap {
+                reason.push_str(&format!(": {}", in_words(*gap, paths)));
+            }
             verdict.reasons.push(reason);
         }
         for obligation in rule.actions.iter().chain(&document.plan) {

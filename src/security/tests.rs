@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod narrow;
+
+use super::given::Given;
 use super::*;
 use crate::policy::Level;
 use crate::request::envelope::{Circumstances, Decision, Envelope};
@@ -37,12 +40,7 @@ spec:
 "#;
 
 fn around() -> Circumstances {
-    Circumstances {
-        at: Timestamp::EPOCH,
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::EPOCH, Some(Level::GREEN))
 }
 
 fn compiled(texts: &[&str]) -> Compiled {
@@ -224,7 +222,7 @@ fn a_document_on_trial_changes_nothing_and_is_told() {
     assert!(judged(&monitored, &value).unwrap().reasons.is_empty());
     let alone = compiled(&[&tagged("monitor")]);
     assert_eq!(judged(&alone, &value), None);
-    let seen = alone.observe(&request(&value));
+    let seen = alone.observe(&request(&value), Timestamp::EPOCH);
     assert_eq!(seen[0].said, "on trial: deny");
     let found = problems(&policy("trial", &spec("warn")));
     assert!(found[0].contains("staging"), "{found:#?}");
@@ -261,6 +259,80 @@ fn an_unusable_condition_is_refused_at_its_place() {
         ("b.yaml", OWN_DATA.as_bytes()),
     ]);
     assert_eq!(twice.unwrap_err()[0].code, Code::NameDuplicate);
+}
+
+#[test]
+fn what_an_agent_asks_for_is_held_against_its_limits() {
+    let text = "agent_policies:\n  resource_limits:\n    - name: cpu_memory_limits\n      scope: user_created_agents\n      limits: {cpu: 100m, memory: 128Mi, storage: 1Gi}\n      enforcement: strict\n";
+    let policies = compiled(&[text]);
+    let denied = |resources: Value| {
+        let value = json!({"agent": {"id": "a"}, "resources": resources});
+        judged(&policies, &value).is_some_and(|verdict| verdict.effect == Effect::Deny)
+    };
+    let asked = |cpu: f64, memory: u64, storage: u64| json!({"cpu": cpu, "memory_bytes": memory, "storage_bytes": storage});
+    let (memory, storage) = (134_217_728, 1_073_741_824);
+    assert!(!denied(asked(0.1, memory, storage)), "at the limits");
+    assert!(denied(asked(0.101, memory, storage)));
+    assert!(denied(asked(0.1, memory + 1, storage)));
+    assert!(denied(asked(0.1, memory, storage + 1)));
+    assert!(denied(json!({})), "what is not said is not within limits");
+    assert!(denied(
+        json!({"cpu": "100m", "memory_bytes": 1, "storage_bytes": 1})
+    ));
+    assert_eq!(judged(&policies, &json!({"agent": {"id": "a"}})), None);
+    let without = text.replace(
+        "limits: {cpu: 100m, memory: 128Mi, storage: 1Gi}",
+        "rule: little",
+    );
+    let policies = compiled(&[&without]);
+    let value = json!({"agent": {}, "resources": {"cpu": 64}});
+    assert_eq!(judged(&policies, &value), None, "no limit, no rule");
+}
+
+#[test]
+fn transactions_are_not_deleted_before_their_time_and_then_beyond_recovery() {
+    let text = "compliance_policies:\n  financial_regulations:\n    - name: transaction_data_retention\n      scope: financial_transactions\n      retention_period: 7_years\n      secure_deletion: true\n      enforcement: strict\n";
+    let policies = compiled(&[text]);
+    let denied = |at: &str, value: &Value| {
+        let around = Circumstances {
+            at: Timestamp::read(at).unwrap().time,
+            level: None,
+            stopped: false,
+            explain: false,
+        };
+        let verdict = policies.judge(&request(value), &around);
+        verdict.is_some_and(|verdict| verdict.effect == Effect::Deny)
+    };
+    let delete = |data: Value| json!({"action": "delete", "data": data});
+    let old = delete(
+        json!({"kind": "transaction", "created_at": "2019-01-15T12:00:00Z", "secure_deletion": true}),
+    );
+    assert!(denied("2026-01-15T11:59:59Z", &old));
+    assert!(!denied("2026-01-15T12:00:00Z", &old));
+    let later = "2036-01-15T12:00:00Z";
+    for data in [
+        json!({"kind": "transaction", "created_at": "2019-01-15T12:00:00Z"}),
+        json!({"kind": "transaction", "created_at": "2019-01-15T12:00:00Z", "secure_deletion": "true"}),
+        json!({"kind": "transaction", "secure_deletion": true}),
+        json!({"kind": "transaction", "created_at": "long ago", "secure_deletion": true}),
+        json!({"kind": "transaction", "created_at": 0, "secure_deletion": true}),
+        json!({"created_at": "2019-01-15T12:00:00Z", "secure_deletion": true}),
+    ] {
+        assert!(
+            !denied(later, &json!({"action": "read", "data": data})),
+            "{data}"
+        );
+        let is_known = data["kind"] == "transaction";
+        let is_whole =
+            data["created_at"] == "2019-01-15T12:00:00Z" && data["secure_deletion"] == true;
+        assert_eq!(
+            denied(later, &delete(data.clone())),
+            !(is_known && is_whole),
+            "{data}"
+        );
+    }
+    let other = delete(json!({"kind": "draft"}));
+    assert!(!denied("2026-01-15T12:00:00Z", &other));
 }
 
 #[test]

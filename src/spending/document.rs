@@ -13,9 +13,9 @@ use super::amount::{Amount, Unreadable};
 use super::policy::{Caps, Condition, Names, Policy, Rule, Threshold};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::policy::catalogue::API_VERSION;
-use crate::policy::source::collect::{self, Field, Scalar};
+use crate::policy::source::Spot;
+use crate::policy::source::collect::{self, Field, List, Scalar};
 use crate::policy::source::problems::Problems;
-use crate::policy::source::{self, Node, Spot};
 use crate::request::Effect;
 
 /// What `kind` says.
@@ -38,11 +38,7 @@ const EFFECTS: [&str; 4] = ["ALLOW", "REQUIRE_HITL", "REQUIRE_MSIG", "DENY"];
 
 /// Reads and checks a document. `file` is named in the findings.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Policy, Vec<Diagnostic>> {
-    let root = match source::parse(file, bytes) {
-        Ok(Some(root)) => root,
-        Ok(None) => Node::nothing(),
-        Err(finding) => return Err(vec![*finding]),
-    };
+    let root = collect::root(file, bytes)?;
     let is_large = ["apiVersion", "kind", "metadata", "spec"]
         .iter()
         .any(|key| root.get(key).is_some());
@@ -84,8 +80,9 @@ impl<'a> Draft<'a> {
     }
 
     fn large(&mut self, document: &Document, here: Spot) -> Option<Policy> {
-        self.constant(&document.api_version, "apiVersion", API_VERSION, here);
-        self.constant(&document.kind, "kind", KIND, here);
+        self.problems
+            .constant(&document.api_version, "apiVersion", API_VERSION, here);
+        self.problems.constant(&document.kind, "kind", KIND, here);
         let spec = self.problems.required(&document.spec, "spec", here)?;
         let metadata = document.metadata.get();
         let name = match metadata.map(|metadata| &metadata.name) {
@@ -97,20 +94,6 @@ impl<'a> Draft<'a> {
             _ => self.name(&spec.name, document.spec.spot),
         };
         self.policy(spec, name, document.spec.spot)
-    }
-
-    fn constant(&mut self, field: &Field<String>, key: &str, expected: &str, here: Spot) {
-        let found = self.problems.required(field, key, here);
-        if let Some(found) = found.filter(|found| *found != expected) {
-            let message = format!("`{key}` is another");
-            self.problems
-                .refuse(field, Code::ValueUnknown, message, |finding| {
-                    finding
-                        .found(format!("`{found}`"))
-                        .expected(format!("`{expected}`"))
-                        .help(format!("write `{key}: {expected}`"))
-                });
-        }
     }
 
     fn same_name(&mut self, name: &Field<String>, other: &Field<String>) {
@@ -267,7 +250,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A list of texts; `None` where there is none.
-    fn texts(&mut self, field: &Field<Vec<Field<String>>>) -> Option<Vec<String>> {
+    fn texts(&mut self, field: &List<String>) -> Option<Vec<String>> {
         let items = field.get()?;
         Some(items.iter().filter_map(|item| self.checked(item)).collect())
     }
@@ -297,7 +280,7 @@ impl<'a> Draft<'a> {
             });
     }
 
-    fn rules(&mut self, field: &Field<Vec<Field<shape::Rule>>>) -> Vec<Rule> {
+    fn rules(&mut self, field: &List<shape::Rule>) -> Vec<Rule> {
         let items = field.get().map(Vec::as_slice).unwrap_or_default();
         items.iter().filter_map(|item| self.rule(item)).collect()
     }

@@ -10,18 +10,15 @@ use super::intent::{self, Intent};
 use super::policy::Policy;
 use super::reason::Reason;
 use super::usage::{Book, Usage};
-use crate::diagnostic::{Checked, Code, Diagnostic, Place};
+use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::fs::Workspace;
-use crate::fs::read::read_own;
 use crate::ids::Digest;
+use crate::policy::directory;
 use crate::request::envelope::Circumstances;
 use crate::request::{Effect, Request, Step, Verdict};
 
 /// Where the documents lie.
 pub const DIRECTORY: &str = "policy/spend";
-
-/// More documents than this are no set that anybody reviewed.
-const MOST: usize = 200;
 
 /// The member of a request that this layer reads.
 pub const MEMBERS: [&str; 1] = ["intent"];
@@ -36,42 +33,9 @@ pub struct Policies {
     sources: Vec<(String, Digest)>,
 }
 
-/// The documents of a workspace, by their paths, with their bytes.
-pub fn documents(workspace: &Workspace) -> Checked<Vec<(String, Vec<u8>)>> {
-    if workspace.lacks(DIRECTORY) {
-        return Ok(Vec::new());
-    }
-    let ends = |name: &String| {
-        let end = std::path::Path::new(name).extension();
-        end.is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-    };
-    let mut names: Vec<String> = workspace
-        .list(DIRECTORY)?
-        .into_iter()
-        .filter(ends)
-        .collect();
-    names.sort();
-    if names.len() > MOST {
-        return Err(Box::new(
-            Diagnostic::new(
-                Code::FileTooLarge,
-                Place::file(DIRECTORY),
-                "there are too many spend policies",
-            )
-            .found(format!("{} files", names.len()))
-            .expected(format!("at most {MOST}"))
-            .help("put what belongs together into one policy, with `agents`"),
-        ));
-    }
-    let mut documents = Vec::new();
-    for name in names {
-        let file = format!("{DIRECTORY}/{name}");
-        // One that went away meanwhile is as good as one that was never there.
-        if let Some(bytes) = read_own(workspace, &file, LIMIT)? {
-            documents.push((file, bytes));
-        }
-    }
-    Ok(documents)
+/// The documents of a workspace, by their paths, with their bytes; and what is wrong with the others.
+pub fn documents(workspace: &Workspace) -> (Vec<(String, Vec<u8>)>, Vec<Diagnostic>) {
+    directory::read(workspace, &[DIRECTORY], LIMIT)
 }
 
 impl Policies {
@@ -101,7 +65,7 @@ impl Policies {
 
     /// Reads and compiles the policies of a workspace.
     pub fn load(workspace: &Workspace) -> Result<Self, Vec<Diagnostic>> {
-        Self::compile(&documents(workspace).map_err(|problem| vec![*problem])?)
+        directory::load(workspace, &[DIRECTORY], LIMIT, Self::compile)
     }
 
     /// The files that they were made of, with their digests.
@@ -292,12 +256,7 @@ mod tests {
     }
 
     fn around() -> Circumstances {
-        Circumstances {
-            at: Timestamp::EPOCH,
-            level: None,
-            stopped: false,
-            explain: false,
-        }
+        Circumstances::undisturbed(Timestamp::EPOCH, None)
     }
 
     fn request(agent: &str, currency: &str, amount: &str) -> String {

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{Span, Trace, Value};
+use crate::ids::RunId;
 use crate::time::Timestamp;
 
 /// More spans than this are left out: a trace is to be read.
@@ -28,10 +29,10 @@ pub struct Collector {
 
 impl Collector {
     /// Begins at a time, for the run with this id.
-    pub fn begin(run_id: uuid::Uuid, at: Timestamp) -> Self {
+    pub fn begin(run_id: RunId, at: Timestamp) -> Self {
         let micros = u64::try_from(at.unix_micros()).unwrap_or_default();
         Self {
-            id: run_id.simple().to_string(),
+            id: run_id.simple(),
             base: micros.saturating_mul(1000),
             begin: Instant::now(),
             ended: Arc::default(),

@@ -16,7 +16,7 @@ use policy_orchestrator::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::workspace::{Ran, Workspace, copy_tree};
+use crate::workspace::{Ran, SIGNALS, Workspace, copy_tree};
 
 const DAY: i64 = 86_400;
 
@@ -334,17 +334,7 @@ fn history() -> impl Strategy<Value = Vec<Recorded>> {
             Just(95.0)
         ]
     };
-    let status = proptest::sample::subsequence(
-        vec![
-            "trust",
-            "integrity",
-            "consensus",
-            "reputation",
-            "forecast",
-            "responses",
-        ],
-        0..=2,
-    );
+    let status = proptest::sample::subsequence(SIGNALS.to_vec(), 0..=2);
     let which = proptest::sample::select(&["missing", "stale", "invalid"][..]);
     let one = (
         (
@@ -472,15 +462,7 @@ const OTHERS: [&str; 5] = [
 ];
 
 fn other(number: usize) -> Policy {
-    let signals = [
-        "trust",
-        "integrity",
-        "consensus",
-        "reputation",
-        "forecast",
-        "responses",
-    ];
-    let lines = signals.map(|name| format!("    - name: {name}\n"));
+    let lines = SIGNALS.map(|name| format!("    - name: {name}\n"));
     let signals = lines.concat();
     let coverage = "    - {name: coverage, file: coverage.json, pointer: /total, type: percent, direction: higher_is_better}\n";
     let coverage = if number == 4 { coverage } else { "" };

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use policy_orchestrator::authorization::tenant;
 use serde_json::{Value, json};
 
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::{Ran, Workspace, fed};
 
 /// Runs `decide` with something on standard input.
 pub(crate) fn decide(workspace: &Workspace, arguments: &[&str], input: &str) -> Ran {
@@ -20,18 +20,7 @@ fn decide_with(
     variables: &[(&str, &str)],
 ) -> Ran {
     let mut command = workspace.command(&[&["decide"], arguments].concat());
-    let mut child = command
-        .envs(variables.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // A program that answers without reading closes the pipe.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().unwrap().into()
+    fed(command.envs(variables.iter().copied()), input)
 }
 
 /// Every answer of a run, each held against the schema.

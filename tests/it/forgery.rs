@@ -335,7 +335,7 @@ fn waived() -> Workspace {
 
 #[test]
 fn whatever_the_state_file_shows_of_its_line_is_held_against_it() {
-    let changes: [(&str, &dyn Fn(&mut Value)); 16] = [
+    let changes: [(&str, &dyn Fn(&mut Value)); 17] = [
         ("readings.coverage.value", &|state| {
             state["readings"]["coverage"]["value"] = json!(91.5);
         }),
@@ -380,6 +380,9 @@ fn whatever_the_state_file_shows_of_its_line_is_held_against_it() {
         }),
         ("fix_branch", &|state| {
             state["fix_branch"] = json!("fix/policy-orchestrator-20260115120000");
+        }),
+        ("run_id", &|state| {
+            state["run_id"] = json!("6f1b7e0a-9a54-4a7e-8f0e-0d6a0c2b9e11");
         }),
         ("errors", &|state| state["errors"] = json!([{"code": "X"}])),
     ];

@@ -1,30 +1,17 @@
 //! `guard check` and the git hook: may another program change these files?
 
-use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::policy_lock::{events, locked, overwrite, reviewed};
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::{Ran, Workspace, fed};
 
 fn check_with(workspace: &Workspace, more: &[&str], env: &[(&str, &str)], input: &str) -> Ran {
     let arguments: Vec<&str> = ["guard", "check"].iter().chain(more).copied().collect();
     let mut command = workspace.command(&arguments);
-    command.envs(env.iter().copied());
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    child.wait_with_output().unwrap().into()
+    fed(command.envs(env.iter().copied()), input)
 }
 
 fn check(workspace: &Workspace, operation: &Value) -> Ran {

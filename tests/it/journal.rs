@@ -1,6 +1,6 @@
 //! The journal: its bytes, its chain, what verification finds, and how a broken one is gone on from.
 
-use policy_orchestrator::ids::Digest;
+use policy_orchestrator::ids::{Digest, RunId};
 use serde_json::{Value, json};
 
 use crate::workspace::{JOURNAL, Ran, Workspace};
@@ -71,6 +71,43 @@ fn the_bytes_of_a_line_and_its_hash_are_pinned() {
 
 /// `printf '%s' "$line" | sha256sum`
 const PINNED: &str = "3b00c22f3d2d4207a454f45e72642169f2d1d69b136f8ef5bf6f4ebd161f582e";
+
+#[test]
+fn a_run_that_nobody_watches_has_the_id_that_follows_from_its_line() {
+    let workspace = recorded();
+    let state = workspace.state();
+    let sha256 = state["journal"]["sha256"].as_str().unwrap();
+    let run_id = state["run_id"].as_str().unwrap();
+    // 32 digits of the hash, but for the two that say which kind of UUID it is.
+    let digits = run_id.replace('-', "");
+    let without = |text: &str| format!("{}{}{}", &text[..12], &text[13..16], &text[17..32]);
+    assert_eq!(without(&digits), without(sha256));
+    assert_eq!(digits.as_bytes()[12], b'8', "{run_id}");
+    assert!(!workspace.read(JOURNAL).contains("run_id"));
+    let listed = workspace.program(&["audit", "list"]).exits(0).stdout;
+    let ids = listed.lines().map(|line| {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        entry["details"]["run_id"].as_str().unwrap().to_owned()
+    });
+    let mut ids: Vec<String> = ids.collect();
+    assert_eq!(ids[0], run_id);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "each run has its own");
+    let dry = workspace.program(&["run", "--dry-run"]).exits(0).json();
+    assert_eq!(dry.get("run_id"), None, "nothing recorded, nothing told");
+}
+
+#[test]
+fn a_red_over_a_broken_journal_has_an_id_too() {
+    let workspace = recorded();
+    let broken = workspace.read(JOURNAL).replace("97.5", "99.5");
+    workspace.write(JOURNAL, broken);
+    let state = workspace.run().exits(5).json();
+    assert_eq!(state["journal"]["broken"], true);
+    assert_eq!(state["run_id"].as_str().map(str::len), Some(36));
+    assert_eq!(workspace.state()["run_id"], state["run_id"]);
+}
 
 #[test]
 fn a_whole_journal_verifies() {
@@ -550,9 +587,12 @@ fn a_forged_line_with_a_right_chain_is_found_by_its_signature() {
         .unwrap()
         .to_owned();
     workspace.write(JOURNAL, format!("{forged}\n"));
+    let new = Digest::of(forged.as_bytes());
+    let run_id = workspace.state()["run_id"].as_str().unwrap().to_owned();
+    let state = state.replace(&run_id, &RunId::of_line(&new).to_string());
     workspace.write(
         "state/policy_state.json",
-        state.replace(&old, &Digest::of(forged.as_bytes()).to_string()),
+        state.replace(&old, &new.to_string()),
     );
     verify(&workspace).exits(0);
     assert_eq!(

@@ -51,6 +51,7 @@ mod journal;
 mod keys;
 mod kill;
 mod labels;
+mod level_changes;
 mod lifecycle;
 mod metrics;
 mod orchestrator;

@@ -1,11 +1,10 @@
 //! Metrics for a collector: their text, their counts, the rules and the dashboard made for them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::{Ran, Workspace, fed};
 
 fn project(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -18,18 +17,7 @@ fn promtool(arguments: &[&str], input: &str) -> Ran {
     promtool
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    promtool
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = promtool.spawn().unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    Ran::from(child.wait_with_output().unwrap())
+    fed(&mut promtool, input)
 }
 
 /// A sample: name, labels as they stand, value.

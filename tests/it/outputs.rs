@@ -492,6 +492,16 @@ fn responses(schemas: &mut Schemas) {
     schemas.files(&workspace);
 }
 
+/// The id of a request for an approval.
+fn ask(schemas: &mut Schemas, workspace: &Workspace, operation: &str) -> String {
+    let mut arguments = vec!["approve", "request", "--reason", "r", "--operation"];
+    arguments.extend(operation.split(' '));
+    let mut command = approvals::command_as(workspace, "ada", &arguments);
+    command.env("POLICY_APPROVER_KEY_FILE", "ada.key");
+    let asked = schemas.run(&mut command, 0).json();
+    asked["id"].as_str().unwrap().to_owned()
+}
+
 /// Approvals and overrides.
 fn second_persons(schemas: &mut Schemas) {
     let workspace = Workspace::healthy();
@@ -502,40 +512,13 @@ fn second_persons(schemas: &mut Schemas) {
     approvals::list(&workspace, &[("bob", "'*'")]);
     workspace.program(&["run"]).exits(0);
     workspace.program(&["respond"]).exits(0);
-    let mut ask = |operation: &str, more: &[&str]| {
-        let arguments = [
-            "approve",
-            "request",
-            "--operation",
-            operation,
-            "--reason",
-            "r",
-        ];
-        let mut command = approvals::command_as(&workspace, "ada", &[&arguments, more].concat());
-        let asked = schemas.run(&mut command, 0).json();
-        asked["id"].as_str().unwrap().to_owned()
-    };
     let (granted, denied) = (
-        ask("apply", &[]),
-        ask("rotate_key", &["--subject", "0123456789abcdef"]),
+        ask(schemas, &workspace, "apply"),
+        ask(schemas, &workspace, "rotate_key --subject 0123456789abcdef"),
     );
     workspace.program(&["policy", "lock"]).exits(0);
     workspace.write("policy/new.yaml", "a: 1\n");
-    let mut ask = |operation: &str, more: &[&str]| {
-        let arguments = [
-            "approve",
-            "request",
-            "--operation",
-            operation,
-            "--reason",
-            "r",
-        ];
-        let mut command = approvals::command_as(&workspace, "ada", &[&arguments, more].concat());
-        command.env("POLICY_APPROVER_KEY_FILE", "ada.key");
-        let asked = schemas.run(&mut command, 0).json();
-        asked["id"].as_str().unwrap().to_owned()
-    };
-    let accept = ask("accept", &["--path", "policy/new.yaml"]);
+    let accept = ask(schemas, &workspace, "accept --path policy/new.yaml");
     let mut grant = approvals::command_as(
         &workspace,
         "bob",
@@ -566,19 +549,8 @@ fn second_persons(schemas: &mut Schemas) {
     let asked = schemas.run(&mut totp("ada", &ask), 0).json();
     let id = asked["override_id"].as_str().unwrap();
     let code = crate::overrides::code(0);
-    let answer = |code| {
-        [
-            "override",
-            "approve",
-            id,
-            "--code",
-            code,
-            "--justification",
-            "r",
-        ]
-    };
     schemas.say(&workspace, 4, &format!("override status {id}"));
-    schemas.run(&mut totp("bob", &answer(&code)), 0);
+    schemas.run(&mut totp("bob", &crate::overrides::approval(id, &code)), 0);
     schemas.say(&workspace, 0, &format!("override status {id}"));
     schemas.say(&workspace, 0, "override status");
     schemas.files(&workspace);

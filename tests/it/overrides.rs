@@ -9,7 +9,7 @@ use policy_orchestrator::record::Records;
 use policy_orchestrator::time::Clock;
 use serde_json::{Value, json};
 
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::{Ran, Workspace, fed};
 
 const AUDIT: &str = "state/audit.log";
 
@@ -70,8 +70,9 @@ fn request(workspace: &Workspace) -> String {
     request_for(workspace, "guard:policy/policy.yaml", &[])
 }
 
-fn approve(workspace: &Workspace, user: &str, id: &str, code: &str) -> Ran {
-    let arguments = [
+/// The words of an approval.
+pub(crate) fn approval<'a>(id: &'a str, code: &'a str) -> [&'a str; 7] {
+    [
         "override",
         "approve",
         id,
@@ -79,8 +80,11 @@ fn approve(workspace: &Workspace, user: &str, id: &str, code: &str) -> Ran {
         code,
         "--justification",
         "seen",
-    ];
-    run_as(workspace, user, &arguments)
+    ]
+}
+
+fn approve(workspace: &Workspace, user: &str, id: &str, code: &str) -> Ran {
+    run_as(workspace, user, &approval(id, code))
 }
 
 /// Asks and gives.
@@ -607,18 +611,9 @@ fn many_overrides_in_a_day_raise_an_alert() {
 
 /// An operation of another program, with an override.
 fn guarded(workspace: &Workspace, id: &str, operation: &Value) -> Ran {
-    use std::io::Write as _;
     let arguments = ["guard", "check", "--override", id];
     let mut command = command_as(workspace, "ada", &arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(operation.to_string().as_bytes()).unwrap();
-    drop(input);
-    child.wait_with_output().unwrap().into()
+    fed(&mut command, operation.to_string())
 }
 
 fn edit(files: &[&str]) -> Value {

@@ -1,8 +1,5 @@
 //! `policy check` from outside: where documents come from, the formats, the exit codes.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use crate::workspace::{AT, Ran, Workspace};
@@ -115,20 +112,7 @@ fn several_files_and_standard_input() {
         (WRONG, "VALUE_TYPE"),
         ("{\"red_integrity\": 101}", "VALUE_RANGE"),
     ] {
-        let mut child = workspace
-            .command(&["policy", "check", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
-        let ran = Ran::from(child.wait_with_output().unwrap()).exits(1);
+        let ran = workspace.fed(&["policy", "check", "-"], text).exits(1);
         let json = ran.json();
         assert_eq!(
             (
@@ -336,17 +320,8 @@ fn a_pipe_that_nobody_writes_to_is_refused_and_never_waited_for() {
 fn a_descriptor_of_the_process_is_read_although_it_is_a_pipe() {
     let workspace = Workspace::empty();
     for name in ["-", "/dev/stdin", "/dev/fd/0"] {
-        let mut child = workspace
-            .command(&["policy", "check", name, "--at", AT])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(UNWISE.as_bytes()).unwrap();
-        drop(stdin);
-        let ran = Ran::from(child.wait_with_output().unwrap()).exits(0);
+        let ran = workspace.fed(&["policy", "check", name, "--at", AT], UNWISE);
+        let ran = ran.exits(0);
         assert_eq!(ran.json()["warnings"], 1, "{name}: {}", ran.stdout);
     }
 }

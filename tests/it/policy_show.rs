@@ -59,7 +59,7 @@ fn the_samples_are_byte_for_byte_as_written() {
 #[test]
 fn every_sample_is_shown_as_reviewed() {
     let files = table();
-    assert_eq!(files.len(), 13);
+    assert_eq!(files.len(), 14);
     for (file, ..) in files {
         let human = show(&file, &sample(&file), "human").exits(0);
         let json = show(&file, &sample(&file), "json").exits(0);
@@ -152,7 +152,7 @@ fn own() -> [(&'static str, &'static str); 5] {
         ),
         (
             "policy/alerts.json",
-            r#"{"schema": 1, "hook": {"argv": ["/bin/cat"], "timeout_seconds": 2.5}, "webhook": {"url_variable": "HOOK"}, "limits": {"red_hours": 2}}"#,
+            r#"{"schema": 1, "hook": {"argv": ["/bin/cat"], "timeout_seconds": 2.5}, "webhook": {"url_variable": "HOOK"}, "limits": {"red_hours": 2}, "level_changes": {"to": ["RED"]}}"#,
         ),
         (
             "policy.yaml",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use policy_orchestrator::ids::Digest;
 use serde_json::{Value, json};
 
-use crate::workspace::{AT, Workspace};
+use crate::workspace::{AT, JOURNAL, Workspace};
 
 const DATA: &str = "state/portal_data.json";
 const PAGES: [&str; 4] = ["icon.svg", "index.html", "portal.css", "portal.js"];
@@ -527,8 +527,34 @@ fn clients_that_stall_or_vanish_hold_up_nobody() {
     for _ in 0..20 {
         drop(server.connect());
     }
-    assert!(server.get("/health").ends_with("{\"status\":\"ok\"}\n"));
+    assert!(server.get("/health").starts_with("HTTP/1.1 200 "));
     drop(stalled);
+}
+
+#[test]
+fn health_is_served_by_component_without_what_was_found() {
+    let workspace = kept();
+    let server = Server::start(&workspace);
+    let health = server.get("/health");
+    let ok = "{\"status\":\"ok\",\"components\":{\"cosign\":{\"status\":\"absent\"},\"db\":{\"status\":\"ok\"},\"storage\":{\"status\":\"ok\"},\"vault\":{\"status\":\"absent\"}}}\n";
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    assert!(health.ends_with(ok), "{health}");
+    let journal = workspace.read(JOURNAL).replace("97.5", "99.5");
+    workspace.write(JOURNAL, journal);
+    drop(server);
+    let server = Server::start(&workspace);
+    let health = server.get("/health");
+    assert!(health.starts_with("HTTP/1.1 503 "), "{health}");
+    assert!(
+        health.contains("\"status\":\"degraded\"")
+            && health.contains("\"db\":{\"status\":\"failed\"}"),
+        "{health}"
+    );
+    let head = server.ask("HEAD /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 503 ") && !head.contains("degraded"),
+        "{head}"
+    );
 }
 
 #[test]

@@ -290,14 +290,7 @@ fn both() -> (policy_orchestrator::labels::Labels, rego::Compiled) {
     let labels = policy_orchestrator::labels::Labels::built_in().unwrap();
     let mut settings = rego::Settings::default();
     settings.entries.push(rego::Entry::new(DECISION));
-    let mut words = rego::Vocabulary::default();
-    let known = labels.labels().iter().map(|label| label.name.clone());
-    words.labels = Some(known.collect());
-    let kinds = labels.obligation_types().iter();
-    words.obligations.extend(kinds.map(|one| one.kind.clone()));
-    let codes = labels.reasons().iter();
-    let codes = codes.map(|reason| reason.code.to_string());
-    words.reason_codes.extend(codes);
+    let words = policy_orchestrator::authorization::vocabulary(&labels);
     let bundle = rego::compile(&examples("policy/rego"), &settings, &words).unwrap();
     (labels, bundle)
 }

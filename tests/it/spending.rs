@@ -1,11 +1,8 @@
 //! Payments of agents, through the program.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
-use crate::workspace::{Ran, Workspace};
+use crate::workspace::Workspace;
 
 const POLICY: &str = r#"{"name": "agent", "caps": {"perTxn": 500, "daily": 1000, "monthly": 5000},
   "msig": {"threshold": {"higherThan": 300, "approvals": 2}}}"#;
@@ -22,19 +19,6 @@ fn payment(amount: &str) -> String {
         "beneficiary": {"id": "shop"}, "purpose": "PIX",
     })
     .to_string()
-}
-
-fn fed(workspace: &Workspace, arguments: &[&str], input: &str) -> Ran {
-    let mut command = workspace.command(arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    Ran::from(child.wait_with_output().unwrap())
 }
 
 /// Requests with ids, one a line.
@@ -54,7 +38,8 @@ fn day(workspace: &Workspace) -> String {
 #[test]
 fn a_payment_is_checked_recorded_once_and_taken_out_again() {
     let workspace = ground();
-    let checked = fed(&workspace, &["spend", "check"], &payment("100.10"))
+    let checked = workspace
+        .fed(&["spend", "check"], &payment("100.10"))
         .exits(0)
         .json();
     assert_eq!(checked["effect"], "ALLOW");
@@ -65,19 +50,17 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
     assert!(!workspace.file("state/spend_log.jsonl").exists());
     for again in [false, true] {
         let arguments = ["spend", "record", "--id", "order-1"];
-        let recorded = fed(&workspace, &arguments, &payment("100.10"))
+        let recorded = workspace
+            .fed(&arguments, &payment("100.10"))
             .exits(0)
             .json();
         assert_eq!(recorded["spend"]["again"], again);
         assert_eq!(recorded["spend"]["number"], 1);
         assert_eq!(day(&workspace), "100.1");
     }
-    let other = fed(
-        &workspace,
-        &["spend", "record", "--id", "order-1"],
-        &payment("5"),
-    )
-    .exits(4);
+    let other = workspace
+        .fed(&["spend", "record", "--id", "order-1"], &payment("5"))
+        .exits(4);
     assert_eq!(other.json()["reason_codes"], json!(["INTENT_ID_TAKEN"]));
     workspace
         .program(&["spend", "cancel", "order-1", "--reason", "refund"])
@@ -86,11 +69,7 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
         .program(&["spend", "cancel", "order-1", "--reason", "refund"])
         .exits(1);
     assert_eq!(day(&workspace), "0");
-    let taken = fed(
-        &workspace,
-        &["spend", "record", "--id", "order-1"],
-        &payment("100.10"),
-    );
+    let taken = workspace.fed(&["spend", "record", "--id", "order-1"], &payment("100.10"));
     assert_eq!(taken.code, 4);
     workspace.program(&["audit", "verify"]).exits(0);
 }
@@ -98,7 +77,9 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
 #[test]
 fn the_order_of_lines_is_kept_and_no_sum_is_above_its_cap() {
     let workspace = ground();
-    let ran = fed(&workspace, &["spend", "record"], &lines(0, 600, "2.5")).exits(4);
+    let ran = workspace
+        .fed(&["spend", "record"], &lines(0, 600, "2.5"))
+        .exits(4);
     let answers: Vec<Value> = ran
         .stdout
         .lines()
@@ -127,9 +108,13 @@ fn the_order_of_lines_is_kept_and_no_sum_is_above_its_cap() {
 #[test]
 fn sums_that_nobody_vouches_for_are_made_anew() {
     let workspace = ground();
-    fed(&workspace, &["spend", "record"], &lines(0, 3, "100")).exits(0);
+    workspace
+        .fed(&["spend", "record"], &lines(0, 3, "100"))
+        .exits(0);
     let before = workspace.read("state/spend_usage.json");
-    fed(&workspace, &["spend", "record"], &lines(3, 5, "100")).exits(0);
+    workspace
+        .fed(&["spend", "record"], &lines(3, 5, "100"))
+        .exits(0);
     let after = workspace.read("state/spend_usage.json");
     // What a kill leaves, what somebody changed, and nothing.
     for text in [
@@ -141,7 +126,9 @@ fn sums_that_nobody_vouches_for_are_made_anew() {
         workspace.write("state/spend_usage.json", text);
         assert_eq!(day(&workspace), "500");
     }
-    fed(&workspace, &["spend", "record"], &lines(0, 6, "100")).exits(0);
+    workspace
+        .fed(&["spend", "record"], &lines(0, 6, "100"))
+        .exits(0);
     assert_eq!(day(&workspace), "600");
     workspace.write(
         "state/spend_log.jsonl",
@@ -149,19 +136,20 @@ fn sums_that_nobody_vouches_for_are_made_anew() {
             .read("state/spend_log.jsonl")
             .replace("\"100\"", "\"1\""),
     );
-    assert_eq!(fed(&workspace, &["spend", "record"], &payment("1")).code, 5);
-    assert_eq!(fed(&workspace, &["spend", "check"], &payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "record"], &payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "check"], &payment("1")).code, 5);
 }
 
 #[test]
 fn the_kill_switch_stops_every_payment() {
     let workspace = ground();
     workspace.write("state/kill_switch.json", "half of a swit");
-    let checked = fed(&workspace, &["spend", "check"], &payment("1"))
+    let checked = workspace
+        .fed(&["spend", "check"], &payment("1"))
         .exits(4)
         .json();
     assert_eq!(checked["reasons"], json!(["kill_switch_activated"]));
-    let ran = fed(&workspace, &["spend", "record"], &payment("1"));
+    let ran = workspace.fed(&["spend", "record"], &payment("1"));
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(!workspace.file("state/spend_log.jsonl").exists());
 }
@@ -170,12 +158,10 @@ fn the_kill_switch_stops_every_payment() {
 fn policies_that_can_not_be_used_allow_nothing() {
     let workspace = ground();
     workspace.write("policy/spend/other.yaml", "name: x\n");
-    assert_eq!(fed(&workspace, &["spend", "check"], &payment("1")).code, 5);
-    assert_eq!(fed(&workspace, &["spend", "record"], &payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "check"], &payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "record"], &payment("1")).code, 5);
     let none = Workspace::empty();
-    let denied = fed(&none, &["spend", "check"], &payment("1"))
-        .exits(4)
-        .json();
+    let denied = none.fed(&["spend", "check"], &payment("1")).exits(4).json();
     assert_eq!(denied["reason_codes"], json!(["NO_SPEND_POLICY"]));
 }
 
@@ -188,11 +174,7 @@ fn eight_at_once_never_pass_a_cap_and_lose_nothing() {
             scope.spawn(move || {
                 let from = process * 60;
                 for (at, step) in [(from, 1), (from + 1, 1), (from + 2, 58)] {
-                    let ran = fed(
-                        workspace,
-                        &["spend", "record"],
-                        &lines(at, at + step, "2.5"),
-                    );
+                    let ran = workspace.fed(&["spend", "record"], &lines(at, at + step, "2.5"));
                     assert!([0, 4].contains(&ran.code), "{}", ran.stderr);
                 }
             });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "otlp")]
 use crate::workspace::Ran;
-use crate::workspace::Workspace;
+use crate::workspace::{JOURNAL, SIGNALS, Workspace};
 
 fn spans(workspace: &Workspace) -> Vec<Value> {
     let text = workspace.read("trace.jsonl");
@@ -70,15 +70,7 @@ fn a_run_leaves_a_span_for_each_signal_the_decision_and_the_record() {
         .iter()
         .map(|span| span["attributes"]["signal"].as_str().unwrap())
         .collect();
-    let six = [
-        "trust",
-        "integrity",
-        "consensus",
-        "reputation",
-        "forecast",
-        "responses",
-    ];
-    assert_eq!(signals, six);
+    assert_eq!(signals, SIGNALS);
     for span in named(&spans, "read") {
         assert_eq!(span["attributes"]["outcome"], "valid");
     }
@@ -101,6 +93,13 @@ fn a_run_leaves_a_span_for_each_signal_the_decision_and_the_record() {
     let log: Value = serde_json::from_str(log).unwrap();
     let run_id = log["run_id"].as_str().unwrap().replace('-', "");
     assert_eq!(spans[0]["trace_id"], run_id);
+    // And so does what it recorded.
+    assert_eq!(workspace.state()["run_id"], log["run_id"]);
+    let line: Value = serde_json::from_str(workspace.read(JOURNAL).trim_end()).unwrap();
+    assert_eq!(line["run_id"], log["run_id"]);
+    let listed = workspace.program(&["audit", "list"]).exits(0).json();
+    assert_eq!(listed["details"]["run_id"], log["run_id"]);
+    workspace.program(&["audit", "verify"]).exits(0);
     // Where a signal can't be read, its span says so, and the command's that it failed.
     workspace.forecast("bogus");
     let again = ["run", "--trace-json", &path, "--retry-delays", "0"];

@@ -1,5 +1,6 @@
 //! Workspaces for tests, and the program run in them.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -7,6 +8,16 @@ use serde_json::Value;
 
 /// The evaluation time of tests that don't care.
 pub(crate) const AT: &str = "2026-01-15T12:00:00Z";
+
+/// The six built-in signals, in the order in which they are read.
+pub(crate) const SIGNALS: [&str; 6] = [
+    "trust",
+    "integrity",
+    "consensus",
+    "reputation",
+    "forecast",
+    "responses",
+];
 
 /// A temporary directory with six healthy signals, or fewer.
 pub(crate) struct Workspace {
@@ -178,6 +189,11 @@ impl Workspace {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// The same with something on standard input.
+    pub(crate) fn fed(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
+        fed(&mut self.command(arguments), input)
+    }
+
     /// `run` at [`AT`], without waiting between attempts.
     pub(crate) fn run(&self) -> Ran {
         self.run_at(AT)
@@ -267,6 +283,20 @@ impl Workspace {
             .filter(|path| path.to_string_lossy().contains(".tmp"))
             .collect()
     }
+}
+
+/// Runs a command with something on its standard input. A program that answers without reading closes
+/// the pipe, which is for the test to judge by what it answers.
+pub(crate) fn fed(command: &mut Command, input: impl AsRef<[u8]>) -> Ran {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(input.as_ref());
+    drop(stdin);
+    child.wait_with_output().unwrap().into()
 }
 
 /// The journal of decisions.

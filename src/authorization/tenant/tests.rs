@@ -129,11 +129,13 @@ proptest! {
 }
 
 fn around() -> Circumstances {
-    Circumstances {
-        at: at(500),
-        level: Some(Level::GREEN),
-        stopped: false,
-        explain: false,
+    Circumstances::undisturbed(at(500), Some(Level::GREEN))
+}
+
+fn tenant(reaches_others: bool) -> Tenant {
+    Tenant {
+        id: "a".into(),
+        reaches_others,
     }
 }
 
@@ -146,14 +148,7 @@ fn code(request: &str, tenant: Option<&Tenant>, required: bool) -> Option<String
 
 #[test]
 fn a_request_is_about_its_own_tenant_or_denied() {
-    let own = Tenant {
-        id: "a".into(),
-        reaches_others: false,
-    };
-    let all = Tenant {
-        id: "a".into(),
-        reaches_others: true,
-    };
+    let (own, all) = (tenant(false), tenant(true));
     let mismatch = Some("TENANT_MISMATCH".to_owned());
     assert_eq!(code("{}", None, false), None);
     assert_eq!(code("{}", None, true), Some("TENANT_REQUIRED".to_owned()));
@@ -186,14 +181,7 @@ fn a_request_is_about_its_own_tenant_or_denied() {
 
 #[test]
 fn rows_are_seen_by_their_tenant() {
-    let own = Tenant {
-        id: "a".into(),
-        reaches_others: false,
-    };
-    let all = Tenant {
-        id: "a".into(),
-        reaches_others: true,
-    };
+    let (own, all) = (tenant(false), tenant(true));
     for (named, sees_own, sees_all) in [
         (Some("a"), true, true),
         (Some("b"), false, true),

@@ -115,13 +115,7 @@ fn tell(context: &Context, documents: &[Document], prefix: &str) -> anyhow::Resu
 
 /// The spend policies of the workspace, also where nothing is wrong with them.
 fn of_spending(workspace: &Workspace) -> Vec<Document> {
-    let documents = match spending::policies::documents(workspace) {
-        Ok(documents) => documents,
-        Err(problem) => {
-            let file = problem.place.file.clone();
-            return vec![refused(&file, Vec::new(), &[*problem])];
-        }
-    };
+    let (documents, unread) = spending::policies::documents(workspace);
     let problems = spending::Policies::compile(&documents).err();
     let problems = problems.unwrap_or_default();
     let each = documents.into_iter().map(|(file, bytes)| {
@@ -129,7 +123,11 @@ fn of_spending(workspace: &Workspace) -> Vec<Document> {
         let of_file: Vec<Diagnostic> = of_file.cloned().collect();
         refused(&file, bytes, &of_file)
     });
-    each.collect()
+    let unread = unread.iter().map(|problem| {
+        let file = &problem.place.file;
+        refused(file, Vec::new(), std::slice::from_ref(problem))
+    });
+    unread.chain(each).collect()
 }
 
 fn given(file: &str, at: Timestamp) -> Document {
@@ -179,6 +177,8 @@ fn beside(workspace: &Workspace, at: Timestamp) -> Vec<Document> {
     ));
     let kept = retention::load(workspace);
     problems.extend(kept.map_or_else(|problems| problems, |kept| kept.lint()));
+    // What can't be read is found by each of those who would have read it.
+    let problems = distinct(problems);
     let files = problems.iter().map(|problem| problem.place.file.clone());
     let mut documents = Vec::new();
     for file in distinct(files) {

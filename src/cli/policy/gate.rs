@@ -55,9 +55,9 @@ struct Gated<'a> {
 }
 
 /// What a run of the fixtures came to.
-struct Ran {
-    outcomes: Vec<Outcome>,
-    findings: Vec<Diagnostic>,
+pub(super) struct Ran {
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) findings: Vec<Diagnostic>,
 }
 
 pub(in crate::cli) fn gate(context: &Context, arguments: &GateArgs) -> anyhow::Result<Exit> {
@@ -107,7 +107,8 @@ pub(in crate::cli) fn tests(workspace: &Workspace, labels: &Labels) -> Tests {
     }
 }
 
-fn run(workspace: &Workspace, directory: &str, labels: &Labels) -> Ran {
+/// Asks every fixture below a directory; what no fixture covers are findings.
+pub(super) fn run(workspace: &Workspace, directory: &str, labels: &Labels) -> Ran {
     let loaded = match fixtures::load(workspace, directory, labels) {
         Ok(loaded) => loaded,
         Err(findings) => {
@@ -128,7 +129,7 @@ fn run(workspace: &Workspace, directory: &str, labels: &Labels) -> Ran {
             };
         }
     };
-    let outcomes = fixtures::run(&loaded, &|request, around| {
+    let outcomes = fixtures::run(&loaded, labels, &|request, around| {
         policies.decide(request, Known::default(), around)
     });
     Ran {
@@ -235,17 +236,25 @@ fn changed(root: &Path, base: &str) -> Result<Vec<String>, git2::Error> {
     Ok(crate::ids::distinct(files.flatten()))
 }
 
-fn human(outcomes: &[Outcome], passed: usize, failed: usize) -> String {
-    let mut text = String::new();
-    for outcome in outcomes.iter().filter(|outcome| !outcome.passed) {
-        text.push_str(&format!("FAILED  {}\n", outcome.name));
-        for one in &outcome.differences {
-            text.push_str(&format!(
-                "        {}\n        - {}\n        + {}\n",
-                one.what, one.expected, one.found
-            ));
-        }
+/// A fixture that failed, for a person: what is otherwise, and why it is denied where it is.
+pub(super) fn failure(outcome: &Outcome) -> String {
+    let mut text = format!("FAILED  {}\n", outcome.name);
+    for one in &outcome.differences {
+        text.push_str(&format!(
+            "        {}\n        - {}\n        + {}\n",
+            one.what, one.expected, one.found
+        ));
     }
+    for one in &outcome.denied {
+        let hint = one.hint.as_deref().unwrap_or("no hint");
+        text.push_str(&format!("        denied by {}: {hint}\n", one.reason_code));
+    }
+    text
+}
+
+fn human(outcomes: &[Outcome], passed: usize, failed: usize) -> String {
+    let failures = outcomes.iter().filter(|outcome| !outcome.passed);
+    let mut text: String = failures.map(failure).collect();
     text.push_str(&format!("{passed} fixtures passed, {failed} failed\n"));
     text
 }

@@ -9,6 +9,7 @@ use crate::cli::given::Given;
 use crate::cli::{Context, Exit, Format};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::read::{Unopened, open_given, plain};
+use crate::policy::directory;
 use crate::request::input::MOST_BYTES;
 use crate::security::impact::{Replay, Report};
 use crate::security::{self, Compiled};
@@ -134,7 +135,7 @@ fn files(path: &str) -> Checked<Vec<String>> {
             .collect::<std::io::Result<Vec<String>>>()
     });
     let mut names = entries.map_err(|error| unreadable(path, plain(&error)))?;
-    names.retain(|name| security::is_document(name));
+    names.retain(|name| directory::is_document(name));
     names.sort();
     let file = |name: &String| Path::new(path).join(name).display().to_string();
     Ok(names.iter().map(file).collect())

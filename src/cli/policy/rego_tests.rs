@@ -4,10 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::cli::given::{self, Given};
-use crate::cli::{Context, Exit, Format};
+use crate::cli::Context;
+use crate::cli::given::Given;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
+use crate::policy::directory;
 use crate::rego::{
     self, Counted, Coverage, Dialect, Outcome, Range, Settings, Test, Tested, Trust,
 };
@@ -67,11 +68,11 @@ impl RegoTests {
             .iter()
             .any(|(file, _)| file.ends_with("_test.rego"));
         let threshold = arguments.threshold;
-        if threshold.is_some() && !has_tests {
-            return Err(untested(&root).into());
-        }
         if documents.is_empty() || files.is_empty() && !has_tests {
-            return Ok(None);
+            return match threshold {
+                Some(_) => Err(untested(&root).into()),
+                None => Ok(None),
+            };
         }
         let settings = Settings {
             root,
@@ -81,6 +82,9 @@ impl RegoTests {
             ..Settings::default()
         };
         match rego::test(&documents, &settings, has_coverage || threshold.is_some()) {
+            Ok(tested) if threshold.is_some() && tested.tests.is_empty() => {
+                Err(untested(&settings.root).into())
+            }
             Ok(tested) => Ok(Some(Self {
                 tested,
                 threshold,
@@ -106,32 +110,12 @@ impl RegoTests {
         }
         let workspace = context.workspace()?;
         let names = workspace.list(rego::TESTS)?;
-        Ok(!names.iter().any(|name| {
-            let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-            matches!(extension, Some("yaml" | "yml" | "json"))
-        }))
+        Ok(!names.iter().any(|name| directory::is_document(name)))
     }
 
-    /// Shows them where there is nothing else to show.
-    pub(super) fn tell(&self, context: &Context, junit: Option<&Path>) -> anyhow::Result<Exit> {
-        if let Some(file) = junit {
-            let suites = vec![self.junit()];
-            given::write_report(file, "--junit", &junit::Report { suites }.to_xml())?;
-        }
-        match context.format() {
-            Format::Json => context.output.json(&serde_json::json!({
-                "schema": 1,
-                "passed": self.count(&Outcome::Passed),
-                "failed": self.failures().count(),
-                "rego": self.tested,
-            }))?,
-            Format::Human => context.output.result(&self.human())?,
-        }
-        Ok(if self.has_failed() {
-            Exit::Failed
-        } else {
-            Exit::Done
-        })
+    /// How many passed, and how many failed.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.count(&Outcome::Passed), self.failures().count())
     }
 
     /// True where a test failed, or they evaluate too little of the rules.
@@ -192,7 +176,7 @@ impl RegoTests {
         let mut text =
             format!("\n{covered_lines} of {all} lines of rules evaluated, {percent:.2} %{below}\n");
         for (file, lines) in &coverage.files {
-            let missing: Vec<String> = lines.not_covered.iter().map(in_words).collect();
+            let missing: Vec<String> = lines.not_covered.iter().copied().map(in_words).collect();
             let missing = match missing.as_slice() {
                 [] => String::new(),
                 some => format!("  not: {}", some.join(", ")),
@@ -234,7 +218,7 @@ impl RegoTests {
     }
 }
 
-fn in_words(range: &Range) -> String {
+fn in_words(range: Range) -> String {
     match (range.start.row, range.end.row) {
         (start, end) if start == end => start.to_string(),
         (start, end) => format!("{start}-{end}"),

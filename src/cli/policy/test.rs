@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::fixture_tests::{self, FixtureTests};
 use super::named::Named;
 use super::rego_tests::{RegoTestArgs, RegoTests, is_rego};
 use crate::cli::given::{self, Given};
@@ -12,7 +13,7 @@ use crate::cli::{Context, Exit, Format};
 use crate::decision::cases::{self, Answer, Case, Coverage, Difference, Ground};
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::{Opened, Workspace};
-use crate::policy::{Level, Policy, readings};
+use crate::policy::{Level, Policy, directory, readings};
 use crate::report::junit;
 use crate::signals::{DEFAULT_LIMIT, ReadContext};
 
@@ -36,7 +37,7 @@ A file of cases:
 
 Exit codes:
   0  every case is answered as expected
-  1  one is not, a test in Rego fails, a file or document can't be used, with
+  1  one is not, a test in Rego or a fixture fails, a file or document can't be used, with
      --require-coverage a trigger is never fired, or with --threshold the tests in Rego
      evaluate too little";
 
@@ -44,7 +45,7 @@ Exit codes:
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct TestArgs {
     /// Files of cases, and files and directories of Rego [default: policy/tests/*.yaml, *.yml and
-    /// *.json of the workspace, and its Rego]
+    /// *.json of the workspace, its Rego, and its fixtures in policy/fixtures]
     #[arg(value_name = "PATH")]
     files: Vec<String>,
 
@@ -68,6 +69,12 @@ pub(in crate::cli) struct TestArgs {
     junit: Option<PathBuf>,
 }
 
+impl TestArgs {
+    fn has_coverage(&self) -> bool {
+        self.coverage || self.require_coverage
+    }
+}
+
 /// The JSON shape of a test run.
 #[derive(Serialize)]
 struct Tested<'a> {
@@ -80,6 +87,8 @@ struct Tested<'a> {
     coverage: Option<&'a Coverage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rego: Option<&'a crate::rego::Tested>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixtures: Option<fixture_tests::Tested<'a>>,
 }
 
 #[derive(Serialize)]
@@ -103,12 +112,11 @@ struct Answered {
 const DIRECTORY: &str = "policy/tests";
 
 pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::Result<Exit> {
-    let has_coverage = arguments.coverage || arguments.require_coverage;
-    let rego = RegoTests::run(context, &arguments.files, &arguments.rego, has_coverage)?;
-    if let Some(rego) = &rego
-        && RegoTests::is_all(context, &arguments.files)?
-    {
-        return rego.tell(context, arguments.junit.as_deref());
+    let Ok(beside) = Beside::run(context, arguments)? else {
+        return Ok(Exit::Failed);
+    };
+    if !beside.is_empty() && RegoTests::is_all(context, &arguments.files)? {
+        return beside.tell(context, arguments.junit.as_deref());
     }
     let Some(policy) = Named::of(arguments.policy.as_deref()).policy(context)? else {
         return Ok(Exit::Failed);
@@ -125,24 +133,106 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
     };
     let coverage = Coverage::of(&policy, answered.iter().map(|answered| &answered.answer));
     if let Some(file) = &arguments.junit {
-        given::write_report(
-            file,
-            "--junit",
-            &junit_report(&answered, rego.as_ref()).to_xml(),
-        )?;
+        given::write_report(file, "--junit", &junit_report(&answered, &beside).to_xml())?;
     }
-    let told = has_coverage.then_some(&coverage);
-    show(context, &policy, &answered, told, rego.as_ref())?;
+    let told = arguments.has_coverage().then_some(&coverage);
+    show(context, &policy, &answered, told, &beside)?;
     let failed = answered
         .iter()
         .any(|answered| !answered.answer.differences.is_empty());
     let uncovered = arguments.require_coverage && !coverage.unfired.is_empty();
-    let rego_failed = rego.is_some_and(|rego| rego.has_failed());
-    Ok(if failed || uncovered || rego_failed {
+    Ok(if failed || uncovered || beside.has_failed() {
         Exit::Failed
     } else {
         Exit::Done
     })
+}
+
+/// What is tested beside the cases.
+struct Beside {
+    rego: Option<RegoTests>,
+    fixtures: Option<FixtureTests>,
+}
+
+impl Beside {
+    /// Tests in Rego, and the fixtures of the workspace where no file is named. `Err` where they
+    /// can't be asked, and why was told.
+    fn run(context: &Context, arguments: &TestArgs) -> anyhow::Result<Result<Self, ()>> {
+        let rego = RegoTests::run(
+            context,
+            &arguments.files,
+            &arguments.rego,
+            arguments.has_coverage(),
+        )?;
+        let fixtures = if arguments.files.is_empty() {
+            FixtureTests::run(context)?
+        } else {
+            Ok(None)
+        };
+        Ok(fixtures.map(|fixtures| Self { rego, fixtures }))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rego.is_none() && self.fixtures.is_none()
+    }
+
+    fn has_failed(&self) -> bool {
+        let (rego, fixtures) = (self.rego.as_ref(), self.fixtures.as_ref());
+        rego.is_some_and(RegoTests::has_failed) || fixtures.is_some_and(FixtureTests::has_failed)
+    }
+
+    fn suites(&self) -> impl Iterator<Item = junit::Suite<'_>> {
+        let rego = self.rego.iter().map(RegoTests::junit);
+        rego.chain(self.fixtures.iter().map(FixtureTests::junit))
+    }
+
+    fn human(&self) -> String {
+        let rego = self.rego.iter().map(RegoTests::human);
+        let texts: Vec<String> = rego
+            .chain(self.fixtures.iter().map(FixtureTests::human))
+            .collect();
+        texts.join("\n")
+    }
+
+    /// Shows them where there is nothing else to show.
+    fn tell(&self, context: &Context, junit: Option<&Path>) -> anyhow::Result<Exit> {
+        if let Some(file) = junit {
+            let suites = self.suites().collect();
+            given::write_report(file, "--junit", &junit::Report { suites }.to_xml())?;
+        }
+        match context.format() {
+            Format::Json => {
+                let rego = self.rego.iter().map(RegoTests::counts);
+                let all = rego.chain(self.fixtures.iter().map(FixtureTests::counts));
+                let (passed, failed) = all.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+                context.output.json(&TestedBeside {
+                    schema: 1,
+                    passed,
+                    failed,
+                    rego: self.rego.as_ref().map(|rego| &rego.tested),
+                    fixtures: self.fixtures.as_ref().map(FixtureTests::json),
+                })?;
+            }
+            Format::Human => context.output.result(&self.human())?,
+        }
+        Ok(if self.has_failed() {
+            Exit::Failed
+        } else {
+            Exit::Done
+        })
+    }
+}
+
+/// The JSON shape of a test run without cases.
+#[derive(Serialize)]
+struct TestedBeside<'a> {
+    schema: u32,
+    passed: usize,
+    failed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rego: Option<&'a crate::rego::Tested>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixtures: Option<fixture_tests::Tested<'a>>,
 }
 
 /// A file of cases with its bytes.
@@ -172,10 +262,7 @@ impl Source {
 fn sources_of(workspace: &Workspace) -> Checked<Vec<Source>> {
     let mut sources = Vec::new();
     for name in workspace.list(DIRECTORY)? {
-        let is_yaml_or_json = name
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| matches!(extension, "yaml" | "yml" | "json"));
-        if !is_yaml_or_json {
+        if !directory::is_document(&name) {
             continue;
         }
         let file = format!("{DIRECTORY}/{name}");
@@ -238,10 +325,10 @@ fn answer(policy: &Policy, file: &str, case: &Case) -> Checked<Answer> {
     }
 }
 
-fn junit_report<'a>(answered: &'a [Answered], rego: Option<&'a RegoTests>) -> junit::Report<'a> {
+fn junit_report<'a>(answered: &'a [Answered], beside: &'a Beside) -> junit::Report<'a> {
     let cases = answered.iter().map(junit_case).collect();
     let mut suites = vec![junit::Suite::of("policy test", cases)];
-    suites.extend(rego.map(RegoTests::junit));
+    suites.extend(beside.suites());
     junit::Report { suites }
 }
 
@@ -277,7 +364,7 @@ fn show(
     policy: &Policy,
     answered: &[Answered],
     coverage: Option<&Coverage>,
-    rego: Option<&RegoTests>,
+    beside: &Beside,
 ) -> anyhow::Result<()> {
     let failed = answered
         .iter()
@@ -292,14 +379,15 @@ fn show(
             failed,
             cases: answered.iter().map(shown).collect(),
             coverage,
-            rego: rego.map(|rego| &rego.tested),
+            rego: beside.rego.as_ref().map(|rego| &rego.tested),
+            fixtures: beside.fixtures.as_ref().map(FixtureTests::json),
         }),
         Format::Human => {
             let mut text: String = answered.iter().map(row).collect();
             text.push_str(&format!("\n{passed} passed, {failed} failed\n"));
             text.push_str(&coverage.map(covered).unwrap_or_default());
-            if let Some(rego) = rego {
-                text.push_str(&format!("\n{}", rego.human()));
+            if !beside.is_empty() {
+                text.push_str(&format!("\n{}", beside.human()));
             }
             context.output.result(&text)
         }

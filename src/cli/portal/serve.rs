@@ -8,20 +8,22 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::super::{Context, Exit, Format};
+use super::super::{Context, Exit, Format, checks};
 use super::is_local;
+use crate::checks::health::Whole;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::{plain, read_own};
 use crate::portal::http::{self, Answer, Asked};
+use crate::report::checks as view;
 
 /// So many connections are served at once; what comes beyond is closed.
 const MOST_CONNECTIONS: usize = 64;
@@ -31,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// So long are answers under way waited for at the end.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// So long the components are not looked at again.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// A file larger than this is none of ours.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -49,6 +54,15 @@ struct Served {
     root: PathBuf,
     allow_remote: bool,
     under_way: Arc<AtomicUsize>,
+    health: Arc<Mutex<Option<Health>>>,
+}
+
+/// How the components were when somebody asked last.
+#[derive(Clone)]
+struct Health {
+    at: Instant,
+    answer: Answer,
+    body: Vec<u8>,
 }
 
 pub(super) fn serve(
@@ -69,6 +83,7 @@ pub(super) fn serve(
         root: workspace.root().to_owned(),
         allow_remote,
         under_way: Arc::new(AtomicUsize::new(0)),
+        health: Arc::new(Mutex::new(None)),
     };
     while comes_before_end(&listener, &ended)? {
         match listener.accept() {
@@ -203,6 +218,9 @@ fn left(by: Instant) -> io::Result<Duration> {
 
 /// What an answer carries. Files are read anew each time, and links lead nowhere outside.
 fn body(served: &Served, asked: Asked) -> (Answer, Vec<u8>) {
+    if asked.answer == Answer::Health {
+        return health(served);
+    }
     let Answer::Stored(file) = asked.answer else {
         return (asked.answer, asked.answer.body().to_vec());
     };
@@ -215,6 +233,40 @@ fn body(served: &Served, asked: Asked) -> (Answer, Vec<u8>) {
             tracing::warn!("{file}: {}", error.message);
             (Answer::Unreadable, Answer::Unreadable.body().to_vec())
         }
+    }
+}
+
+/// How the components are: whether each works, and nothing of what was found. They are looked at once
+/// in a while, by one client at a time, however many ask.
+fn health(served: &Served) -> (Answer, Vec<u8>) {
+    let mut last = served.health.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_fresh = |health: &&Health| health.at.elapsed() < FRESH;
+    let health = match last.as_ref().filter(is_fresh) {
+        Some(health) => health.clone(),
+        None => look(served),
+    };
+    *last = Some(health.clone());
+    (health.answer, health.body)
+}
+
+fn look(served: &Served) -> Health {
+    let components = Workspace::open(&served.root)
+        .map_err(|finding| finding.message)
+        .and_then(|workspace| checks::components(&workspace));
+    let (answer, body) = match components {
+        Ok(components) if components.whole() == Whole::Ok => {
+            (Answer::Health, view::served_health(&components))
+        }
+        Ok(components) => (Answer::Degraded, view::served_health(&components)),
+        Err(why) => {
+            tracing::warn!("health: {why}");
+            (Answer::Unreadable, Answer::Unreadable.body().to_vec())
+        }
+    };
+    Health {
+        at: Instant::now(),
+        answer,
+        body,
     }
 }
 

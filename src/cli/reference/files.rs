@@ -401,6 +401,21 @@ pub(super) const GROUPS: &[Group] = &[
                 "publishes the page (`init --pages`)",
                 "the same",
             ),
+            (
+                ".github/workflows/policy_tests.yml",
+                "asks the fixtures of policies for requests on each pull request (`init --requests`)",
+                "the same",
+            ),
+            (
+                ".github/pull_request_template.md",
+                "the checklist of a change of policies (`init --requests`)",
+                "Markdown",
+            ),
+            (
+                "CODEOWNERS",
+                "who reviews a change of policies (`init --requests`)",
+                "GitHub's",
+            ),
         ],
     },
     Group {

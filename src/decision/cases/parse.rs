@@ -6,14 +6,13 @@ use super::{Case, Expected, Ground};
 use crate::decision::{Before, Earlier, Held};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::ids::{ReasonCode, SignalName};
-use crate::policy::source::collect::{self, Entries, Field, Scalar};
+use crate::policy::source::collect::{self, Entries, Field, List, Scalar};
 use crate::policy::source::problems::Problems;
 use crate::policy::source::{self, Spot};
 use crate::policy::{Level, Policy, SignalRule};
 use crate::signals::{Outcome, Reading, Readings, stand_in};
 use crate::time::Timestamp;
 
-type List<T> = Field<Vec<Field<T>>>;
 type Inputs = Field<Entries<Scalar>>;
 
 #[derive(Debug, Default, Deserialize)]

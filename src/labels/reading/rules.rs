@@ -1,14 +1,13 @@
 //! Labels, their rules and the exceptions of the table.
 
 use crate::diagnostic::Code;
-use crate::labels::reading::words::{among, line, name, unique};
+use crate::labels::reading::words::{among, name, unique};
 use crate::labels::shape::{
     Need, Parameter, RawException, RawLabel, RawLabels, RawRule, RuleEffect,
 };
-use crate::labels::vocabulary::{Exception, Label, Labels, Rule, Template};
-use crate::policy::responses::List;
+use crate::labels::vocabulary::{Exception, Label, Labels, ObligationType, Rule, Template};
 use crate::policy::source::Spot;
-use crate::policy::source::collect::{Entries, Field};
+use crate::policy::source::collect::{Entries, Field, List};
 use crate::policy::source::problems::Problems;
 use crate::request::Obligation;
 use crate::time::Timestamp;
@@ -44,7 +43,7 @@ struct Reader<'r, 'p> {
 impl Reader<'_, '_> {
     fn label(&mut self, raw: &RawLabel, here: Spot, labels: &Labels) -> Option<Label> {
         let word = name(&raw.name, "name", here, self.problems);
-        let meaning = line(&raw.meaning, "meaning", here, self.problems);
+        let meaning = self.problems.line(&raw.meaning, "meaning", here);
         let mut rules = Vec::new();
         let list = self.problems.required(&raw.rules, "rules", here);
         for one in list.into_iter().flatten() {
@@ -60,7 +59,7 @@ impl Reader<'_, '_> {
         let alternatives: Vec<String> = alternatives
             .into_iter()
             .flatten()
-            .filter_map(|one| line(one, "alternatives", one.spot, self.problems))
+            .filter_map(|one| self.problems.line(one, "alternatives", one.spot))
             .map(str::to_owned)
             .collect();
         Some(Label {
@@ -174,7 +173,7 @@ impl Reader<'_, '_> {
     }
 
     fn id(&mut self, field: &Field<String>, here: Spot) -> Option<String> {
-        let id = line(field, "id", here, self.problems)?;
+        let id = self.problems.line(field, "id", here)?;
         unique(id, &mut self.ids, field, self.problems).then(|| id.to_owned())
     }
 
@@ -245,7 +244,20 @@ impl Reader<'_, '_> {
             );
             return None;
         };
-        let mut obligation = Obligation::new(kind);
+        let obligation = self.parameters(entries, known);
+        for (name, _) in &known.parameters {
+            if !entries.0.iter().any(|(key, _)| key == name) {
+                let expected = format!("`{name}`");
+                self.say(field, "an obligation lacks a parameter", "none", &expected);
+            }
+        }
+        let order = labels.template(kind).order;
+        Some(Template { order, obligation })
+    }
+
+    /// An obligation with those of its parameters that it has and that fit.
+    fn parameters(&mut self, entries: &Entries<Parameter>, known: &ObligationType) -> Obligation {
+        let mut obligation = Obligation::new(&known.kind);
         for (key, value) in entries.0.iter().filter(|(key, _)| key != "type") {
             let Some(given) = value.get() else { continue };
             match known.parameters.iter().find(|(name, _)| name == key) {
@@ -269,14 +281,7 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        for (name, _) in &known.parameters {
-            if !entries.0.iter().any(|(key, _)| key == name) {
-                let expected = format!("`{name}`");
-                self.say(field, "an obligation lacks a parameter", "none", &expected);
-            }
-        }
-        let order = labels.template(kind).order;
-        Some(Template { order, obligation })
+        obligation
     }
 
     fn exception(&mut self, raw: &RawException, here: Spot, labels: &Labels) -> Option<Exception> {
@@ -307,13 +312,13 @@ impl Reader<'_, '_> {
         }
         let principals = raw.principals.get().into_iter().flatten();
         let principals: Vec<String> = principals
-            .filter_map(|one| line(one, "principals", here, self.problems))
+            .filter_map(|one| self.problems.line(one, "principals", here))
             .map(str::to_owned)
             .collect();
         let actions = self.actions(&raw.actions, labels);
-        line(&raw.because, "because", here, self.problems);
-        let fixture = line(&raw.fixture, "fixture", here, self.problems);
-        let until = line(&raw.until, "until", here, self.problems);
+        self.problems.line(&raw.because, "because", here);
+        let fixture = self.problems.line(&raw.fixture, "fixture", here);
+        let until = self.problems.line(&raw.until, "until", here);
         let day = until.and_then(|text| Timestamp::read(text).filter(|read| read.date_only));
         if until.is_some() && day.is_none() {
             self.say(

@@ -1,6 +1,6 @@
 //! Roles, actions, types and fields of the vocabulary, and the forms that its words have.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::Code;
 use crate::ids::SignalName;
 use crate::labels::shape::{Asked, RawAction, RawFields, RawLabels, RawRole, RawType, Sees, Words};
 use crate::labels::vocabulary::{Action, Fields, Labels, ResourceType, Role};
@@ -51,7 +51,7 @@ pub(super) fn read(raw: &RawLabels, here: Spot, labels: &mut Labels, problems: &
 
 fn role(raw: &RawRole, here: Spot, problems: &mut Problems<'_>) -> Option<Role> {
     let word = name(&raw.name, "name", here, problems);
-    let meaning = line(&raw.meaning, "meaning", here, problems);
+    let meaning = problems.line(&raw.meaning, "meaning", here);
     let sees = problems.required(&raw.sees, "sees", here).copied();
     Some(Role {
         name: word?.to_owned(),
@@ -62,7 +62,7 @@ fn role(raw: &RawRole, here: Spot, problems: &mut Problems<'_>) -> Option<Role> 
 
 fn action(raw: &RawAction, here: Spot, problems: &mut Problems<'_>) -> Option<Action> {
     let word = name(&raw.name, "name", here, problems);
-    let meaning = line(&raw.meaning, "meaning", here, problems);
+    let meaning = problems.line(&raw.meaning, "meaning", here);
     let known = Point::WORDS.map(|(word, _)| word);
     let listed = problems.required(&raw.points, "points", here).is_some();
     let points = among(&raw.points, &known, "there is no such point", problems);
@@ -93,7 +93,7 @@ fn all_fields(raw: &RawFields, here: Spot, problems: &mut Problems<'_>) -> Field
         problems.required(field, key, here);
         let mut seen = Vec::new();
         for one in field.get().into_iter().flatten() {
-            let word = line(one, key, here, problems);
+            let word = problems.line(one, key, here);
             if let Some(word) = word {
                 unique(word, &mut seen, one, problems);
             }
@@ -115,7 +115,7 @@ fn resource_type(
     problems: &mut Problems<'_>,
 ) -> Option<ResourceType> {
     let word = name(&raw.name, "name", here, problems);
-    let meaning = line(&raw.meaning, "meaning", here, problems);
+    let meaning = problems.line(&raw.meaning, "meaning", here);
     problems.required(&raw.identity, "identity", here);
     let known: Vec<&str> = fields.resource.iter().map(String::as_str).collect();
     let message = "this is no field of `fields.resource`";
@@ -198,27 +198,4 @@ pub(super) fn name<'f>(
         });
     }
     fits.then_some(text.as_str())
-}
-
-/// A line of text that a person wrote.
-pub(super) fn line<'f>(
-    field: &'f Field<String>,
-    key: &str,
-    here: Spot,
-    problems: &mut Problems<'_>,
-) -> Option<&'f str> {
-    const LENGTH: usize = 500;
-    let text = problems.required(field, key, here)?.trim();
-    let fits =
-        !text.is_empty() && text.chars().count() <= LENGTH && !text.chars().any(char::is_control);
-    if !fits {
-        let message = format!("`{key}` can't be used");
-        problems.refuse(field, Code::ValueUnknown, message, |finding: Diagnostic| {
-            finding
-                .found(text)
-                .expected(format!("1 to {LENGTH} characters in a line"))
-                .help("correct the text")
-        });
-    }
-    fits.then_some(text)
 }

@@ -2,7 +2,8 @@
 
 use super::shown::Shown;
 use super::{
-    API_VERSION, Kind, agent, compliance, development, module, rego, regulation, scalpel, system,
+    API_VERSION, Kind, agent, compliance, development, meta_block, module, rego, regulation,
+    scalpel, system,
 };
 use crate::diagnostic::{Checked, Code, Diagnostic, Place, suggestion};
 use crate::policy::document;
@@ -86,6 +87,10 @@ pub fn recognise<'d>(file: &'d str, bytes: &'d [u8]) -> Checked<Found<'d>> {
     if rego::is_meant(text) {
         return Ok(found(Kind::Rego, None));
     }
+    if meta_block::is_meant(text) {
+        let tree = meta_block::parse(file, text)?;
+        return Ok(found(Kind::MetaBlock, Some(tree)));
+    }
     if let Some(front) = FrontMatter::of(file, text) {
         return front.recognised(file, text);
     }
@@ -167,7 +172,13 @@ fn by_keys(file: &str, root: &Node) -> Checked<Kind> {
             Ok(Kind::Thresholds)
         }
         () if of_policy && (has("actions") || has("builtin")) => Ok(Kind::Responses),
-        () if of_policy && (has("hook") || has("webhook") || has("limits")) => Ok(Kind::Alerts),
+        () if of_policy
+            && ["hook", "webhook", "limits", "level_changes"]
+                .into_iter()
+                .any(has) =>
+        {
+            Ok(Kind::Alerts)
+        }
         () if has("caps") && has("msig") => Ok(Kind::SpendPolicy),
         () if has("enforcement") && (has("limits") || has("protected")) => Ok(Kind::EditingPolicy),
         () => Err(no_kind(file, root)),

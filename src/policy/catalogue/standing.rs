@@ -166,10 +166,10 @@ pub const ROWS: &[Row] = &[
         &["agent_policies.data_access"],
         "in policy/security/, `user_data_scope_restriction`: a request with `agent` and `data` is denied unless `agent.user_id` is `data.owner_user_id`; an entry of another name has no rule here, and `rule` is not read",
     ),
-    caller(
+    here(
         Kind::AgentPolicies,
         &["agent_policies.resource_limits"],
-        "the container runtime that starts the agent; actions of `respond` have a time limit here, and none of processors or memory",
+        "in policy/security/, `cpu_memory_limits`: a request with `agent` and `resources` is denied where it asks for more, or does not say how much; what the agent then uses is bounded by the container runtime that starts it, and actions of `respond` have a time limit here, and none of processors or memory",
     ),
     here(
         Kind::AgentPolicies,
@@ -192,12 +192,12 @@ pub const ROWS: &[Row] = &[
     here(
         Kind::CompliancePolicies,
         &["compliance_policies.*.retention_period"],
-        "for this program's own records only: no command deletes a journal, whatever its age; other data are their keeper's to keep",
+        "in policy/security/, `transaction_data_retention`: a request to delete transaction data is denied before the time is over; no command of this program deletes a journal, whatever its age; other data are their keeper's to keep",
     ),
-    caller(
+    here(
         Kind::CompliancePolicies,
         &["compliance_policies.*.secure_deletion"],
-        "whoever stores the data; this program deletes none",
+        "in policy/security/, `transaction_data_retention`: a request to delete transaction data is denied unless `data.secure_deletion` is true; whoever stores the data deletes them so, this program deletes none",
     ),
     here(
         Kind::CompliancePolicies,
@@ -349,10 +349,23 @@ pub const ROWS: &[Row] = &[
     ),
     here(
         Kind::Alerts,
-        &["hook", "limits"],
+        &["hook", "limits", "level_changes"],
         "`alerts` looks and tells by it when the file is policy/alerts.json of the workspace",
     ),
     told(Kind::Alerts, &["schema"], "the version of its format"),
+    caller(
+        Kind::MetaBlock,
+        &["policy_label"],
+        "whoever serves the document keeps to its label; `decide` answers for what a request names, and opens no document",
+    ),
+    told(
+        Kind::MetaBlock,
+        &[
+            "doc_id", "title", "type", "version", "status", "owners", "created", "updated",
+            "related", "tags", "notes",
+        ],
+        "what the document is and who answers for it",
+    ),
     here(
         Kind::SpendPolicy,
         &[

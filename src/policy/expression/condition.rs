@@ -10,9 +10,10 @@
 //! docs/requests-security.md says all that for whoever writes rules.
 //!
 //! Paths are numbered ([`Paths`]), over as many conditions as belong together, so that whoever asks
-//! looks each up once for a request.
+//! looks each up once for a request; an [`Index`] tells which of the conditions need not be asked.
 
 mod check;
+mod index;
 mod normal;
 mod truth;
 
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Problem;
+pub use index::{Candidates, Index};
 pub use normal::Normal;
 use truth::{Atom, Side, Truth};
 
@@ -38,9 +40,16 @@ impl Slot {
 /// The paths that some conditions read, each with its number.
 #[derive(Debug, Clone, Default)]
 pub struct Paths {
-    /// Keys by number.
-    keys: Vec<Vec<String>>,
+    numbered: Vec<Path>,
     slots: BTreeMap<String, Slot>,
+    /// The outermost keys, each with its number.
+    roots: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Path {
+    keys: Vec<String>,
+    root: usize,
 }
 
 impl Paths {
@@ -50,20 +59,30 @@ impl Paths {
             return *slot;
         }
         // A document has fewer bytes than there are numbers.
-        let slot = Slot(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
-        self.keys.push(path.split('.').map(str::to_owned).collect());
+        let slot = Slot(u32::try_from(self.numbered.len()).unwrap_or(u32::MAX));
+        let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
+        let next = self.roots.len();
+        let outermost = keys.first().cloned().unwrap_or_default();
+        let root = *self.roots.entry(outermost).or_insert(next);
+        self.numbered.push(Path { keys, root });
         self.slots.insert(path.to_owned(), slot);
         slot
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.keys.len()
+        self.numbered.len()
     }
 
     /// The keys of a path, from the outermost.
     pub fn keys(&self, slot: Slot) -> &[String] {
-        self.keys.get(slot.index()).map_or(&[], Vec::as_slice)
+        let path = self.numbered.get(slot.index());
+        path.map_or(&[], |path| path.keys.as_slice())
+    }
+
+    /// The number of a path's outermost key among all of them, from 0.
+    pub fn root(&self, slot: Slot) -> Option<usize> {
+        self.numbered.get(slot.index()).map(|path| path.root)
     }
 
     /// A path as it is written.
@@ -71,12 +90,9 @@ impl Paths {
         self.keys(slot).join(".")
     }
 
-    /// The outermost key of each path.
-    pub fn roots(&self) -> impl Iterator<Item = &str> {
-        self.keys
-            .iter()
-            .filter_map(|keys| keys.first())
-            .map(String::as_str)
+    /// The outermost keys, each once, sorted.
+    pub fn roots(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.roots.keys().map(String::as_str)
     }
 }
 

@@ -78,7 +78,7 @@ impl Comparison {
 }
 
 /// What CEL keeps for itself, besides `in`, `true`, `false` and `null`.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "as",
     "break",
     "const",

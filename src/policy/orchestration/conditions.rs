@@ -9,7 +9,7 @@ use crate::diagnostic::Code;
 use crate::ids::SignalName;
 use crate::policy::Condition;
 use crate::policy::expression::{self, Expression};
-use crate::policy::source::collect::{Field, Scalar};
+use crate::policy::source::collect::{Field, List, Scalar};
 use crate::signals::Value;
 use crate::signals::declared::Kind;
 
@@ -155,7 +155,7 @@ impl Draft<'_> {
         None
     }
 
-    fn one_of(&mut self, list: &shape::List<Scalar>, sort: &Sort) -> Option<Condition> {
+    fn one_of(&mut self, list: &List<Scalar>, sort: &Sort) -> Option<Condition> {
         let fields = list.get()?;
         let values: Vec<Option<Value>> =
             fields.iter().map(|field| self.value(field, sort)).collect();

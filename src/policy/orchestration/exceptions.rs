@@ -8,7 +8,7 @@ use crate::policy::Trigger;
 use crate::policy::freeze::{self, Calendar, Mode, Window};
 use crate::policy::outline::Part;
 use crate::policy::rules::{Hysteresis, Waiver};
-use crate::policy::source::collect::Field;
+use crate::policy::source::collect::{Field, List};
 use crate::time::{ReadTime, Timestamp};
 
 /// How many waivers a document may have.
@@ -24,7 +24,7 @@ const NO_GRANT: &str = "write the day on which it was granted, or remove the key
 impl Draft<'_> {
     pub(super) fn waivers(
         &mut self,
-        list: &shape::List<shape::Waiver>,
+        list: &List<shape::Waiver>,
         spec: &shape::Spec,
         triggers: &[Trigger],
     ) -> Vec<Waiver> {
@@ -171,7 +171,7 @@ impl Draft<'_> {
         read
     }
 
-    pub(super) fn windows(&mut self, list: &shape::List<shape::Window>) -> Calendar {
+    pub(super) fn windows(&mut self, list: &List<shape::Window>) -> Calendar {
         let fields = list.get().map(Vec::as_slice).unwrap_or_default();
         if fields.len() > MOST {
             self.refuse(

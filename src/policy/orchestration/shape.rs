@@ -7,10 +7,7 @@
 use serde::Deserialize;
 
 use crate::policy::responses;
-use crate::policy::source::collect::{Field, Scalar};
-
-/// A list whose items are each checked by themselves.
-pub(super) type List<T> = Field<Vec<Field<T>>>;
+use crate::policy::source::collect::{Field, List, Scalar};
 
 /// A policy: which signals count, which levels they demand, and what is left out for a while.
 #[derive(Debug, Default, Deserialize)]

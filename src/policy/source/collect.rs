@@ -17,9 +17,30 @@ pub use super::scalar::Scalar;
 
 use super::fault::Fault;
 use super::field::FIELD;
-use super::problems::key_twice;
+use super::problems::{Problems, key_twice};
 use super::{Entry, Kind, Node, Spot};
 use crate::diagnostic::{Code, Diagnostic, Place, nearest};
+
+/// A list whose items are each checked by themselves.
+pub type List<T> = Field<Vec<Field<T>>>;
+
+/// Reads the shape of a document, with what is wrong so far. An empty document has all keys absent;
+/// what is neither YAML nor JSON is an error.
+pub fn document<'a, T: for<'de> Deserialize<'de>>(
+    file: &'a str,
+    bytes: &[u8],
+) -> Result<(Field<T>, Problems<'a>), Vec<Diagnostic>> {
+    let root = root(file, bytes)?;
+    let mut found = Vec::new();
+    let field = read(file, &root, &mut found);
+    Ok((field, Problems::new(file, found)))
+}
+
+/// The root of a document, nothing where it is empty.
+pub fn root(file: &str, bytes: &[u8]) -> Result<Node, Vec<Diagnostic>> {
+    let root = super::parse(file, bytes).map_err(|problem| vec![*problem])?;
+    Ok(root.unwrap_or_else(Node::nothing))
+}
 
 /// Reads a shape from a document's root. What is wrong is in `problems` afterwards.
 pub fn read<T: for<'de> Deserialize<'de>>(

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use super::{Declared, TIMEOUT};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::policy::responses::{Action, List, Section};
-use crate::policy::source::collect::Field;
+use crate::policy::responses::{Action, Section};
+use crate::policy::source::collect::{Field, List};
 use crate::response::actions;
 use crate::response::pattern::Pattern;
 use crate::signals::number;

@@ -5,10 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::policy::source::collect::{Field, Scalar};
-
-/// A list whose items are each checked by themselves.
-pub(super) type List<T> = Field<Vec<Field<T>>>;
+use crate::policy::source::collect::{Field, List, Scalar};
 
 /// A spend policy in its large form.
 #[derive(Debug, Default, Deserialize)]

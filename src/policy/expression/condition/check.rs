@@ -2,7 +2,7 @@
 //! whether every `has` stands where "absent" can't allow anything.
 
 use super::super::problems::{Problems, Span, nearest, one_of, quoted};
-use super::super::syntax::{Call, Comparison, Node, Shape, tree};
+use super::super::syntax::{Call, Comparison, Node, RESERVED, Shape, tree};
 use super::super::{MAX_BYTES, Problem, tokens};
 use super::truth::{Atom, Literal, Search, Side, Truth};
 use super::{Kinds, Paths, Purpose, Slot};
@@ -15,30 +15,8 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("endsWith", "data.path.endsWith('end')"),
 ];
 
-/// Words that CEL keeps for itself: no attribute can be called so.
-const KEPT: &[&str] = &[
-    "in",
-    "true",
-    "false",
-    "null",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
+/// What CEL keeps for itself beside the reserved words: no attribute can be called so either.
+const WORDS: &[&str] = &["in", "true", "false", "null"];
 
 pub(super) const TEXT: &str = "a text";
 const NUMBER: &str = "a number";
@@ -169,7 +147,8 @@ impl Checker<'_> {
 
     /// The number of a path. `kind` is what it has to be there, where that can be told.
     fn path(&mut self, path: &str, span: Span, kind: Option<&'static str>) -> Option<Slot> {
-        if let Some(kept) = path.split('.').find(|key| KEPT.contains(key)) {
+        let is_kept = |key: &&str| WORDS.contains(key) || RESERVED.contains(key);
+        if let Some(kept) = path.split('.').find(is_kept) {
             self.problems.push(
                 Problem::new(span.start, "no attribute can be called so in CEL")
                     .found(quoted(kept))

@@ -131,7 +131,7 @@ fn decided_by(decisive: bool, parts: &[Truth], given: &impl Attributes) -> Resul
 }
 
 impl Atom {
-    fn holds(&self, given: &impl Attributes) -> Result<bool, Gap> {
+    pub(super) fn holds(&self, given: &impl Attributes) -> Result<bool, Gap> {
         match self {
             Self::Flag(slot) => match given.value(*slot) {
                 Some(Value::Bool(flag)) => Ok(*flag),
@@ -258,19 +258,10 @@ fn ordered(left: &Side, right: &Side, given: &impl Attributes) -> Result<Orderin
 fn one_of(slot: Slot, sides: &[Side], given: &impl Attributes) -> Result<bool, Gap> {
     let value = given.value(slot);
     let found = value.and_then(held).ok_or(gap(slot, value))?;
-    let mut known = true;
-    for side in sides {
-        match side.written().and_then(|written| same(found, written)) {
-            Some(true) => return Ok(true),
-            Some(false) => {}
-            None => known = false,
-        }
-    }
-    if known {
-        Ok(false)
-    } else {
-        Err(gap(slot, value))
-    }
+    let answers = sides
+        .iter()
+        .map(|side| side.written().and_then(|written| same(found, written)));
+    any(answers).ok_or_else(|| gap(slot, value))
 }
 
 fn is_element(list: Slot, side: &Side, given: &impl Attributes) -> Result<bool, Gap> {
@@ -282,19 +273,23 @@ fn is_element(list: Slot, side: &Side, given: &impl Attributes) -> Result<bool, 
     if let (Side::Path(slot), Held::Text("")) = (side, wanted) {
         return Err(gap(*slot, None));
     }
+    let answers = elements
+        .iter()
+        .map(|element| held(element).and_then(|element| same(wanted, element)));
+    any(answers).ok_or_else(|| gap(list, value))
+}
+
+/// True where one answer is, however many can't be given; `None` where that may hide a true one.
+fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut known = true;
-    for element in elements {
-        match held(element).and_then(|element| same(wanted, element)) {
-            Some(true) => return Ok(true),
+    for answer in answers {
+        match answer {
+            Some(true) => return Some(true),
             Some(false) => {}
             None => known = false,
         }
     }
-    if known {
-        Ok(false)
-    } else {
-        Err(gap(list, value))
-    }
+    known.then_some(false)
 }
 
 fn words<'v>(side: &'v Side, given: &'v impl Attributes) -> Result<&'v str, Gap> {
@@ -331,7 +326,10 @@ impl Amount {
     )]
     fn rounded(self) -> f64 {
         match self {
-            Self::Whole(whole) => whole as f64,
+            // The same, and cheaper where it fits.
+            Self::Whole(whole) => {
+                i64::try_from(whole).map_or_else(|_| whole as f64, |whole| whole as f64)
+            }
             Self::Real(real) => real,
         }
     }
