@@ -91,16 +91,13 @@ impl RunId {
     /// Reads 36 characters in lower case; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let id = Self(uuid::Uuid::try_parse(text).ok()?);
-        let mut buffer = Self::BUFFER;
-        (id.write(&mut buffer) == text).then_some(id)
+        (id.write(&mut [0; 36]) == text).then_some(id)
     }
 
     /// The id without its hyphens, as a trace has it.
     pub fn simple(self) -> String {
         self.0.simple().to_string()
     }
-
-    const BUFFER: [u8; 36] = [0; 36];
 
     fn write(self, buffer: &mut [u8; 36]) -> &str {
         self.0.hyphenated().encode_lower(buffer)
@@ -109,13 +106,13 @@ impl RunId {
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.write(&mut Self::BUFFER.clone()))
+        f.pad(self.write(&mut [0; 36]))
     }
 }
 
 impl Serialize for RunId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.write(&mut Self::BUFFER.clone()))
+        serializer.serialize_str(self.write(&mut [0; 36]))
     }
 }
 

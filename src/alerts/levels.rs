@@ -111,6 +111,7 @@ pub struct Seen {
 
 impl Seen {
     /// Keeps the changes that somebody wants to know of.
+    #[must_use]
     pub fn wanted(mut self, wanted: Option<&Wanted>) -> Self {
         self.changes
             .retain(|change| wanted.is_some_and(|wanted| wanted.takes(change)));

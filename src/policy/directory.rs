@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("a/gone.yaml", Code::FileUnreadable),
+                ("a/gone.yaml", Code::LinkDangling),
                 ("a/long.yaml", Code::FileTooLarge),
                 ("a/odd.yaml", Code::FileNotRegular),
             ]

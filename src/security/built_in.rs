@@ -96,7 +96,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "transaction_data_retention",
-        members: &["action", "data"],
+        members: &["data"],
         denies: "(action == 'delete' || action == 'erase' || action == 'purge' || action == 'destroy') && data.kind == 'transaction'",
         further: Further::Kept {
             since: "data.created_at",

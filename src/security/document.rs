@@ -1,6 +1,7 @@
 //! One document, compiled: what it is about, and its rules.
 
 use super::built_in;
+use super::given::Given;
 use crate::compliance::violations;
 use crate::diagnostic::{Checked, Code, Diagnostic};
 use crate::policy::catalogue::conditions;
@@ -57,8 +58,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// True until the time is over at `at`; what nobody can read is not over.
-    pub(super) fn denies(self, given: &impl Attributes, at: Timestamp) -> Result<bool, Gap> {
+    /// True until the time is over; what nobody can read is not over.
+    pub(super) fn denies(self, given: &Given<'_>) -> Result<bool, Gap> {
         let gap = |absent| Gap {
             slot: self.since,
             absent,
@@ -66,7 +67,7 @@ impl Kept {
         let since = given.value(self.since).ok_or(gap(true))?;
         let since = since.as_str().and_then(Timestamp::read);
         let since = since.ok_or(gap(false))?.time;
-        Ok(!self.term.has_passed(since, at))
+        Ok(!self.term.has_passed(since, given.now()))
     }
 }
 

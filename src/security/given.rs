@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::policy::expression::condition::{Attributes, Paths, Slot};
 use crate::request::Request;
+use crate::time::Timestamp;
 
 /// A request with what was looked up of it so far.
 pub(super) struct Given<'r> {
@@ -13,6 +14,7 @@ pub(super) struct Given<'r> {
     paths: &'r Paths,
     /// By the numbers of the paths, and behind them those of their outermost keys.
     found: Vec<Cell<Looked<'r>>>,
+    now: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -23,13 +25,19 @@ enum Looked<'r> {
 }
 
 impl<'r> Given<'r> {
-    pub(super) fn new(request: &'r Request, paths: &'r Paths) -> Self {
+    pub(super) fn new(request: &'r Request, paths: &'r Paths, now: Timestamp) -> Self {
         let looked = vec![Cell::new(Looked::NotYet); paths.count() + paths.roots().len()];
         Self {
             request,
             paths,
             found: looked,
+            now,
         }
+    }
+
+    /// The time that counts.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     fn once(&self, at: usize, look: impl FnOnce() -> Option<&'r Value>) -> Option<&'r Value> {

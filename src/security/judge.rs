@@ -28,17 +28,16 @@ impl Compiled {
         if self.is_empty() {
             return None;
         }
-        let given = Given::new(request, &self.paths);
-        let how = How::of(around);
+        let given = Given::new(request, &self.paths, around.at);
         if around.explain {
             // Also what did not match is told.
-            return self.answer(Tally::new(how), &given, || self.one_by_one(&given));
+            return self.answer(Tally::new(true), &given, || self.one_by_one(&given));
         }
         let narrowed = self.narrow.to(&self.documents, &given);
         let tally = Tally {
             concerned: narrowed.concerned,
             allowed: narrowed.allowed,
-            ..Tally::new(how)
+            ..Tally::new(false)
         };
         self.answer(tally, &given, || narrowed.documents(&self.documents))
     }
@@ -47,9 +46,8 @@ impl Compiled {
     /// from it: it is for a record, so that somebody can see what a document would do before it
     /// counts.
     pub fn observe(&self, request: &Request, at: Timestamp) -> Vec<Step> {
-        let given = Given::new(request, &self.paths);
-        let how = How { explain: true, at };
-        self.on_trial(&given, how, || self.one_by_one(&given)).1
+        let given = Given::new(request, &self.paths, at);
+        self.on_trial(&given, true, || self.one_by_one(&given)).1
     }
 
     /// Every document that is not known to be about something else, with what its scope says and all of
@@ -79,7 +77,7 @@ impl Compiled {
         if !tally.concerned {
             return None;
         }
-        let (trial_reasons, trial_steps) = self.on_trial(given, tally.how, documents);
+        let (trial_reasons, trial_steps) = self.on_trial(given, tally.explain, documents);
         let mut verdict = tally.verdict(&self.paths);
         verdict.reasons.extend(trial_reasons);
         verdict.steps.extend(trial_steps);
@@ -89,7 +87,7 @@ impl Compiled {
     fn on_trial<'c, D, R>(
         &'c self,
         given: &Given<'_>,
-        how: How,
+        explain: bool,
         documents: impl Fn() -> D,
     ) -> (Vec<String>, Vec<Step>)
     where
@@ -101,7 +99,7 @@ impl Compiled {
         }
         let (mut reasons, mut steps) = (Vec::new(), Vec::new());
         for (document, scope, rules) in documents().filter(|(one, ..)| one.mode != Mode::Strict) {
-            let mut tally = Tally::new(how);
+            let mut tally = Tally::new(explain);
             tally.ask(document, scope, rules, given);
             if document.mode == Mode::Warn && !tally.denials.is_empty() {
                 let said = tally.denials.iter().map(|(document, rule, _)| {
@@ -122,27 +120,9 @@ impl Compiled {
     }
 }
 
-/// How it is asked.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct How {
-    /// True where what each rule said is told.
-    pub(super) explain: bool,
-    /// When.
-    pub(super) at: Timestamp,
-}
-
-impl How {
-    pub(super) fn of(around: &Circumstances) -> Self {
-        Self {
-            explain: around.explain,
-            at: around.at,
-        }
-    }
-}
-
 /// What was found so far.
 pub(super) struct Tally<'c> {
-    how: How,
+    explain: bool,
     concerned: bool,
     allowed: bool,
     allowing: Vec<&'c Obligation>,
@@ -153,9 +133,9 @@ pub(super) struct Tally<'c> {
 }
 
 impl<'c> Tally<'c> {
-    pub(super) fn new(how: How) -> Self {
+    pub(super) fn new(explain: bool) -> Self {
         Self {
-            how,
+            explain,
             concerned: false,
             allowed: false,
             allowing: Vec::new(),
@@ -193,7 +173,7 @@ impl<'c> Tally<'c> {
         given: &Given<'_>,
     ) {
         // One allow suffices; those with actions are asked all the same, for what has to be done.
-        if self.allowed && rule.actions.is_empty() && !self.how.explain {
+        if self.allowed && rule.actions.is_empty() && !self.explain {
             return;
         }
         let answer = rule.condition.holds(given);
@@ -228,7 +208,7 @@ impl<'c> Tally<'c> {
         let answer = rule.condition.holds(given);
         let answer = match (answer, rule.kept) {
             (Ok(false), _) => answer,
-            (_, Some(kept)) => scope.and(answer).and(kept.denies(given, self.how.at)),
+            (_, Some(kept)) => scope.and(answer).and(kept.denies(given)),
             (_, None) => scope.and(answer),
         };
         let gap = match answer {
@@ -248,7 +228,7 @@ impl<'c> Tally<'c> {
     }
 
     fn explain(&mut self, document: &Document, rule: &Rule, said: impl FnOnce() -> String) {
-        if self.how.explain {
+        if self.explain {
             self.steps.push(Step {
                 layer: LAYER,
                 file: document.file.clone(),

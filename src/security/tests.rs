@@ -332,7 +332,12 @@ fn transactions_are_not_deleted_before_their_time_and_then_beyond_recovery() {
         );
     }
     let other = delete(json!({"kind": "draft"}));
-    assert!(!denied("2026-01-15T12:00:00Z", &other));
+    assert!(!denied(later, &other));
+    assert!(!denied(later, &json!({"data": {"kind": "draft"}})));
+    assert!(
+        denied(later, &json!({"data": {}})),
+        "nobody knows what is asked"
+    );
 }
 
 #[test]

@@ -15,7 +15,8 @@ fn page() -> String {
 fn arrows() -> BTreeMap<String, BTreeSet<String>> {
     let page = page();
     let (_, rows) = page.split_once("| room |").unwrap();
-    let rows = rows.lines().take_while(|line| line.starts_with('|'));
+    let rows = rows.lines().skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|'));
     let cells = rows.filter_map(|row| {
         let mut cells = row.strip_prefix("| `")?.split(" | ");
         let room = cells.next()?.trim_end_matches('`');

@@ -534,6 +534,7 @@ fn clients_that_stall_or_vanish_hold_up_nobody() {
 #[test]
 fn health_is_served_by_component_without_what_was_found() {
     let workspace = kept();
+    run(&workspace);
     let server = Server::start(&workspace);
     let health = server.get("/health");
     let ok = "{\"status\":\"ok\",\"components\":{\"cosign\":{\"status\":\"absent\"},\"db\":{\"status\":\"ok\"},\"storage\":{\"status\":\"ok\"},\"vault\":{\"status\":\"absent\"}}}\n";

@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use policy_orchestrator::ids::Digest;
+use policy_orchestrator::ids::{Digest, RunId};
 use policy_orchestrator::record::verify::{Against, Verdict, verify};
 use policy_orchestrator::record::{Head, SigningKey, signing};
 
@@ -328,8 +328,12 @@ fn what_only_a_kept_head_shows() {
     write(&workspace, J, &all);
     let state = workspace.read(STATE);
     let was = kept.split_once(':').unwrap().1.to_owned();
-    let now = Digest::of(all[count - 1].as_bytes()).to_string();
-    workspace.write(STATE, state.replace(&was, &now).replace("97.5", "99.5"));
+    let now = Digest::of(all[count - 1].as_bytes());
+    let run_id = workspace.state()["run_id"].as_str().unwrap().to_owned();
+    let state = state
+        .replace(&run_id, &RunId::of_line(&now).to_string())
+        .replace(&was, &now.to_string());
+    workspace.write(STATE, state.replace("97.5", "99.5"));
     verified(&workspace).exits(0);
     new(&workspace, &["audit", "verify", "--head", &kept]).exits(5);
 }

@@ -77,10 +77,14 @@ impl FixtureTests {
 
     /// What a person reads.
     pub(super) fn human(&self) -> String {
-        let row = |outcome: &Outcome| match outcome.passed {
-            true if self.verbose => format!("ok      {}\n", outcome.name),
-            true => String::new(),
-            false => gate::failure(outcome),
+        let row = |outcome: &Outcome| {
+            if !outcome.passed {
+                gate::failure(outcome)
+            } else if self.verbose {
+                format!("ok      {}\n", outcome.name)
+            } else {
+                String::new()
+            }
         };
         let mut text: String = self.outcomes.iter().map(row).collect();
         let (passed, failed) = self.counts();

@@ -121,7 +121,7 @@ struct Line<'t> {
 impl Line<'_> {
     /// The spot of a part of the line.
     fn spot(self, part: &str) -> Spot {
-        let offset = part.as_ptr() as usize - self.text.as_ptr() as usize;
+        let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         Spot {
             line: self.number,
             column: offset as u64 + 1,

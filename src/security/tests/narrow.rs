@@ -8,7 +8,7 @@ use crate::policy::Level;
 use crate::request::Verdict;
 use crate::request::envelope::Circumstances;
 use crate::security::Compiled;
-use crate::security::judge::{How, Tally};
+use crate::security::judge::Tally;
 use crate::time::Timestamp;
 
 /// A condition of many forms, as text.
@@ -186,9 +186,8 @@ fn around(explain: bool) -> Circumstances {
 /// Every rule of every document, asked in its order.
 fn one_by_one(policies: &Compiled, value: &Value) -> Option<Verdict> {
     let request = request(value);
-    let given = Given::new(&request, &policies.paths);
-    let tally = Tally::new(How::of(&around(false)));
-    policies.answer(tally, &given, || policies.one_by_one(&given))
+    let given = Given::new(&request, &policies.paths, Timestamp::EPOCH);
+    policies.answer(Tally::new(false), &given, || policies.one_by_one(&given))
 }
 
 fn set() -> impl Strategy<Value = (Vec<String>, bool)> {
