@@ -23,6 +23,8 @@ mod compiled;
 #[cfg(feature = "rego")]
 mod conflicts;
 #[cfg(feature = "rego")]
+mod coverage;
+#[cfg(feature = "rego")]
 mod evaluator;
 #[cfg(feature = "rego")]
 mod input;
@@ -34,12 +36,18 @@ mod parts;
 #[cfg(feature = "rego")]
 mod problems;
 mod settings;
+#[cfg(feature = "rego")]
+mod signature;
+#[cfg(feature = "rego")]
+mod sized;
 mod tested;
 #[cfg(feature = "rego")]
 mod testing;
 #[cfg(feature = "rego")]
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "rego")]
+mod watch;
 
 #[cfg(not(feature = "rego"))]
 use absent as compiled;
@@ -48,8 +56,8 @@ use absent as testing;
 
 pub use compiled::{Compiled, compile};
 pub use loader::{BUNDLES, SOURCES, TESTS, bundles, documents};
-pub use settings::{Dialect, Entry, Limits, Settings, Vocabulary};
-pub use tested::{Outcome, Test, Tested};
+pub use settings::{Dialect, Entry, Key, Limits, Secret, Settings, Trust, Vocabulary};
+pub use tested::{Counted, Coverage, Lines, Outcome, Range, Row, Test, Tested};
 pub use testing::test;
 
 /// True where this program can evaluate Rego.

@@ -1,11 +1,12 @@
 //! From the files of a workspace to [`Policies`].
 
-use super::settings::{self, Bundle, Settings};
+use super::settings::{self, ANYBODY, Bundle, Settings, SignedBy};
 use super::{Layers, Policies};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::fs::read::read_own;
 use crate::ids::Digest;
+use crate::keys;
 use crate::labels::{self, Labels};
 use crate::rego;
 use crate::security;
@@ -67,13 +68,21 @@ fn rego(
             ..rego::Settings::default()
         },
         path,
+        signed_by: None,
     }));
     if bundles.is_empty() {
         return Ok(Vec::new());
     }
     let words = vocabulary(labels);
     let (mut compiled, mut problems) = (Vec::new(), Vec::new());
-    for bundle in &bundles {
+    for bundle in &mut bundles {
+        match trust(workspace, bundle.signed_by.as_ref()) {
+            Ok(trust) => bundle.settings.trust = trust,
+            Err(problem) => {
+                problems.push(*problem);
+                continue;
+            }
+        }
         let documents = rego::documents(workspace, &bundle.path);
         let one = documents.map_err(|problem| vec![*problem]);
         match one.and_then(|documents| rego::compile(&documents, &bundle.settings, &words)) {
@@ -86,6 +95,41 @@ fn rego(
     } else {
         Err(problems)
     }
+}
+
+/// The key that a bundle has to be signed by: a public one in the workspace or elsewhere, a secret only
+/// elsewhere.
+fn trust(workspace: &Workspace, signed_by: Option<&SignedBy>) -> Checked<rego::Trust> {
+    let Some(SignedBy { file, scope }) = signed_by else {
+        return Ok(rego::Trust::Unstated);
+    };
+    if file == ANYBODY {
+        return Ok(rego::Trust::Unverified);
+    }
+    // An absolute path stays what it is.
+    let path = workspace.path(file);
+    let key = match keys::file::public_or_secret(&path)? {
+        (Some(key), _) => rego::Key::Public(key),
+        (None, _) if path.starts_with(workspace.path("")) => return Err(secret_within(file)),
+        (None, secret) => rego::Key::Secret(secret.into()),
+    };
+    Ok(rego::Trust::By {
+        key: Box::new(key),
+        scope: scope.clone(),
+    })
+}
+
+fn secret_within(file: &str) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::new(
+            Code::KeyExposed,
+            Place::file(file),
+            "the secret that bundles are signed with stands in the workspace",
+        )
+        .found("no public key in PEM, so a secret")
+        .expected("a public key, or the absolute path of a secret outside of the workspace")
+        .help("who can read it can sign: make another one, and keep it elsewhere"),
+    )
 }
 
 /// The words that answers of Rego may hold: the built-in ones, and those of the vocabularies.

@@ -37,7 +37,21 @@ pub(super) struct Bundle {
     pub(super) path: String,
     /// Which of its rules are asked, and how.
     pub(super) settings: rego::Settings,
+    /// The key that it has to be signed by, as the document names it.
+    pub(super) signed_by: Option<SignedBy>,
 }
+
+/// The key that a bundle has to be signed by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SignedBy {
+    /// A file, or [`ANYBODY`].
+    pub(super) file: String,
+    /// The scope that it has to be signed for.
+    pub(super) scope: Option<String>,
+}
+
+/// Stands in place of a key where a signature is not looked at.
+pub(super) const ANYBODY: &str = "anybody";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -76,6 +90,8 @@ struct RawRego {
     decision: Field<String>,
     members: List<String>,
     dialect: Field<f64>,
+    signed_by: Field<String>,
+    scope: Field<String>,
 }
 
 /// Reads the document: all that it says, or all that is wrong with it.
@@ -157,8 +173,15 @@ fn rego(raw: &RawRego, here: Spot, bundles: &mut Vec<Bundle>, problems: &mut Pro
         return;
     };
     let path = path.trim_end_matches('/').to_owned();
+    let signed_by = raw.signed_by.get().map(|file| SignedBy {
+        file: file.clone(),
+        scope: raw.scope.get().cloned(),
+    });
     if let Some(bundle) = bundles.iter_mut().find(|bundle| bundle.path == path) {
         bundle.settings.entries.push(entry);
+        if signed_by.is_some() && signed_by != bundle.signed_by {
+            twice(&raw.signed_by, problems);
+        }
         return;
     }
     bundles.push(Bundle {
@@ -169,6 +192,17 @@ fn rego(raw: &RawRego, here: Spot, bundles: &mut Vec<Bundle>, problems: &mut Pro
             ..rego::Settings::default()
         },
         path,
+        signed_by,
+    });
+}
+
+fn twice(field: &Field<String>, problems: &mut Problems<'_>) {
+    let message = "the bundle is signed by another key, or nobody, where it is named first";
+    problems.refuse(field, Code::ValueUnknown, message, |finding| {
+        finding
+            .found("a key at a later entry of the same bundle")
+            .expected("`signed_by` and `scope` at the first entry of a bundle")
+            .help(HELP)
     });
 }
 
@@ -210,6 +244,30 @@ mod tests {
             settings.rego[0].settings.entries[0].applies_to,
             ["resource"]
         );
+    }
+
+    #[test]
+    fn who_signs_a_bundle_is_said_where_it_is_named_first() {
+        let entry =
+            |more: &str| format!("    - {{bundle: b.tar.gz, decision: data.a.allow{more}}}\n");
+        let of = |first: &str, second: &str| {
+            let (first, second) = (entry(first), entry(second));
+            let head = "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  rego:\n";
+            parse(format!("{head}{first}{second}").as_bytes())
+        };
+        let signed = of(", signed_by: k.pub, scope: write", "").unwrap();
+        let expected = SignedBy {
+            file: "k.pub".to_owned(),
+            scope: Some("write".to_owned()),
+        };
+        assert_eq!(signed.rego[0].signed_by, Some(expected));
+        for (first, second) in [
+            ("", ", signed_by: k.pub"),
+            (", signed_by: k.pub", ", signed_by: anybody"),
+        ] {
+            let problems = of(first, second).unwrap_err();
+            assert_eq!(problems[0].place.line, Some(6), "{problems:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,16 @@ pub enum Algorithm {
     EcdsaP256,
 }
 
+impl Algorithm {
+    /// Its name in JSON Web Signatures (RFC 7518, section 3.1, and RFC 8037).
+    pub fn of_web_signature(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "EdDSA",
+            Self::EcdsaP256 => "ES256",
+        }
+    }
+}
+
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -205,6 +215,18 @@ impl VerifyingKey {
             Kind::EcdsaP256(key) => {
                 use p256::ecdsa::signature::Verifier as _;
                 p256::ecdsa::DerSignature::from_bytes(signature)
+                    .is_ok_and(|signature| key.verify(message, &signature).is_ok())
+            }
+        }
+    }
+
+    /// The same of a JSON Web Signature, where one of ECDSA is its two numbers (RFC 7518, section 3.4).
+    pub fn verifies_web(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.0 {
+            Kind::Ed25519(_) => self.verifies(message, signature),
+            Kind::EcdsaP256(key) => {
+                use p256::ecdsa::signature::Verifier as _;
+                p256::ecdsa::Signature::from_slice(signature)
                     .is_ok_and(|signature| key.verify(message, &signature).is_ok())
             }
         }

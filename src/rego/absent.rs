@@ -27,6 +27,7 @@ pub fn compile(
 pub fn test(
     documents: &[(String, Vec<u8>)],
     _settings: &Settings,
+    _has_coverage: bool,
 ) -> Result<Tested, Vec<Diagnostic>> {
     Err(vec![missing(documents)])
 }

@@ -8,13 +8,24 @@ use std::ops::RangeInclusive;
 use regorus::{Engine, Value};
 
 use super::parts::Module;
+use super::sized;
 use crate::diagnostic::{Code, Diagnostic, Place};
 
-/// Functions that the machine asks this program for, with the number of their arguments.
-pub(super) const OURS: [(&str, usize); 3] = [
+/// Functions that the machine asks this program for, with the number of their arguments: three of our
+/// own, and those of [`sized`].
+pub(super) const OURS: [(&str, usize); 12] = [
     ("time.now_ns", 0),
     ("numbers.range", 2),
     ("numbers.range_step", 3),
+    ("array.concat", 2),
+    ("bits.lsh", 2),
+    ("concat", 2),
+    ("hex.encode", 1),
+    ("json.marshal", 1),
+    ("regex.replace", 3),
+    ("replace", 3),
+    ("sprintf", 2),
+    ("strings.replace_n", 2),
 ];
 
 /// The most numbers that a range may have: a rule could ask for as many as a request says.
@@ -26,7 +37,7 @@ pub(super) fn answer(name: &str, arguments: &[Value], now: i64) -> Option<Value>
         ("time.now_ns", []) => Some(Value::from(now)),
         ("numbers.range", [from, to]) => range(from, to, &Value::from(1_i64)),
         ("numbers.range_step", [from, to, step]) => range(from, to, step),
-        _ => Some(Value::Undefined),
+        _ => sized::answer(name, arguments),
     }
 }
 
@@ -64,6 +75,8 @@ const NETWORK: &str = "rules ask nobody: put what they need into the request or 
 const HOST: &str = "an answer must not depend on the machine: put what is needed into data.json";
 const CRYPTOGRAPHY: &str =
     "check signatures and tokens before asking, and say in the request who asks";
+const ENDLESS: &str =
+    "there may be more paths than anybody can wait for: `graph.reachable` tells what is reached";
 const NOT_BUILT: &str = "the evaluator of this program doesn't have it";
 
 /// Functions, and groups of them, that are refused where a module is loaded.
@@ -79,6 +92,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("io.jwt.", CRYPTOGRAPHY),
     ("providers.aws.", CRYPTOGRAPHY),
     ("graphql.", NOT_BUILT),
+    ("graph.reachable_paths", ENDLESS),
     ("json.patch", NOT_BUILT),
     ("json.match_schema", NOT_BUILT),
     ("json.verify_schema", NOT_BUILT),
@@ -284,7 +298,7 @@ fn reaches(called: &BTreeMap<Function, Vec<Function>>, function: &Function) -> b
 }
 
 /// What the interpreter says where [`answer`] gives nothing.
-pub(super) const TOO_MANY: &str = "a range of more numbers than a rule may ask for";
+pub(super) const TOO_MANY: &str = "a value larger than a rule may make";
 
 thread_local! {
     /// The time that rules on this thread are told. An extension gets nothing but its arguments.

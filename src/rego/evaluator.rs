@@ -5,19 +5,15 @@
 //! forms of partial objects, very large rules) or does otherwise ([`super::conflicts`]) is evaluated by
 //! the interpreter of the same crate, which is slower.
 
-use std::cell::Cell;
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use regorus::rvm::RegoVM;
 use regorus::rvm::program::Program;
 use regorus::rvm::vm::{ExecutionMode, ExecutionState, SuspendReason, VmError};
-use regorus::utils::limits::{ExecutionTimerConfig, TimeSource, set_time_source};
 use regorus::{Engine, LimitError, Value};
 
-use super::builtins;
 use super::settings::Limits;
+use super::{builtins, watch};
 
 /// Why a rule gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +70,7 @@ impl Evaluator {
 
     /// Of rules that the machine can't do.
     pub(super) fn interpreter(mut engine: Engine, rules: Vec<String>, limits: Limits) -> Self {
-        engine.set_execution_timer_config(timer(limits));
+        engine.set_execution_timer_config(watch::timer(limits));
         Self {
             kind: Kind::Interpreter {
                 prototype: Box::new(engine),
@@ -132,51 +128,9 @@ fn new_machine(program: &Arc<Program>, data: &Value, limits: Limits) -> Result<R
     machine.set_execution_mode(ExecutionMode::Suspendable);
     machine.load_program(Arc::clone(program));
     machine.set_max_instructions(limits.instructions);
-    machine.set_execution_timer_config(Some(timer(limits)));
+    machine.set_execution_timer_config(Some(watch::timer(limits)));
     machine.set_data(data.clone())?;
     Ok(machine)
-}
-
-/// After so many units of work the time is looked at, and the units are counted.
-const INTERVAL: u32 = 256;
-
-thread_local! {
-    /// How many looks the interpreter may still take on this thread: its count of instructions.
-    static LOOKS: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// The limit of time, looked at now and then.
-pub(super) fn timer(limits: Limits) -> ExecutionTimerConfig {
-    static REGISTERED: Once = Once::new();
-    REGISTERED.call_once(|| {
-        // It fails where one is registered, and there is only this one.
-        let _ = set_time_source(&Monotonic);
-    });
-    ExecutionTimerConfig {
-        limit: limits.time,
-        check_interval: NonZeroU32::new(INTERVAL).unwrap_or(NonZeroU32::MIN),
-    }
-}
-
-/// Longer than any limit of time.
-const NEVER: Duration = Duration::from_secs(1 << 40);
-
-/// How long something took; what time it is, nobody is told.
-struct Monotonic;
-
-impl TimeSource for Monotonic {
-    fn now(&self) -> Option<Duration> {
-        static BEGIN: OnceLock<Instant> = OnceLock::new();
-        let passed = BEGIN.get_or_init(Instant::now).elapsed();
-        let left = LOOKS.get();
-        LOOKS.set(left.saturating_sub(1));
-        // Whoever has none left is later than any limit.
-        Some(if left == 0 {
-            passed.saturating_add(NEVER)
-        } else {
-            passed
-        })
-    }
 }
 
 enum Taken {
@@ -194,23 +148,28 @@ pub(super) struct Session<'e> {
 impl Session<'_> {
     /// The value of a rule by its number.
     pub(super) fn ask(&mut self, rule: usize) -> Result<Value, Fault> {
-        let asked = match (self.taken.as_mut(), &self.of.kind) {
-            (Some(Taken::Machine(machine)), Kind::Machine { program, .. }) => {
-                ask_machine(machine, program, rule, self.now)
+        let counts_work = !self.of.is_machine();
+        let (mut asked, is_memory) = watch::within(self.of.limits, counts_work, || {
+            match (self.taken.as_mut(), &self.of.kind) {
+                (Some(Taken::Machine(machine)), Kind::Machine { program, .. }) => {
+                    ask_machine(machine, program, rule, self.now)
+                }
+                (Some(Taken::Interpreter(engine)), Kind::Interpreter { rules, .. }) => {
+                    ask_interpreter(engine, rules.get(rule), self.now)
+                }
+                _ => Err(Fault {
+                    is_limit: false,
+                    message: "the rules were given up after an error".to_owned(),
+                    place: None,
+                }),
             }
-            (Some(Taken::Interpreter(engine)), Kind::Interpreter { rules, .. }) => {
-                let looks = self.of.limits.instructions / INTERVAL as usize;
-                LOOKS.set(looks.max(1));
-                let asked = ask_interpreter(engine, rules.get(rule), self.now);
-                LOOKS.set(usize::MAX);
-                asked
-            }
-            _ => Err(Fault {
-                is_limit: false,
-                message: "the rules were given up after an error".to_owned(),
-                place: None,
-            }),
-        };
+        });
+        if let Err(fault) = &mut asked
+            && is_memory
+        {
+            fault.is_limit = true;
+            watch::MEMORY.clone_into(&mut fault.message);
+        }
         if asked.is_err() {
             self.taken = None;
         }
@@ -258,7 +217,8 @@ fn ask_machine(
         else {
             return Err(stopped(place_of(machine, program)));
         };
-        let Some(answer) = answer(identifier, argument, now) else {
+        let answer = answer(identifier, argument, now).filter(|_| !watch::is_late());
+        let Some(answer) = answer else {
             return Err(stopped(place_of(machine, program)));
         };
         result = machine.resume(Some(answer));

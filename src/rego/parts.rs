@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::archive::{self, Bounds};
 use super::loader;
 use super::manifest::{self, Manifest, lies_below, overlap};
-use super::settings::{Dialect, Settings};
+use super::settings::{Dialect, Settings, Trust};
+use super::signature;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::policy::source::problems::key_twice;
 use crate::policy::source::{self, Kind, Node};
@@ -59,9 +60,13 @@ impl Parts {
     /// Takes files apart.
     pub(super) fn of(documents: &[(String, Vec<u8>)], settings: &Settings) -> Self {
         let mut parts = Self::default();
+        let is_archive = documents.iter().all(|(file, _)| loader::is_bundle(file));
+        if matches!(settings.trust, Trust::By { .. }) && !is_archive {
+            parts.findings.push(unsigned(&settings.root));
+        }
         for (file, bytes) in documents {
             if loader::is_bundle(file) {
-                parts.bundle(file, bytes, settings.dialect);
+                parts.bundle(file, bytes, settings);
             } else {
                 parts.plain(file, bytes, settings);
             }
@@ -70,8 +75,13 @@ impl Parts {
         parts
     }
 
-    fn bundle(&mut self, file: &str, bytes: &[u8], dialect: Dialect) {
-        let files = match archive::unpack(file, bytes, Bounds::BUNDLE) {
+    fn bundle(&mut self, file: &str, bytes: &[u8], settings: &Settings) {
+        let unpacked = archive::unpack(file, bytes, Bounds::BUNDLE);
+        let checked = unpacked.and_then(|files| {
+            signature::check(file, &files, &settings.trust)?;
+            Ok(files)
+        });
+        let files = match checked {
             Ok(files) => files,
             Err(finding) => return self.findings.push(*finding),
         };
@@ -92,7 +102,7 @@ impl Parts {
             if matches!(path.as_str(), "patch.json" | "policy.wasm") {
                 self.findings.push(unsupported(&name(path)));
             } else if loader::is_module(path) {
-                let dialect = manifest.dialect_of(path).unwrap_or(dialect);
+                let dialect = manifest.dialect_of(path).unwrap_or(settings.dialect);
                 self.module(name(path), bytes, dialect, origin);
             } else if loader::is_source(path) {
                 self.data(&name(path), path, bytes, origin);
@@ -278,7 +288,7 @@ fn merge(
 }
 
 /// A tree as JSON. Keys that stand there twice were found before.
-fn json(node: &Node) -> Value {
+pub(super) fn json(node: &Node) -> Value {
     match &node.kind {
         Kind::Null => Value::Null,
         Kind::Bool(value) => Value::Bool(*value),
@@ -315,6 +325,17 @@ fn outside_roots(place: Place, path: &str, roots: &[String]) -> Diagnostic {
     .found(format!("`{path}`"))
     .expected(format!("paths below {}", roots.join(" or ")))
     .help("name its root in the manifest, or take it out of the bundle")
+}
+
+fn unsigned(root: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::BundleInvalid,
+        Place::file(root),
+        "a directory has no signature that `signed_by` could ask for",
+    )
+    .found("modules and data as files")
+    .expected("a bundle as an archive, `NAME.tar.gz`, signed by the key that `signed_by` names")
+    .help("build it with `opa build -b DIR --signing-key FILE`, or leave `signed_by` out: the lock of the policies says whether a file is the accepted one")
 }
 
 fn unsupported(file: &str) -> Diagnostic {

@@ -2,8 +2,12 @@
 //! within which limits, and which words their answers may hold.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use crate::keys::VerifyingKey;
 use crate::request::{codes, obligation};
 
 /// The dialect of a module that says nothing itself.
@@ -62,6 +66,9 @@ pub struct Limits {
     pub instructions: usize,
     /// Time, for what a single instruction may hide. A denial by it depends on the machine.
     pub time: Duration,
+    /// Memory in bytes that the process may gain meanwhile, where the machine says how much it has. A
+    /// denial by it depends on the machine.
+    pub memory: u64,
 }
 
 impl Default for Limits {
@@ -69,6 +76,7 @@ impl Default for Limits {
         Self {
             instructions: 1_000_000,
             time: Duration::from_secs(2),
+            memory: 256 * 1024 * 1024,
         }
     }
 }
@@ -84,6 +92,57 @@ pub struct Settings {
     pub dialect: Dialect,
     /// The limits.
     pub limits: Limits,
+    /// Who has to have signed a bundle.
+    pub trust: Trust,
+}
+
+/// Who has to have signed a bundle, an archive. A directory has no signature.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Nobody said. One that is signed is refused: its signature would be believed without a look.
+    #[default]
+    Unstated,
+    /// It is used whether it is signed or not: something else says that it is the right one.
+    Unverified,
+    /// It has to be signed by this key.
+    By {
+        /// The key.
+        key: Box<Key>,
+        /// The scope that it has to be signed for.
+        scope: Option<String>,
+    },
+}
+
+/// What verifies a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// A public key: ES256 or EdDSA.
+    Public(VerifyingKey),
+    /// A secret: HS256.
+    Secret(Secret),
+}
+
+/// A secret that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Zeroizing<Vec<u8>>> for Secret {
+    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 impl Default for Settings {
@@ -93,6 +152,7 @@ impl Default for Settings {
             entries: Vec::new(),
             dialect: Dialect::default(),
             limits: Limits::default(),
+            trust: Trust::default(),
         }
     }
 }

@@ -6,22 +6,22 @@
 use regorus::{Engine, Value};
 
 use super::compiled;
-use super::evaluator;
 use super::parts::{Module, Parts};
 use super::settings::Settings;
 use super::tested::{Outcome, Test, Tested};
-use super::{builtins, problems};
+use super::{builtins, coverage, problems, watch};
 use crate::diagnostic::{Code, Diagnostic, Place};
 
 /// The memory for rules that ask each other; a test has to be told of, not to end the program.
 const STACK: usize = 256 * 1024 * 1024;
 
-/// Runs every test of these files.
+/// Runs every test of these files, and says which lines of the rules they evaluate where somebody asks.
 pub fn test(
     documents: &[(String, Vec<u8>)],
     settings: &Settings,
+    has_coverage: bool,
 ) -> Result<Tested, Vec<Diagnostic>> {
-    let run = || run(documents, settings);
+    let run = || run(documents, settings, has_coverage);
     let builder = std::thread::Builder::new().stack_size(STACK);
     let ended = std::thread::scope(|scope| {
         let thread = builder.spawn_scoped(scope, run).ok()?;
@@ -42,7 +42,11 @@ pub fn test(
     })
 }
 
-fn run(documents: &[(String, Vec<u8>)], settings: &Settings) -> Result<Tested, Vec<Diagnostic>> {
+fn run(
+    documents: &[(String, Vec<u8>)],
+    settings: &Settings,
+    has_coverage: bool,
+) -> Result<Tested, Vec<Diagnostic>> {
     let mut parts = Parts::of(documents, settings);
     let tests = std::mem::take(&mut parts.tests);
     let mut loaded = compiled::engine(&mut parts, &tests);
@@ -54,11 +58,18 @@ fn run(documents: &[(String, Vec<u8>)], settings: &Settings) -> Result<Tested, V
         return Err(parts.findings);
     }
     let mut engine = loaded.engine;
-    engine.set_execution_timer_config(evaluator::timer(settings.limits));
+    engine.set_execution_timer_config(watch::timer(settings.limits));
+    if has_coverage {
+        coverage::begin(&mut engine);
+    }
     let mut tested = Tested::default();
     for module in &tests {
         for (line, name) in named(module) {
-            let outcome = outcome(&mut engine, &name);
+            let ask = || outcome(&mut engine, &name);
+            let outcome = match watch::within(settings.limits, false, ask) {
+                (Outcome::Error(_), true) => Outcome::Error(watch::MEMORY.to_owned()),
+                (outcome, _) => outcome,
+            };
             tested.tests.push(Test {
                 file: module.file.clone(),
                 line,
@@ -66,6 +77,9 @@ fn run(documents: &[(String, Vec<u8>)], settings: &Settings) -> Result<Tested, V
                 outcome,
             });
         }
+    }
+    if has_coverage {
+        tested.coverage = coverage::end(&engine, documents, settings);
     }
     Ok(tested)
 }
@@ -125,7 +139,7 @@ mod tests {
                 tests.as_bytes().to_vec(),
             ),
         ];
-        let tested = test(&files, &Settings::default()).unwrap();
+        let tested = test(&files, &Settings::default(), false).unwrap();
         let outcomes: Vec<(&str, &Outcome)> = tested
             .tests
             .iter()
@@ -148,6 +162,42 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_no_test_evaluates_are_told_of_every_module() {
+        let rules = "package p\n\ndefault allow := false\n\nallow if {\n\tinput.x == 1\n\tinput.y == 2\n}\n\ndeny contains \"z\" if input.z\n";
+        let helpers = "package q\n\ndouble(x) := y if {\n\ty := x * 2\n}";
+        let tests = "package p_test\ntest_no if not data.p.allow with input as {\"x\": 2}\n";
+        let files = [
+            ("policy/rego/p.rego", rules),
+            ("policy/rego/q.rego", helpers),
+            ("policy/tests/p_test.rego", tests),
+        ];
+        let files = files.map(|(file, text)| (file.to_owned(), text.as_bytes().to_vec()));
+        let tested = test(&files, &Settings::default(), true).unwrap();
+        let coverage = tested.coverage.unwrap();
+        let told = |file: &str, covered: bool| -> Vec<(u32, u32)> {
+            let lines = &coverage.files[file];
+            let ranges = if covered {
+                &lines.covered
+            } else {
+                &lines.not_covered
+            };
+            ranges
+                .iter()
+                .map(|one| (one.start.row, one.end.row))
+                .collect()
+        };
+        assert_eq!(told("policy/rego/p.rego", true), [(3, 3), (6, 6)]);
+        assert_eq!(told("policy/rego/p.rego", false), [(7, 7), (10, 10)]);
+        assert_eq!(told("policy/rego/q.rego", true), []);
+        assert_eq!(told("policy/rego/q.rego", false), [(3, 4)]);
+        assert_eq!(coverage.files.len(), 2);
+        assert_eq!(
+            test(&files, &Settings::default(), false).unwrap().coverage,
+            None
+        );
+    }
+
+    #[test]
     fn a_chain_of_many_rules_ends_no_program() {
         let mut rules = "package p\nr0 if input.x\n".to_owned();
         for number in 1..1000 {
@@ -161,7 +211,7 @@ mod tests {
                 tests.as_bytes().to_vec(),
             ),
         ];
-        let tested = test(&files, &Settings::default()).unwrap();
+        let tested = test(&files, &Settings::default(), false).unwrap();
         assert_eq!(tested.tests[0].outcome, Outcome::Passed);
     }
 }

@@ -330,6 +330,61 @@ fn what_the_machine_cannot_do_the_interpreter_does() {
     assert_eq!(asked(&policies, "{}").codes, [codes::REGO_LIMIT]);
 }
 
+/// Rules of bad will, each of which would take more memory than any machine has.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_by_a_denial() {
+    let settings = Settings {
+        limits: Limits {
+            time: Duration::from_secs(60),
+            memory: 64 * 1024 * 1024,
+            ..Limits::default()
+        },
+        ..settings(&["data.p.allow"])
+    };
+    let request = format!("{{\"s\":\"{}\"}}", "a".repeat(200_000));
+    for body in [
+        "count([s | some i in numbers.range(1, 100000); s := sprintf(\"%s%d\", [input.s, i])]) > 0",
+        "count({s | some i in numbers.range(1, 100000); s := concat(\"\", [input.s, format_int(i, 10)])}) > 0",
+        "count({i: s | some i in numbers.range(1, 100000); s := upper(concat(\"\", [input.s, format_int(i, 10)]))}) > 0",
+    ] {
+        for with in ["", " with input.x as 7"] {
+            let text = format!("package p\nallow if {body}{with}\n");
+            let files = files(&[("policy/rego/p.rego", text.as_str())]);
+            let policies = compile(&files, &settings, &Vocabulary::default()).unwrap();
+            let verdict = asked(&policies, &request);
+            assert_eq!(verdict.codes, [codes::REGO_LIMIT], "{text}");
+            assert!(
+                verdict.reasons[0].contains("memory"),
+                "{text}: {:?}",
+                verdict.reasons
+            );
+        }
+    }
+    // A rule that pauses at every step is stopped in time as well.
+    let pauses = Settings {
+        limits: Limits {
+            instructions: 100_000_000,
+            time: Duration::from_millis(20),
+            ..Limits::default()
+        },
+        ..settings.clone()
+    };
+    let text = "package p\nallow if count([1 | some i in numbers.range(1, 90000); some j in numbers.range(1, 90000); time.now_ns() == i + j]) > 0\n";
+    let paused = compile(
+        &files(&[("policy/rego/p.rego", text)]),
+        &pauses,
+        &Vocabulary::default(),
+    );
+    assert_eq!(asked(&paused.unwrap(), "{}").codes, [codes::REGO_LIMIT]);
+    let twice = (0..60).fold("x0 := input.s\n".to_owned(), |text, at| {
+        format!("{text}x{} := concat(\"\", [x{at}, x{at}])\n", at + 1)
+    });
+    let text = format!("package p\n{twice}allow if x60 != \"\"\n");
+    let policies = compiled(&text, "data.p.allow").unwrap();
+    assert_eq!(asked(&policies, &request).codes, [codes::REGO_LIMIT]);
+}
+
 #[test]
 fn what_cannot_be_used_is_told_with_its_place() {
     let cases = [

@@ -779,6 +779,22 @@ fn every_json_that_is_printed_or_written_follows_its_published_schema() {
 }
 
 #[test]
+#[cfg(feature = "rego")]
+fn tests_in_rego_follow_the_published_schema() {
+    let mut schemas = Schemas::load();
+    let workspace = Workspace::healthy();
+    workspace.write(
+        "policy/rego/p.rego",
+        "package p\nallow if input.x\nodd(x) := x\n",
+    );
+    let tests = "package p_test\ntest_yes if data.p.allow with input as {\"x\": 1}\ntest_no if data.p.allow\ntest_odd := x if some x in [1, 2]\ntodo_test_later if false\n";
+    workspace.write("policy/rego/p_test.rego", tests);
+    schemas.say(&workspace, 1, "policy test");
+    schemas.say(&workspace, 1, "policy test --coverage policy/rego");
+    assert!(schemas.wrong.is_empty(), "{}", schemas.wrong.join("\n"));
+}
+
+#[test]
 fn every_command_has_a_schema_or_no_json() {
     let all = commands();
     assert!(all.len() > 60, "{all:?}");

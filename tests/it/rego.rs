@@ -99,11 +99,165 @@ fn the_tests_of_the_bundle_pass_and_notice_what_is_taken_out() {
 }
 
 #[test]
+#[cfg(feature = "rego")]
+fn coverage_is_told_by_line_and_held_against_a_threshold() {
+    let workspace = workspace();
+    let told = workspace
+        .program(&["policy", "test", "--coverage"])
+        .exits(0);
+    let coverage = told.json()["rego"]["coverage"].clone();
+    assert_eq!(coverage["coverage"], 100.0, "{coverage}");
+    workspace.write(
+        "policy/rego/other.rego",
+        "package other\n\nallow if {\n\tinput.x\n\tinput.y\n}\n",
+    );
+    let told = workspace
+        .program(&["policy", "test", "--coverage"])
+        .exits(0);
+    let file = told.json()["rego"]["coverage"]["files"]["policy/rego/other.rego"].clone();
+    let rows = json!([{"start": {"row": 4}, "end": {"row": 5}}]);
+    let expected =
+        json!({"not_covered": rows, "covered_lines": 0, "not_covered_lines": 2, "coverage": 0.0});
+    assert_eq!(file, expected);
+    let least = |percent: &str| {
+        let words = [
+            "policy",
+            "test",
+            "--threshold",
+            percent,
+            "--format",
+            "human",
+        ];
+        workspace.program(&words)
+    };
+    let enough = least("50").exits(0).stdout;
+    assert!(
+        enough.contains("0.00 %  policy/rego/other.rego  not: 4-5"),
+        "{enough}"
+    );
+    let few = least("99").exits(1).stdout;
+    assert!(few.contains("less than the 99 % of --threshold"), "{few}");
+    let plain = workspace.program(&["policy", "test"]).exits(0).json();
+    assert_eq!(plain["rego"].get("coverage"), None);
+    // Nothing to hold against it is no pass.
+    std::fs::remove_file(workspace.file("policy/tests/data_access_test.rego")).unwrap();
+    let none = least("1").exits(1).stderr;
+    assert!(none.contains("there is no test in Rego"), "{none}");
+}
+
+#[test]
 #[cfg(not(feature = "rego"))]
 fn a_build_without_rego_refuses_and_says_how_to_get_one() {
     let refused = workspace().program(&["policy", "test"]).exits(1).stderr;
     assert!(refused.contains("FEATURE_MISSING"), "{refused}");
     assert!(refused.contains("--features rego"), "{refused}");
+}
+
+/// A bundle of the example's rules; signed where there is a key.
+#[cfg(feature = "rego")]
+fn signed_bundle(rules: &str, key: Option<&policy_orchestrator::keys::PrivateKey>) -> Vec<u8> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use policy_orchestrator::ids::Digest;
+
+    let manifest = r#"{"roots": ["orchestra"], "revision": "7"}"#;
+    let bare = r#"{"revision":"7","roots":["orchestra"]}"#;
+    let mut files = vec![
+        ("/.manifest", manifest.to_owned()),
+        ("/orchestra/data_access.rego", rules.to_owned()),
+    ];
+    if let Some(key) = key {
+        let of = |name: &str, text: &str| {
+            let hash = Digest::of(text.as_bytes()).to_string();
+            json!({"name": name, "hash": hash, "algorithm": "SHA-256"})
+        };
+        // What was signed are the rules of the example, whatever stands in the bundle.
+        let claims =
+            json!({"files": [of(".manifest", bare), of("orchestra/data_access.rego", RULES)]});
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#);
+        let text = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature = p256::ecdsa::Signature::from_der(&key.sign(text.as_bytes())).unwrap();
+        let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+        files.push((
+            "/.signatures.json",
+            json!({"signatures": [token]}).to_string(),
+        ));
+    }
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(gzip);
+    for (path, text) in &files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_cksum();
+        archive.append(&header, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+#[cfg(feature = "rego")]
+fn a_bundle_decides_only_as_it_was_signed() {
+    use policy_orchestrator::keys::{Algorithm, PrivateKey};
+
+    let workspace = Workspace::healthy();
+    let key = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
+    workspace.write("policy/keys/bundles.pub", key.verifying().to_pem());
+    workspace.write("request.json", r#"{"id":"1","agent":{"id":"a","user_id":"u","permissions":[]},"data":{"owner_user_id":"u","classification":"public"}}"#);
+    let decide = |signed_by: &str, rules: &str, key: Option<&PrivateKey>, exit: i32| {
+        workspace.write("policy/bundles/agents.tar.gz", signed_bundle(rules, key));
+        let settings = format!(
+            "apiVersion: policy.orchestra.v1\nkind: RequestPolicy\nspec:\n  rego:\n    - bundle: policy/bundles/agents.tar.gz\n      decision: data.orchestra.agent.data_access.allow\n      members: [agent, data]\n{signed_by}"
+        );
+        workspace.write("policy/requests.yaml", settings);
+        let ran = workspace
+            .program(&["decide", "--input", "request.json"])
+            .exits(exit);
+        let decision = ran.json()["decision"].as_str().unwrap().to_owned();
+        assert_eq!(decision == "allow", exit == 0);
+        ran.stderr
+    };
+    let by = "      signed_by: policy/keys/bundles.pub\n";
+    decide(by, RULES, Some(&key), 0);
+    decide("      signed_by: anybody\n", RULES, Some(&key), 0);
+    decide("", RULES, None, 0);
+    let mut told = String::new();
+    let other = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
+    let changed = RULES.replace("default allow := false", "default allow := true");
+    for (what, signed_by, rules, key) in [
+        ("signed, no key named", "", RULES, Some(&key)),
+        ("not signed", by, RULES, None),
+        ("by another key", by, RULES, Some(&other)),
+        ("changed", by, changed.as_str(), Some(&key)),
+        (
+            "no such key",
+            "      signed_by: policy/keys/none.pub\n",
+            RULES,
+            Some(&key),
+        ),
+        (
+            "a secret within",
+            "      signed_by: secret.txt\n",
+            RULES,
+            Some(&key),
+        ),
+        (
+            "another scope",
+            "      signed_by: policy/keys/bundles.pub\n      scope: write\n",
+            RULES,
+            Some(&key),
+        ),
+    ] {
+        workspace.write("secret.txt", "a secret of at least thirty-two bytes");
+        let path = workspace.file("secret.txt");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode).unwrap();
+        let stderr = decide(signed_by, rules, key, 5);
+        let root = workspace.path().display().to_string();
+        told += &format!("--- {what}\n{}", stderr.replace(&root, "WORKSPACE"));
+    }
+    insta::assert_snapshot!("bundles_that_are_not_as_signed", told);
 }
 
 /// What the bundle of the examples asks.

@@ -9,7 +9,9 @@ use crate::cli::given::Given;
 use crate::diagnostic::{Checked, Code, Diagnostic, Place};
 use crate::fs::Workspace;
 use crate::policy::directory;
-use crate::rego::{self, Dialect, Outcome, Settings, Test, Tested};
+use crate::rego::{
+    self, Counted, Coverage, Dialect, Outcome, Range, Settings, Test, Tested, Trust,
+};
 use crate::report::junit;
 
 /// The largest module that is read where somebody names it.
@@ -20,6 +22,10 @@ pub(in crate::cli) struct RegoTestArgs {
     /// The dialect of modules that don't say: 0, or 1 as since version 1 of Open Policy Agent
     #[arg(long, value_name = "VERSION", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=1))]
     rego_version: u8,
+
+    /// Fail where the tests in Rego evaluate less than this part of the rules' lines, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    threshold: Option<u8>,
 }
 
 /// Files by name, with their bytes.
@@ -28,6 +34,7 @@ type Documents = Vec<(String, Vec<u8>)>;
 /// Tests in Rego that were run.
 pub(super) struct RegoTests {
     pub(super) tested: Tested,
+    threshold: Option<u8>,
     verbose: bool,
 }
 
@@ -47,6 +54,7 @@ impl RegoTests {
         context: &Context,
         files: &[String],
         arguments: &RegoTestArgs,
+        has_coverage: bool,
     ) -> anyhow::Result<Option<Self>> {
         let (documents, root) = if files.is_empty() {
             (
@@ -59,17 +67,27 @@ impl RegoTests {
         let has_tests = documents
             .iter()
             .any(|(file, _)| file.ends_with("_test.rego"));
+        let threshold = arguments.threshold;
         if documents.is_empty() || files.is_empty() && !has_tests {
-            return Ok(None);
+            return match threshold {
+                Some(_) => Err(untested(&root).into()),
+                None => Ok(None),
+            };
         }
         let settings = Settings {
             root,
             dialect: Dialect::of(arguments.rego_version.into()).unwrap_or_default(),
+            // A test decides nothing.
+            trust: Trust::Unverified,
             ..Settings::default()
         };
-        match rego::test(&documents, &settings) {
+        match rego::test(&documents, &settings, has_coverage || threshold.is_some()) {
+            Ok(tested) if threshold.is_some() && tested.tests.is_empty() => {
+                Err(untested(&settings.root).into())
+            }
             Ok(tested) => Ok(Some(Self {
                 tested,
+                threshold,
                 verbose: context.global.verbose,
             })),
             Err(findings) => {
@@ -100,9 +118,20 @@ impl RegoTests {
         (self.count(&Outcome::Passed), self.failures().count())
     }
 
-    /// True where a test failed.
+    /// True where a test failed, or they evaluate too little of the rules.
     pub(super) fn has_failed(&self) -> bool {
-        self.failures().next().is_some()
+        self.failures().next().is_some() || self.is_below()
+    }
+
+    /// True where less is covered than has to be, or nobody knows how much.
+    fn is_below(&self) -> bool {
+        let least = self.threshold.map(f64::from);
+        let covered = self
+            .tested
+            .coverage
+            .as_ref()
+            .map(|coverage| coverage.counted.coverage);
+        least.is_some_and(|least| covered.is_none_or(|covered| covered < least))
     }
 
     fn failures(&self) -> impl Iterator<Item = &Test> {
@@ -126,6 +155,37 @@ impl RegoTests {
             self.count(&Outcome::Failed),
             self.count(&Outcome::Skipped),
         ));
+        if let Some(coverage) = &self.tested.coverage {
+            text.push_str(&self.covered(coverage));
+        }
+        text
+    }
+
+    /// How much of the rules the tests evaluate, and which lines they don't.
+    fn covered(&self, coverage: &Coverage) -> String {
+        let Counted {
+            covered_lines,
+            not_covered_lines,
+            coverage: percent,
+        } = coverage.counted;
+        let all = covered_lines + not_covered_lines;
+        let below = match self.threshold {
+            Some(least) if self.is_below() => format!(", less than the {least} % of --threshold"),
+            _ => String::new(),
+        };
+        let mut text =
+            format!("\n{covered_lines} of {all} lines of rules evaluated, {percent:.2} %{below}\n");
+        for (file, lines) in &coverage.files {
+            let missing: Vec<String> = lines.not_covered.iter().copied().map(in_words).collect();
+            let missing = match missing.as_slice() {
+                [] => String::new(),
+                some => format!("  not: {}", some.join(", ")),
+            };
+            text.push_str(&format!(
+                "{:>7.2} %  {file}{missing}\n",
+                lines.counted.coverage
+            ));
+        }
         text
     }
 
@@ -156,6 +216,24 @@ impl RegoTests {
         });
         junit::Suite::of("policy test of Rego", cases.collect())
     }
+}
+
+fn in_words(range: Range) -> String {
+    match (range.start.row, range.end.row) {
+        (start, end) if start == end => start.to_string(),
+        (start, end) => format!("{start}-{end}"),
+    }
+}
+
+fn untested(root: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::KeyMissing,
+        Place::file(root),
+        "there is no test in Rego whose coverage could be held against --threshold",
+    )
+    .found("no file whose name ends with `_test.rego`")
+    .expected("at least one")
+    .help("write one, or leave --threshold out; docs/rego.md says how")
 }
 
 /// Modules, data and tests of a workspace.

@@ -23,6 +23,7 @@ Examples:
   policy-orchestrator policy test --coverage --junit target/policy.xml
   policy-orchestrator policy test --policy next.yaml policy/tests/reference.yaml
   policy-orchestrator policy test --verbose policy/rego policy/tests
+  policy-orchestrator policy test --coverage --threshold 90 policy/rego policy/tests
 
 A file of cases:
   at: 2026-01-15T12:00:00Z
@@ -36,8 +37,9 @@ A file of cases:
 
 Exit codes:
   0  every case is answered as expected
-  1  one is not, a test in Rego or a fixture fails, a file or document can't be used, or with
-     --require-coverage a trigger is never fired";
+  1  one is not, a test in Rego or a fixture fails, a file or document can't be used, with
+     --require-coverage a trigger is never fired, or with --threshold the tests in Rego
+     evaluate too little";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -54,7 +56,7 @@ pub(in crate::cli) struct TestArgs {
     #[arg(long, value_name = "DOCUMENT")]
     policy: Option<String>,
 
-    /// Say which triggers no case fires
+    /// Say which triggers no case fires, and which lines of rules in Rego no test evaluates
     #[arg(long)]
     coverage: bool,
 
@@ -65,6 +67,12 @@ pub(in crate::cli) struct TestArgs {
     /// Write a report in the JUnit form to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+}
+
+impl TestArgs {
+    fn has_coverage(&self) -> bool {
+        self.coverage || self.require_coverage
+    }
 }
 
 /// The JSON shape of a test run.
@@ -127,7 +135,7 @@ pub(in crate::cli) fn test(context: &Context, arguments: &TestArgs) -> anyhow::R
     if let Some(file) = &arguments.junit {
         given::write_report(file, "--junit", &junit_report(&answered, &beside).to_xml())?;
     }
-    let told = (arguments.coverage || arguments.require_coverage).then_some(&coverage);
+    let told = arguments.has_coverage().then_some(&coverage);
     show(context, &policy, &answered, told, &beside)?;
     let failed = answered
         .iter()
@@ -150,7 +158,12 @@ impl Beside {
     /// Tests in Rego, and the fixtures of the workspace where no file is named. `Err` where they
     /// can't be asked, and why was told.
     fn run(context: &Context, arguments: &TestArgs) -> anyhow::Result<Result<Self, ()>> {
-        let rego = RegoTests::run(context, &arguments.files, &arguments.rego)?;
+        let rego = RegoTests::run(
+            context,
+            &arguments.files,
+            &arguments.rego,
+            arguments.has_coverage(),
+        )?;
         let fixtures = if arguments.files.is_empty() {
             FixtureTests::run(context)?
         } else {
