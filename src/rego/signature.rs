@@ -279,7 +279,7 @@ mod tests {
 
     const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
-    fn files() -> Vec<(String, Vec<u8>)> {
+    fn files() -> Files {
         let files = [
             (".manifest", "{\"revision\": \"quickbrownfaux\"}"),
             (
@@ -343,6 +343,8 @@ mod tests {
         assert_eq!(finding.code, Code::BundleInvalid);
         finding.found.unwrap()
     }
+
+    type Files = Vec<(String, Vec<u8>)>;
 
     #[test]
     fn what_a_file_says_is_digested_where_only_that_counts() {
@@ -411,7 +413,7 @@ mod tests {
     fn every_file_is_signed_and_nothing_else_is() {
         let files = files();
         let claims = claims_of(&files, "write");
-        let with = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+        let with = |change: &dyn Fn(&mut Files)| {
             let mut changed = files.clone();
             change(&mut changed);
             found(&by_secret(changed, &claims), &trust(SECRET))

@@ -192,7 +192,7 @@ fn an_export_keeps_its_obligations_or_is_stopped() {
         json!({"attribution": "Someone", "latitude": 38.9, "license": "CC-BY-4.0"})
     );
     let check = [&apply[..], &["--check"]].concat();
-    workspace.fed(&check, &kept.to_string()).exits(0);
+    workspace.fed(&check, kept.to_string()).exits(0);
     workspace.fed(&check, record).exits(4);
     workspace.fed(&apply, "[").exits(1);
     workspace.write("answer.json", r#"{"decision":"deny","obligations":[]}"#);

@@ -83,8 +83,8 @@ fn a_change_of_the_level_is_logged_and_told_once_and_an_unchanged_level_never() 
         let report = look(&workspace, hours, &[]).exits(0).json();
         assert_eq!(report["level_changes"], json!([]));
     }
-    assert_eq!(logged(&workspace), [red.clone()]);
-    assert_eq!(told(&workspace), [red.clone()]);
+    assert_eq!(logged(&workspace), std::slice::from_ref(&red));
+    assert_eq!(told(&workspace), std::slice::from_ref(&red));
     // Two changes between two looks are two events, back in their order.
     decide(&workspace, 31.0, "medium");
     decide(&workspace, 32.0, "low");

@@ -39,7 +39,7 @@ fn day(workspace: &Workspace) -> String {
 fn a_payment_is_checked_recorded_once_and_taken_out_again() {
     let workspace = ground();
     let checked = workspace
-        .fed(&["spend", "check"], &payment("100.10"))
+        .fed(&["spend", "check"], payment("100.10"))
         .exits(0)
         .json();
     assert_eq!(checked["effect"], "ALLOW");
@@ -51,7 +51,7 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
     for again in [false, true] {
         let arguments = ["spend", "record", "--id", "order-1"];
         let recorded = workspace
-            .fed(&arguments, &payment("100.10"))
+            .fed(&arguments, payment("100.10"))
             .exits(0)
             .json();
         assert_eq!(recorded["spend"]["again"], again);
@@ -59,7 +59,7 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
         assert_eq!(day(&workspace), "100.1");
     }
     let other = workspace
-        .fed(&["spend", "record", "--id", "order-1"], &payment("5"))
+        .fed(&["spend", "record", "--id", "order-1"], payment("5"))
         .exits(4);
     assert_eq!(other.json()["reason_codes"], json!(["INTENT_ID_TAKEN"]));
     workspace
@@ -69,7 +69,7 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
         .program(&["spend", "cancel", "order-1", "--reason", "refund"])
         .exits(1);
     assert_eq!(day(&workspace), "0");
-    let taken = workspace.fed(&["spend", "record", "--id", "order-1"], &payment("100.10"));
+    let taken = workspace.fed(&["spend", "record", "--id", "order-1"], payment("100.10"));
     assert_eq!(taken.code, 4);
     workspace.program(&["audit", "verify"]).exits(0);
 }
@@ -78,7 +78,7 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
 fn the_order_of_lines_is_kept_and_no_sum_is_above_its_cap() {
     let workspace = ground();
     let ran = workspace
-        .fed(&["spend", "record"], &lines(0, 600, "2.5"))
+        .fed(&["spend", "record"], lines(0, 600, "2.5"))
         .exits(4);
     let answers: Vec<Value> = ran
         .stdout
@@ -109,11 +109,11 @@ fn the_order_of_lines_is_kept_and_no_sum_is_above_its_cap() {
 fn sums_that_nobody_vouches_for_are_made_anew() {
     let workspace = ground();
     workspace
-        .fed(&["spend", "record"], &lines(0, 3, "100"))
+        .fed(&["spend", "record"], lines(0, 3, "100"))
         .exits(0);
     let before = workspace.read("state/spend_usage.json");
     workspace
-        .fed(&["spend", "record"], &lines(3, 5, "100"))
+        .fed(&["spend", "record"], lines(3, 5, "100"))
         .exits(0);
     let after = workspace.read("state/spend_usage.json");
     // What a kill leaves, what somebody changed, and nothing.
@@ -127,7 +127,7 @@ fn sums_that_nobody_vouches_for_are_made_anew() {
         assert_eq!(day(&workspace), "500");
     }
     workspace
-        .fed(&["spend", "record"], &lines(0, 6, "100"))
+        .fed(&["spend", "record"], lines(0, 6, "100"))
         .exits(0);
     assert_eq!(day(&workspace), "600");
     workspace.write(
@@ -136,8 +136,8 @@ fn sums_that_nobody_vouches_for_are_made_anew() {
             .read("state/spend_log.jsonl")
             .replace("\"100\"", "\"1\""),
     );
-    assert_eq!(workspace.fed(&["spend", "record"], &payment("1")).code, 5);
-    assert_eq!(workspace.fed(&["spend", "check"], &payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "record"], payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "check"], payment("1")).code, 5);
 }
 
 #[test]
@@ -145,11 +145,11 @@ fn the_kill_switch_stops_every_payment() {
     let workspace = ground();
     workspace.write("state/kill_switch.json", "half of a swit");
     let checked = workspace
-        .fed(&["spend", "check"], &payment("1"))
+        .fed(&["spend", "check"], payment("1"))
         .exits(4)
         .json();
     assert_eq!(checked["reasons"], json!(["kill_switch_activated"]));
-    let ran = workspace.fed(&["spend", "record"], &payment("1"));
+    let ran = workspace.fed(&["spend", "record"], payment("1"));
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(!workspace.file("state/spend_log.jsonl").exists());
 }
@@ -158,10 +158,10 @@ fn the_kill_switch_stops_every_payment() {
 fn policies_that_can_not_be_used_allow_nothing() {
     let workspace = ground();
     workspace.write("policy/spend/other.yaml", "name: x\n");
-    assert_eq!(workspace.fed(&["spend", "check"], &payment("1")).code, 5);
-    assert_eq!(workspace.fed(&["spend", "record"], &payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "check"], payment("1")).code, 5);
+    assert_eq!(workspace.fed(&["spend", "record"], payment("1")).code, 5);
     let none = Workspace::empty();
-    let denied = none.fed(&["spend", "check"], &payment("1")).exits(4).json();
+    let denied = none.fed(&["spend", "check"], payment("1")).exits(4).json();
     assert_eq!(denied["reason_codes"], json!(["NO_SPEND_POLICY"]));
 }
 
@@ -174,7 +174,7 @@ fn eight_at_once_never_pass_a_cap_and_lose_nothing() {
             scope.spawn(move || {
                 let from = process * 60;
                 for (at, step) in [(from, 1), (from + 1, 1), (from + 2, 58)] {
-                    let ran = workspace.fed(&["spend", "record"], &lines(at, at + step, "2.5"));
+                    let ran = workspace.fed(&["spend", "record"], lines(at, at + step, "2.5"));
                     assert!([0, 4].contains(&ran.code), "{}", ran.stderr);
                 }
             });
