@@ -277,6 +277,8 @@ mod tests {
     use super::*;
     use crate::keys::{Algorithm, PrivateKey};
 
+    type Files = Vec<(String, Vec<u8>)>;
+
     const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
     fn files() -> Vec<(String, Vec<u8>)> {
@@ -411,7 +413,7 @@ mod tests {
     fn every_file_is_signed_and_nothing_else_is() {
         let files = files();
         let claims = claims_of(&files, "write");
-        let with = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+        let with = |change: &dyn Fn(&mut Files)| {
             let mut changed = files.clone();
             change(&mut changed);
             found(&by_secret(changed, &claims), &trust(SECRET))
