@@ -186,10 +186,13 @@ mod tests {
         ] {
             assert_eq!(asked(name, arguments).as_deref(), Some(expected), "{name}");
         }
-        assert_eq!(asked("concat", "[1, 2]").as_deref(), Some("undefined"));
+        assert_eq!(
+            asked("concat", "[1, 2]").as_deref(),
+            Some("\"<undefined>\"")
+        );
         assert_eq!(
             asked("sprintf", r#"["%d", []]"#).as_deref(),
-            Some("undefined")
+            Some("\"<undefined>\"")
         );
     }
 
