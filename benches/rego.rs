@@ -8,7 +8,6 @@
 //! `scripts/bench-rego` asks another evaluator the same. Fails nothing but wrong answers, since how fast
 //! a machine is says nothing about the program.
 #![expect(
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,

@@ -277,8 +277,6 @@ mod tests {
     use super::*;
     use crate::keys::{Algorithm, PrivateKey};
 
-    type Files = Vec<(String, Vec<u8>)>;
-
     const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
     fn files() -> Files {

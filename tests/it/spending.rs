@@ -50,10 +50,7 @@ fn a_payment_is_checked_recorded_once_and_taken_out_again() {
     assert!(!workspace.file("state/spend_log.jsonl").exists());
     for again in [false, true] {
         let arguments = ["spend", "record", "--id", "order-1"];
-        let recorded = workspace
-            .fed(&arguments, payment("100.10"))
-            .exits(0)
-            .json();
+        let recorded = workspace.fed(&arguments, payment("100.10")).exits(0).json();
         assert_eq!(recorded["spend"]["again"], again);
         assert_eq!(recorded["spend"]["number"], 1);
         assert_eq!(day(&workspace), "100.1");
