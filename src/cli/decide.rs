@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 
 const HELP: &str = "\
 Examples:
-  echo '{\"action\":\"read\",\"user\":{\"role\":\"public\"},\"resource\":{\"type\":\"dataset\",
+  echo '{\"action\":\"read\",\"user\":{\"principal\":\"ana\",\"role\":\"public\"},\"resource\":{\"type\":\"dataset\",
     \"dataset_version_id\":\"2026-02.abcd1234\",\"policy_label\":\"public\"}}' | policy-orchestrator decide
   policy-orchestrator decide --input request.json --explain
   policy-orchestrator decide --input requests.jsonl > answers.jsonl

@@ -62,6 +62,25 @@ fn nothing_is_allowed_where_no_policy_speaks() {
     assert!(workspace.snapshot().is_empty(), "deciding writes nothing");
 }
 
+/// The first text in single quotes behind `echo`, on one line.
+fn first_request(text: &str) -> String {
+    let (_, behind) = text.split_once("echo '").unwrap();
+    let (request, _) = behind.split_once("' |").unwrap();
+    let lines: Vec<&str> = request.lines().map(str::trim).collect();
+    lines.concat()
+}
+
+#[test]
+fn the_first_example_of_the_help_and_of_the_page_is_allowed() {
+    let workspace = Workspace::healthy();
+    let help = workspace.program(&["decide", "--help"]).exits(0);
+    let page = std::fs::read_to_string("docs/requests.md").unwrap();
+    for text in [help.stdout.as_str(), &page] {
+        let ran = decide(&workspace, &[], &first_request(text)).exits(0);
+        assert_eq!(codes(&envelopes(&ran)[0]), ["ALLOW_MATCHED_RULE"]);
+    }
+}
+
 #[test]
 fn the_same_request_gives_the_same_bytes() {
     let workspace = Workspace::healthy();
