@@ -12,6 +12,7 @@ use super::run::parse_timeout;
 use super::{Context, Exit, Format, clock, parse_reason, parse_time, secrets, tamper};
 use crate::diagnostic::Checked;
 use crate::fs::Workspace;
+use crate::report::answer;
 use crate::request::Envelope;
 use crate::request::envelope::Circumstances;
 use crate::safeguard::kill_switch::{self, Switch};
@@ -349,30 +350,16 @@ fn show(
 
 fn human(shown: &Shown) -> String {
     let Shown { envelope, spend } = shown;
-    let id = envelope.id.as_deref().unwrap_or_default();
-    let mut text = match envelope.approvals_required {
-        Some(count) => format!("{} ({count})  {id}\n", envelope.effect.as_str()),
-        None => format!("{}  {id}\n", envelope.effect.as_str()),
-    };
-    for reason in &envelope.reasons {
-        text.push_str(&format!("  {reason}\n"));
-    }
-    for step in &envelope.explanation {
-        let line = step.line.map(|line| format!(":{line}")).unwrap_or_default();
-        text.push_str(&format!(
-            "    {}{line} {}: {}\n",
-            step.file, step.rule, step.said
-        ));
-    }
+    let mut text = answer::text(envelope) + "\n";
     if let Some(number) = spend.number {
         text.push_str(&format!(
-            "  number {number} of {}\n",
+            "  recorded   as number {number} of {}\n",
             crate::record::SPEND_LOG
         ));
     }
     if let (Some(subject), Some(_)) = (spend.subject, envelope.approvals_required) {
         text.push_str(&format!(
-            "  to ask for an approval: policy-orchestrator approve request --operation spend --subject {subject} --reason TEXT\n"
+            "  ask        policy-orchestrator approve request --operation spend --subject {subject} --reason TEXT\n"
         ));
     }
     text

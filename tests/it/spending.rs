@@ -36,6 +36,25 @@ fn day(workspace: &Workspace) -> String {
 }
 
 #[test]
+fn a_person_reads_why_a_payment_may_be_made_or_not() {
+    let workspace = ground();
+    let arguments = ["spend", "record", "--id", "order-1", "--format", "human"];
+    let text = workspace.fed(&arguments, payment("100.10")).exits(0).stdout;
+    let of_the_moment = |line: &&str| {
+        !["  level ", "  policies "]
+            .iter()
+            .any(|of| line.starts_with(of))
+    };
+    let lines: Vec<&str> = text.lines().filter(of_the_moment).collect();
+    let expected = [
+        "order-1: allowed  POLICY_COMPLIANT",
+        "  because    policy_compliant_all_checks_passed",
+        "  recorded   as number 1 of state/spend_log.jsonl",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
 fn a_payment_is_checked_recorded_once_and_taken_out_again() {
     let workspace = ground();
     let checked = workspace
