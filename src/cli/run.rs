@@ -1,6 +1,6 @@
 //! `run`: evaluate once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -147,99 +147,134 @@ fn evaluate(context: &Context, arguments: &RunArgs, span: &tracing::Span) -> any
         key: secrets::signing_key()?,
         run_id: context.run_id,
     };
-    let evaluated = match evaluation::run(&workspace, &options) {
-        Ok(evaluated) => evaluated,
-        Err(undecided) => {
-            let Undecided {
-                finding,
-                fix_branch,
-                made_branch,
-                made_report,
-                warnings,
-            } = undecided;
-            context.output.findings(&warnings);
-            for remark in left(fix_branch.as_deref(), made_branch, made_report) {
-                context.output.note(&remark);
-            }
-            if workflow::is_running() {
-                let made = fix_branch.as_deref().filter(|_| made_branch);
-                workflow::tell_undecided(context.output, &workspace, &finding, made);
-            }
-            let reported = Reported::Undecided(&finding);
-            let mut unwritten =
-                reports::write(&workspace, &arguments.reports, reported, &Shown::Unknown);
-            unwritten.extend(leave_metrics(&workspace, arguments, &options, begin));
-            context.output.findings(&unwritten);
-            return Err(anyhow::Error::new(*finding));
-        }
+    let ran = evaluation::run(&workspace, &options);
+    let telling = Telling {
+        context,
+        arguments,
+        workspace: &workspace,
+        options: &options,
+        begin,
     };
+    let evaluated = ran.map_err(|undecided| telling.undecided(undecided))?;
     span.record("level", evaluated.decision.level.name());
     if let Some(head) = evaluated.head {
         span.record("number", head.seq);
     }
-    let mut unwritten = leave_metrics(&workspace, arguments, &options, begin);
-    unwritten.extend(leave_reports(&workspace, arguments, &evaluated));
-    context.output.findings(&unwritten);
-    if workflow::is_running() {
-        workflow::tell(context.output, &workspace, &evaluated);
-    }
-    context.output.findings(evaluated.findings());
-    // Where nothing was ever applied there is no lock, and nothing more to ask.
-    if workspace.path(APPLY_LOCK_FILE).exists()
-        && let Ok(under_way) = UnderWay::look(&workspace)
-    {
-        context.output.findings(&under_way.warning());
-    }
-    for remark in remarks(&evaluated, options.dry_run) {
-        context.output.note(&remark);
-    }
-    match context.format() {
-        Format::Json => context.output.result_bytes(&evaluated.state)?,
-        Format::Human => context.output.result(&human::decision(
-            &evaluated.decision,
-            &evaluated.readings,
-            evaluated.policy.identity(),
-            context.output.paint(),
-        ))?,
-    }
-    let place = arguments
-        .attest
-        .clone()
-        .or_else(|| variable_os(ATTEST).map(PathBuf::from));
-    let is_attested =
-        place.is_none_or(|place| is_attested(context, &workspace, (&evaluated, &options), &place));
-    Ok(match exit(&evaluated, arguments.exit_code) {
-        Exit::Done | Exit::Level(_) if !unwritten.is_empty() || !is_attested => Exit::Failed,
-        exit => exit,
-    })
+    telling.decided(&evaluated)
 }
 
-/// Attests what was recorded; false where that failed. The decision stands whatever comes of it.
-fn is_attested(
-    context: &Context,
-    workspace: &Workspace,
-    (evaluated, options): (&Evaluated, &Options),
-    place: &Path,
-) -> bool {
-    let Some(head) = evaluated.head.filter(|_| is_recorded(evaluated, options)) else {
-        context
-            .output
-            .note("nothing was recorded, so nothing is attested");
-        return true;
-    };
-    match attest::attest_run(workspace, head.seq, options.key.as_ref(), place) {
-        Ok(file) => {
-            let file = file.display();
-            context.output.note(&format!("attested in {file}"));
-            true
+/// How an evaluation is told: to the person, in reports and metrics, to a workflow.
+struct Telling<'a> {
+    context: &'a Context,
+    arguments: &'a RunArgs,
+    workspace: &'a Workspace,
+    options: &'a Options,
+    /// When the evaluation began.
+    begin: Instant,
+}
+
+impl Telling<'_> {
+    /// That nothing could be decided, and why.
+    fn undecided(&self, undecided: Undecided) -> anyhow::Error {
+        let Undecided {
+            finding,
+            fix_branch,
+            made_branch,
+            made_report,
+            warnings,
+        } = undecided;
+        let output = self.context.output;
+        output.findings(&warnings);
+        for remark in left(fix_branch.as_deref(), made_branch, made_report) {
+            output.note(&remark);
         }
-        Err(finding) => {
-            context.output.findings([&*finding]);
-            context
-                .output
-                .note("the decision is recorded and stands; it is not attested");
-            false
+        if workflow::is_running() {
+            let made = fix_branch.as_deref().filter(|_| made_branch);
+            workflow::tell_undecided(output, self.workspace, &finding, made);
         }
+        let reported = Reported::Undecided(&finding);
+        let reports = &self.arguments.reports;
+        let mut unwritten = reports::write(self.workspace, reports, reported, &Shown::Unknown);
+        unwritten.extend(self.leave_metrics());
+        output.findings(&unwritten);
+        anyhow::Error::new(*finding)
+    }
+
+    /// The decision, behind what is left of it in files.
+    fn decided(&self, evaluated: &Evaluated) -> anyhow::Result<Exit> {
+        let output = self.context.output;
+        let mut unwritten = self.leave_metrics();
+        unwritten.extend(leave_reports(self.workspace, self.arguments, evaluated));
+        output.findings(&unwritten);
+        if workflow::is_running() {
+            workflow::tell(output, self.workspace, evaluated);
+        }
+        output.findings(evaluated.findings());
+        // Where nothing was ever applied there is no lock, and nothing more to ask.
+        if self.workspace.path(APPLY_LOCK_FILE).exists()
+            && let Ok(under_way) = UnderWay::look(self.workspace)
+        {
+            output.findings(&under_way.warning());
+        }
+        for remark in remarks(evaluated, self.options.dry_run) {
+            output.note(&remark);
+        }
+        self.show(evaluated)?;
+        let is_attested = self.is_attested(evaluated);
+        Ok(match exit(evaluated, self.arguments.exit_code) {
+            Exit::Done | Exit::Level(_) if !unwritten.is_empty() || !is_attested => Exit::Failed,
+            exit => exit,
+        })
+    }
+
+    fn show(&self, evaluated: &Evaluated) -> anyhow::Result<()> {
+        let output = self.context.output;
+        match self.context.format() {
+            Format::Json => output.result_bytes(&evaluated.state),
+            Format::Human => output.result(&human::decision(
+                &evaluated.decision,
+                &evaluated.readings,
+                evaluated.policy.identity(),
+                output.paint(),
+            )),
+        }
+    }
+
+    /// Attests what was recorded, where that was asked for; false where it failed. The decision stands
+    /// whatever comes of it.
+    fn is_attested(&self, evaluated: &Evaluated) -> bool {
+        let asked = self.arguments.attest.clone();
+        let Some(place) = asked.or_else(|| variable_os(ATTEST).map(PathBuf::from)) else {
+            return true;
+        };
+        let output = self.context.output;
+        let Some(head) = evaluated
+            .head
+            .filter(|_| is_recorded(evaluated, self.options))
+        else {
+            output.note("nothing was recorded, so nothing is attested");
+            return true;
+        };
+        match attest::attest_run(self.workspace, head.seq, self.options.key.as_ref(), &place) {
+            Ok(file) => {
+                output.note(&format!("attested in {}", file.display()));
+                true
+            }
+            Err(finding) => {
+                output.findings([&*finding]);
+                output.note("the decision is recorded and stands; it is not attested");
+                false
+            }
+        }
+    }
+
+    /// Writes the metrics, where they were asked for: why they could not be.
+    fn leave_metrics(&self) -> Vec<Diagnostic> {
+        let Some(path) = &self.arguments.metrics else {
+            return Vec::new();
+        };
+        let (key, now) = (self.options.key.as_ref(), self.options.clock.read());
+        metrics::after_run(self.workspace, path, key, now, self.begin.elapsed())
     }
 }
 
@@ -252,26 +287,6 @@ impl RunArgs {
     fn leaves_files(&self) -> bool {
         !self.reports.is_empty() || self.metrics.is_some()
     }
-}
-
-/// Writes the metrics, where they were asked for: why they could not be.
-fn leave_metrics(
-    workspace: &Workspace,
-    arguments: &RunArgs,
-    options: &Options,
-    begin: Instant,
-) -> Vec<Diagnostic> {
-    let Some(path) = &arguments.metrics else {
-        return Vec::new();
-    };
-    let took = begin.elapsed();
-    metrics::after_run(
-        workspace,
-        path,
-        options.key.as_ref(),
-        options.clock.read(),
-        took,
-    )
 }
 
 /// Writes the reports of a decision: why some could not be.
