@@ -291,17 +291,22 @@ impl Desk<'_> {
             self.envelope(request.as_ref())
         };
         self.denied |= !envelope.is_allowed();
-        let envelope = match self.arguments.view {
-            View::Internal => envelope,
-            View::Caller if is_trusted(request.as_ref().ok(), &envelope) => envelope,
-            View::Public | View::Caller => {
-                if !envelope.is_allowed() {
-                    std::thread::sleep(PUBLIC_DENIAL.saturating_sub(begun.elapsed()));
-                }
-                envelope.public()
-            }
+        let is_public = match self.arguments.view {
+            View::Internal => false,
+            View::Public => true,
+            View::Caller => !is_trusted(request.as_ref().ok(), &envelope),
         };
-        let envelope = self.without_secrets(envelope);
+        let allowed = envelope.is_allowed();
+        let shown = if is_public {
+            envelope.public()
+        } else {
+            envelope
+        };
+        let envelope = self.without_secrets(shown);
+        // As late as can be: what takes longer for one denial than for another has been done by now.
+        if is_public && !allowed {
+            std::thread::sleep(PUBLIC_DENIAL.saturating_sub(begun.elapsed()));
+        }
         match (self.context.format(), is_line) {
             (Format::Human, _) => self.context.output.line(&(answer::text(&envelope) + "\n")),
             (Format::Json, true) => self.context.output.json_line(&envelope),
