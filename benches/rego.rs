@@ -15,11 +15,14 @@
     reason = "a benchmark that fails should stop, and says what it found"
 )]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use policy_orchestrator::labels::Labels;
+use policy_orchestrator::authorization::vocabulary;
+use policy_orchestrator::fs::Workspace;
+use policy_orchestrator::labels::{Labels, example};
 use policy_orchestrator::policy::Level;
 use policy_orchestrator::rego::{self, Compiled, Entry, Settings, Vocabulary};
 use policy_orchestrator::request::envelope::Circumstances;
@@ -171,22 +174,9 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/requests")
 }
 
-/// The modules and data below a directory of the examples, by the path that they have in a workspace.
+/// The modules and data below a directory of the examples, as a workspace has them.
 fn documents(below: &str) -> Vec<(String, Vec<u8>)> {
-    let (mut found, mut open) = (Vec::new(), vec![below.to_owned()]);
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(examples().join(&directory)).unwrap() {
-            let entry = entry.unwrap();
-            let path = format!("{directory}/{}", entry.file_name().to_str().unwrap());
-            if entry.file_type().unwrap().is_dir() {
-                open.push(path);
-            } else {
-                found.push((path, std::fs::read(entry.path()).unwrap()));
-            }
-        }
-    }
-    found.sort();
-    found
+    rego::documents(&Workspace::open(&examples()).unwrap(), below).unwrap()
 }
 
 fn settings(rule: &str) -> Settings {
@@ -197,12 +187,7 @@ fn settings(rule: &str) -> Settings {
 }
 
 fn around(at: &str, level: Level) -> Circumstances {
-    Circumstances {
-        at: Timestamp::read(at).unwrap().time,
-        level: Some(level),
-        stopped: false,
-        explain: false,
-    }
+    Circumstances::undisturbed(Timestamp::read(at).unwrap().time, Some(level))
 }
 
 fn parsed(document: &Value, around: Circumstances) -> (Vec<u8>, Request, Circumstances) {
@@ -247,42 +232,29 @@ fn agents() -> Bench {
 /// The fixtures of the examples, which the bundle for labels answers.
 fn labels() -> Bench {
     let labels = Labels::built_in().unwrap();
-    let mut words = Vocabulary::default();
-    let known = labels.labels().iter().map(|label| label.name.clone());
-    words.labels = Some(known.collect());
-    let kinds = labels.obligation_types().iter();
-    words.obligations.extend(kinds.map(|one| one.kind.clone()));
-    let codes = labels.reasons().iter();
-    words
-        .reason_codes
-        .extend(codes.map(|reason| reason.code.to_string()));
     let documents = documents("policy/rego");
     let settings = settings("data.kfm.authz.decision");
     Bench {
         name: "kfm",
-        policies: rego::compile(&documents, &settings, &words).unwrap(),
+        policies: rego::compile(&documents, &settings, &vocabulary(&labels)).unwrap(),
         requests: fixtures(),
     }
 }
 
 fn fixtures() -> Vec<(Vec<u8>, Request, Circumstances)> {
-    let read =
-        |path: PathBuf| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
-    let directory = examples().join("policy/fixtures");
-    let inputs = documents("policy/fixtures/inputs").into_iter();
-    let fixtures = inputs.map(|(path, _)| {
-        let name = Path::new(&path)
-            .file_stem()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        let expected = read(directory.join(format!("expected/{name}.decision.json")));
+    let files: BTreeMap<&str, &str> = example::files().collect();
+    let read = |path: &str| -> Value { serde_json::from_str(files[path]).unwrap() };
+    let inputs = files.keys().filter_map(|path| {
+        let name = path.strip_prefix("policy/fixtures/inputs/")?;
+        Some((path, name.strip_suffix(".json")?))
+    });
+    let fixtures = inputs.map(|(path, name)| {
+        let expected = read(&format!("policy/fixtures/expected/{name}.decision.json"));
         let circumstances = &expected["circumstances"];
         let at = circumstances["at"].as_str().unwrap_or(AT);
         let level = circumstances["level"].as_str().and_then(Level::parse);
         let around = around(at, level.unwrap_or(Level::GREEN));
-        parsed(&read(examples().join(&path)), around)
+        parsed(&read(path), around)
     });
     fixtures.collect()
 }

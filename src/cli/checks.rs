@@ -301,10 +301,11 @@ fn plan(context: &Context, arguments: &PlanArgs) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::Result<Exit> {
-    if let Err(text) = simulation() {
-        return Ok(usage_error(context, &text));
-    }
-    let components = components(&context.workspace()?).map_err(anyhow::Error::msg)?;
+    let simulation = match simulation() {
+        Ok(simulation) => simulation,
+        Err(text) => return Ok(usage_error(context, &text)),
+    };
+    let components = look(&context.workspace()?, simulation).map_err(anyhow::Error::msg)?;
     match context.format() {
         Format::Json => context.output.json(&view::health(&components))?,
         Format::Human => context
@@ -319,7 +320,11 @@ pub(super) fn health(context: &Context, HealthArgs {}: &HealthArgs) -> anyhow::R
 
 /// How the components of a workspace are.
 pub(super) fn components(workspace: &Workspace) -> Result<Components, String> {
-    let gathered = Gathered::new(workspace, simulation()?);
+    look(workspace, simulation()?)
+}
+
+fn look(workspace: &Workspace, simulation: Option<bool>) -> Result<Components, String> {
+    let gathered = Gathered::new(workspace, simulation);
     let vault = gathered.keeper();
     let asked = Asked {
         task: "health".parse()?,
